@@ -1,0 +1,146 @@
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { prepareHome, type ServerHome } from './embedded-postgres-account.ts';
+import { locateBinaries, type PostgresVersion } from './embedded-postgres-binaries.ts';
+import {
+  APP_ROLE,
+  connectionUrl,
+  initialise,
+  isProvisioned,
+  OWNER_ROLE,
+  type Passwords,
+  provision,
+  readPasswords,
+} from './embedded-postgres-cluster.ts';
+import { acquireLock, DataDirectoryInUseError, lockHolder } from './embedded-postgres-lock.ts';
+import { endAbandonedServer, findRunningServer, POLL_MS, startServer } from './embedded-postgres-server.ts';
+import { CONNECTIONS_MAX_DEFAULT } from './embedded-postgres-settings.ts';
+
+export { defaultDataDir } from './embedded-postgres-account.ts';
+export { DataDirectoryInUseError };
+
+const VERSION_DEFAULT: PostgresVersion = 18;
+/** Covers the first start of somebody else, with initdb, on a slow disk. */
+const JOIN_TIMEOUT_MS = 60_000;
+
+export type EmbeddedPostgres = Readonly<{
+  /** postgresql:// URL of the run-time role `mattilda_app` (limited rights). */
+  url: string;
+  /** postgresql:// URL of the role `mattilda`, which owns the database and runs migrations. */
+  ownerUrl: string;
+  dataDir: string;
+  port: number;
+  /** Process id of the server. */
+  pid: number;
+  /** false when another process of ours runs the server and we only joined it. */
+  owned: boolean;
+  /** Fast shutdown; resolves when the server is gone. Does nothing when joined. */
+  stop(): Promise<void>;
+}>;
+
+export type EmbeddedPostgresOptions = Readonly<{
+  /** Everything is kept in `<dataDir>/postgres-<version>`. */
+  dataDir: string;
+  /** Default true. With false a crash of the machine loses data: for servers that are thrown away. */
+  durable?: boolean;
+  version?: PostgresVersion;
+  /** Default 100. */
+  maxConnections?: number;
+  /** Further settings of postgresql.conf. */
+  settings?: Readonly<Record<string, string>>;
+  onProgress?: (message: string) => void;
+}>;
+
+/**
+ * Starts PostgreSQL on a data directory, which is made on the first start. The server ends with `stop()`, or shortly
+ * after this process however this process ends.
+ *
+ * @throws DataDirectoryInUseError when another process uses the directory
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { version = VERSION_DEFAULT, durable = true, onProgress = () => undefined } = options;
+  const home = prepareHome(options.dataDir, version);
+  const dataDir = realpathSync(resolve(options.dataDir));
+  const lock = acquireLock(home.directory, dataDir);
+  try {
+    const binaries = locateBinaries(version, home);
+    await endAbandonedServer(home, binaries.pgCtl, dataDir);
+    if (!isProvisioned(home)) onProgress(`preparing a PostgreSQL ${version} database in ${home.directory}`);
+    const passwords = await initialise({ home, binaries, version, isDurable: durable });
+    const settings = {
+      version,
+      isDurable: durable,
+      connectionsMax: options.maxConnections ?? CONNECTIONS_MAX_DEFAULT,
+      extra: options.settings ?? {},
+    };
+    const server = await startServer({ home, binaries, settings, onProgress });
+    try {
+      if (!isProvisioned(home)) await provision(home, server.port, passwords);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    const stop = once(async () => {
+      await server.stop();
+      lock.release();
+    });
+    return describe({ dataDir, passwords, port: server.port, pid: server.pid, owned: true, stop });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/**
+ * Joins the server that another process of ours runs on the data directory, else starts one. For commands that work
+ * beside a running service or alone.
+ *
+ * @throws DataDirectoryInUseError when another process holds the directory and its server does not become ready
+ */
+export async function joinOrStartEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const deadline = Date.now() + JOIN_TIMEOUT_MS;
+  const dataDir = resolve(options.dataDir);
+  for (;;) {
+    const home = prepareHome(dataDir, options.version ?? VERSION_DEFAULT);
+    const joined = findJoinable(home, realpathSync(dataDir));
+    if (joined !== undefined) return joined;
+    try {
+      return await startEmbeddedPostgres(options);
+    } catch (error) {
+      // Its owner may be starting or stopping it right now.
+      if (!(error instanceof DataDirectoryInUseError) || Date.now() > deadline) throw error;
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+function findJoinable(home: ServerHome, dataDir: string): EmbeddedPostgres | undefined {
+  const server = findRunningServer(home);
+  if (server === undefined || !server.isReady || !isProvisioned(home)) return undefined;
+  // A server of ours without a living owner is being stopped by its watchdog.
+  if (server.isOurs && lockHolder(home.directory) === undefined) return undefined;
+  const passwords = readPasswords(home);
+  if (passwords === undefined) return undefined;
+  const stop = async (): Promise<void> => undefined;
+  return describe({ dataDir, passwords, port: server.port, pid: server.pid, owned: false, stop });
+}
+
+function describe(
+  of: Omit<EmbeddedPostgres, 'url' | 'ownerUrl'> & Readonly<{ passwords: Passwords }>,
+): EmbeddedPostgres {
+  const { passwords, ...rest } = of;
+  return Object.freeze({
+    url: connectionUrl(APP_ROLE, passwords.app, of.port),
+    ownerUrl: connectionUrl(OWNER_ROLE, passwords.owner, of.port),
+    ...rest,
+  });
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let result: Promise<void> | undefined;
+  return async () => {
+    result ??= action();
+    await result;
+  };
+}

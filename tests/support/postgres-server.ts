@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres } from '../../src/infrastructure/embedded-postgres.ts';
+
+/** The server all test files share. Each file works on a database of its own in it. */
+export type TestPostgres = Readonly<{
+  /** Connects as a role that may create databases and roles. */
+  ownerUrl: string;
+  /** Connects as the role the application runs as, with limited rights. */
+  appUrl: string;
+}>;
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    postgres: TestPostgres;
+  }
+}
+
+const CONNECTIONS_MAX = 300;
+const APP_ROLE = 'mattilda_app';
+
+/**
+ * Runs once before all test files: starts a PostgreSQL that is thrown away afterwards, of the major version that
+ * TEST_POSTGRES_VERSION names (16 or 18, default 18), or takes the one at TEST_DATABASE_URL (the URL of a role that
+ * may create databases and roles). Test files get it by `inject('postgres')`.
+ */
+export default async function setup({ provide }: Pick<TestProject, 'provide'>): Promise<() => Promise<void>> {
+  const external = process.env['TEST_DATABASE_URL'];
+  if (external !== undefined && external !== '') {
+    const appUrl = process.env['TEST_APP_DATABASE_URL'] || (await prepareAppRole(external));
+    provide('postgres', { ownerUrl: external, appUrl });
+    return async () => undefined;
+  }
+  const dataDir = mkdtempSync(join(tmpdir(), 'mattilda-test-'));
+  const version = testPostgresVersion();
+  const server = await startEmbeddedPostgres({ dataDir, version, durable: false, maxConnections: CONNECTIONS_MAX });
+  provide('postgres', { ownerUrl: server.ownerUrl, appUrl: server.url });
+  return async () => {
+    await server.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+}
+
+/** The major version under test. @throws Error when TEST_POSTGRES_VERSION names another than 16 or 18 */
+export function testPostgresVersion(): 16 | 18 {
+  const text = process.env['TEST_POSTGRES_VERSION'] || '18';
+  if (text === '16') return 16;
+  if (text === '18') return 18;
+  throw new Error(`TEST_POSTGRES_VERSION is ${text}; it can be 16 or 18.`);
+}
+
+async function prepareAppRole(ownerUrl: string): Promise<string> {
+  const password = randomBytes(24).toString('base64url');
+  const client = new Client({ connectionString: ownerUrl });
+  await client.connect();
+  try {
+    const role = await client.query('select from pg_roles where rolname = $1', [APP_ROLE]);
+    const verb = role.rowCount === 0 ? 'create' : 'alter';
+    await client.query(`${verb} role ${APP_ROLE} login password ${client.escapeLiteral(password)}`);
+  } finally {
+    await client.end();
+  }
+  const url = new URL(ownerUrl);
+  url.username = APP_ROLE;
+  url.password = password;
+  return url.href;
+}
