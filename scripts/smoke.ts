@@ -53,8 +53,7 @@ let output = '';
 // Without these the servers, in process groups of their own, would outlive an interrupted run.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    for (const child of running) signalGroup(child, 'SIGTERM');
-    process.exit(1);
+    void cleanUp().finally(() => process.exit(1));
   });
 }
 
@@ -65,8 +64,7 @@ try {
   console.log(`FAILED: ${error instanceof Error ? error.message : String(error)}`);
   console.log(`--- end of the server's output ---\n${output.slice(-OUTPUT_TAIL_CHARACTERS)}`);
 } finally {
-  await endWhatIsLeft();
-  rmSync(temporaryDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: POLL_INTERVAL_MS });
+  await cleanUp();
 }
 
 async function useTheProduct(): Promise<void> {
@@ -297,13 +295,14 @@ function howItEnded(child: ChildProcess): string {
 }
 
 /** Ends what a failed check left behind: politely first, so that the server can still stop its database. */
-async function endWhatIsLeft(): Promise<void> {
+async function cleanUp(): Promise<void> {
   for (const child of running) {
     if (!signalGroup(child, 'SIGTERM')) continue;
     const deadline = performance.now() + STOP_LIMIT_MS;
     while (performance.now() < deadline && signalGroup(child, 0)) await sleep(POLL_INTERVAL_MS);
     signalGroup(child, 'SIGKILL');
   }
+  rmSync(temporaryDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: POLL_INTERVAL_MS });
 }
 
 /** Signals a child's process group; false when nobody is left in it. */
