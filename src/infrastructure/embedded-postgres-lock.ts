@@ -62,11 +62,21 @@ export function acquireLock(directory: string, dataDir: string): DirectoryLock {
 export function lockHolder(directory: string): Holder | undefined {
   const top = highestLock(directory);
   const text = top === 0 ? undefined : readOrUndefined(join(directory, `lock.${top}`));
-  // An emptied file is a lock given back.
-  if (text === undefined || text === '') return undefined;
-  const { pid, mark }: { pid: number; mark?: string } = JSON.parse(text);
+  const { pid, mark } = parseHolder(text ?? '');
+  if (pid === undefined) return undefined;
   const isSame = isAlive(pid) && (mark === undefined || mark === startMark(pid));
   return isSame ? { pid, mark } : undefined;
+}
+
+function parseHolder(text: string): Readonly<{ pid?: number; mark?: string }> {
+  // An emptied file is a lock given back.
+  if (text === '') return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A lock is complete before it has its name, so this one was damaged by a crash of the machine.
+    return {};
+  }
 }
 
 function highestLock(directory: string): number {

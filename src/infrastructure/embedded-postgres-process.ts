@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 const COMMAND_LINE_LENGTH_MAX = 200;
 const PS_TIMEOUT_MS = 5_000;
@@ -42,6 +42,15 @@ export function fullCommandLine(pid: number): string | undefined {
     windowsHide: true,
   });
   return status === 0 && stdout.trim() !== '' ? stdout.trim() : undefined;
+}
+
+/** The directory a process works in; `undefined` where the system does not tell. */
+export function workingDirectory(pid: number): string | undefined {
+  try {
+    return process.platform === 'linux' ? readlinkSync(`/proc/${pid}/cwd`) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The `code` of a system error (`ENOENT` …), if it has one. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, fchownSync, fstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,11 +7,11 @@ import type { ServerHome } from './embedded-postgres-account.ts';
 import type { Binaries } from './embedded-postgres-binaries.ts';
 import { serverSpawnOptions, spawnFailure } from './embedded-postgres-cluster.ts';
 import { DataDirectoryInUseError } from './embedded-postgres-lock.ts';
-import { fullCommandLine, isAlive, readOrUndefined } from './embedded-postgres-process.ts';
+import { fullCommandLine, isAlive, readOrUndefined, workingDirectory } from './embedded-postgres-process.ts';
 import { rememberedPort, type ServerSettings, writeSettings } from './embedded-postgres-settings.ts';
 import { startWatchdog } from './embedded-postgres-watchdog.ts';
 
-export const POLL_MS = 4;
+const POLL_MS = 4;
 /** Tells our servers from one that somebody started by hand on the same cluster. */
 const CLUSTER_NAME = 'mattilda-billing';
 
@@ -37,11 +37,14 @@ export function findRunningServer(home: ServerHome): RunningServer | undefined {
   const file = readPidFile(home);
   if (file === undefined || !isAlive(file.pid)) return undefined;
   const command = fullCommandLine(file.pid);
-  const isPostgres = command === undefined || /postgres/i.test(command);
-  const isHere = process.platform === 'win32' || command === undefined || command.includes(home.cluster);
-  // Somebody started by hand may have used another spelling of the path: any postgres counts, unless it names another.
-  if (!isPostgres || (!isHere && command.includes(CLUSTER_NAME))) return undefined;
-  return { ...file, isOurs: isHere && command?.includes(CLUSTER_NAME) === true };
+  if (command === undefined) return { ...file, isOurs: false };
+  if (!/postgres/i.test(command)) return undefined;
+  const isOurs = command.includes(CLUSTER_NAME);
+  const directory = workingDirectory(file.pid);
+  // PostgreSQL works in its cluster. Where that cannot be seen the path on the command line decides, which for a
+  // server that somebody started by hand may have another spelling: then it counts as being here.
+  const isHere = directory === undefined ? !isOurs || command.includes(home.cluster) : directory === home.cluster;
+  return isHere ? { ...file, isOurs } : undefined;
 }
 
 /**
@@ -51,9 +54,9 @@ export function findRunningServer(home: ServerHome): RunningServer | undefined {
  * @throws DataDirectoryInUseError when the server is not one of ours
  */
 export async function endAbandonedServer(home: ServerHome, pgCtl: string, dataDir: string): Promise<void> {
-  const isGone = () => findRunningServer(home) === undefined;
   const server = findRunningServer(home);
   if (server !== undefined) {
+    const isGone = () => readPidFile(home)?.pid !== server.pid || !isAlive(server.pid);
     const isGoneByItself = await waitUntil(isGone, WATCHDOG_GRACE_MS);
     if (!isGoneByItself && server.isOurs) signalServer(server.pid, 'INT', pgCtl);
     const isEnded = isGoneByItself || (server.isOurs && (await waitUntil(isGone, FAST_STOP_TIMEOUT_MS)));
@@ -96,7 +99,7 @@ async function startOnce(
   onProgress: (message: string) => void,
 ): Promise<Server> {
   const log = join(home.directory, 'postgres.log');
-  const logFile = openLog(log);
+  const logFile = openLog(home, log);
   const logStart = fstatSync(logFile).size;
   const args = ['-D', home.cluster, '-c', `cluster_name=${CLUSTER_NAME}`];
   const child = spawn(binaries.postgres, args, { ...serverSpawnOptions(home), stdio: ['ignore', logFile, logFile] });
@@ -179,10 +182,14 @@ function readPidFile(home: ServerHome): { pid: number; port: number; isReady: bo
   return { pid: Math.abs(pid), port: Number(lines[3]), isReady: lines[7]?.trim() === 'ready' };
 }
 
-function openLog(log: string): number {
+function openLog(home: ServerHome, log: string): number {
   const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
   if (size > LOG_BYTES_MAX) renameSync(log, `${log}.1`);
-  return openSync(log, 'a', 0o600);
+  const file = openSync(log, 'a', 0o600);
+  // Root may run the server for once on a directory that is a normal user's, who must be able to go on with it.
+  const { uid, gid } = statSync(home.directory);
+  if (process.getuid?.() === 0) fchownSync(file, uid, gid);
+  return file;
 }
 
 /** A port of 127.0.0.1 that nobody listens on: the preferred one if it can be had. */

@@ -14,7 +14,7 @@ import {
   readPasswords,
 } from './embedded-postgres-cluster.ts';
 import { acquireLock, DataDirectoryInUseError, lockHolder } from './embedded-postgres-lock.ts';
-import { endAbandonedServer, findRunningServer, POLL_MS, startServer } from './embedded-postgres-server.ts';
+import { endAbandonedServer, findRunningServer, startServer } from './embedded-postgres-server.ts';
 import { CONNECTIONS_MAX_DEFAULT } from './embedded-postgres-settings.ts';
 
 export { defaultDataDir } from './embedded-postgres-account.ts';
@@ -23,6 +23,7 @@ export { DataDirectoryInUseError };
 const VERSION_DEFAULT: PostgresVersion = 18;
 /** Covers the first start of somebody else, with initdb, on a slow disk. */
 const JOIN_TIMEOUT_MS = 60_000;
+const JOIN_POLL_MS = 25;
 
 export type EmbeddedPostgres = Readonly<{
   /** postgresql:// URL of the run-time role `mattilda_app` (limited rights). */
@@ -110,7 +111,7 @@ export async function joinOrStartEmbeddedPostgres(options: EmbeddedPostgresOptio
     } catch (error) {
       // Its owner may be starting or stopping it right now.
       if (!(error instanceof DataDirectoryInUseError) || Date.now() > deadline) throw error;
-      await sleep(POLL_MS);
+      await sleep(JOIN_POLL_MS);
     }
   }
 }
