@@ -6,12 +6,17 @@ const PS_TIMEOUT_MS = 5_000;
 
 /** Whether a process runs under `pid`. One that has ended and only waits to be collected by its parent does not. */
 export function isAlive(pid: number): boolean {
+  return isKnown(pid) && linuxStat(pid)?.state !== 'Z';
+}
+
+/** Whether the system knows `pid`: also true of a process that has ended and that its parent never collects. */
+export function isKnown(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return true;
   } catch (error) {
     return errorCode(error) === 'EPERM';
   }
-  return linuxStat(pid)?.state !== 'Z';
 }
 
 /**

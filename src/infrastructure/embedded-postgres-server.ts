@@ -7,7 +7,7 @@ import type { ServerHome } from './embedded-postgres-account.ts';
 import type { Binaries } from './embedded-postgres-binaries.ts';
 import { serverSpawnOptions, spawnFailure } from './embedded-postgres-cluster.ts';
 import { DataDirectoryInUseError } from './embedded-postgres-lock.ts';
-import { fullCommandLine, isAlive, readOrUndefined, workingDirectory } from './embedded-postgres-process.ts';
+import { fullCommandLine, isAlive, isKnown, readOrUndefined, workingDirectory } from './embedded-postgres-process.ts';
 import { rememberedPort, type ServerSettings, writeSettings } from './embedded-postgres-settings.ts';
 import { startWatchdog } from './embedded-postgres-watchdog.ts';
 
@@ -63,8 +63,9 @@ export async function endAbandonedServer(home: ServerHome, pgCtl: string, dataDi
     if (!isEnded) throw new DataDirectoryInUseError(dataDir, server.pid);
   }
   const left = readPidFile(home);
-  // PostgreSQL deals with a pid file of a dead process by itself, and checks its shared memory while it does.
-  if (left !== undefined && isAlive(left.pid)) rmSync(join(home.cluster, 'postmaster.pid'), { force: true });
+  // PostgreSQL takes any process that has the pid for its server, even one that has ended and was not collected. That
+  // nobody uses the shared memory of the cluster it checks in any case.
+  if (left !== undefined && isKnown(left.pid)) rmSync(join(home.cluster, 'postmaster.pid'), { force: true });
 }
 
 /** Starts a server on the cluster and resolves when it takes connections. The caller holds the lock. */

@@ -154,3 +154,17 @@ export function aSleeper(uid: number): number {
   });
   return sleeper.pid ?? 0;
 }
+
+/** A process that has ended and whose parent does not collect it. */
+export async function aZombie(uid: number): Promise<number> {
+  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 600'], {
+    ...(IS_ROOT && { uid }),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  cleanups.push(() => {
+    parent.kill('SIGKILL');
+  });
+  const [line] = await once(createInterface({ input: parent.stdout }), 'line');
+  await gone(Number(line));
+  return Number(line);
+}

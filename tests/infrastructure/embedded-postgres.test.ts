@@ -16,6 +16,7 @@ import {
   aProjectWithoutLinks,
   aSleeper,
   aUsedDirectory,
+  aZombie,
   gone,
   IS_ROOT,
   kill,
@@ -290,6 +291,18 @@ describe('after a crash', () => {
 
     expect(await query(next.url, 'select 1 as one')).toEqual([{ one: 1 }]);
     expect(isAlive(sleeper)).toBe(true);
+  });
+
+  // In a container whose first process collects no orphans a killed server stays in the process table for good.
+  test('a pid file of a server that ended but was never collected is no obstacle', async () => {
+    const dataDir = aUsedDirectory();
+    const cluster = join(dataDir, 'postgres-18', 'data');
+    const zombie = await aZombie(statSync(cluster).uid);
+    writeFileSync(join(cluster, 'postmaster.pid'), `${zombie}\n${cluster}\n1\n5432\n\n127.0.0.1\n\nready   \n`);
+
+    const next = await start({ dataDir, durable: false });
+
+    expect(await query(next.url, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
   test('a pid file and a lock of dead processes are no obstacle', async () => {
