@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, fchownSync, fstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { closeSync, fstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerHome } from './embedded-postgres-account.ts';
 import type { Binaries } from './embedded-postgres-binaries.ts';
 import { serverSpawnOptions, spawnFailure } from './embedded-postgres-cluster.ts';
 import { DataDirectoryInUseError } from './embedded-postgres-lock.ts';
+import { logTail, openLog } from './embedded-postgres-log.ts';
+import { freePort } from './embedded-postgres-port.ts';
 import { fullCommandLine, isAlive, isKnown, readOrUndefined, workingDirectory } from './embedded-postgres-process.ts';
 import { rememberedPort, type ServerSettings, writeSettings } from './embedded-postgres-settings.ts';
 import { startWatchdog } from './embedded-postgres-watchdog.ts';
@@ -24,8 +25,6 @@ const FAST_STOP_TIMEOUT_MS = 30_000;
 const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
 /** How long the watchdog of an owner that died is given, and how long after our own signal. */
 const WATCHDOG_GRACE_MS = 5_000;
-const LOG_BYTES_MAX = 5_000_000;
-const LOG_TAIL_CHARACTERS = 2_000;
 
 export type Server = Readonly<{ pid: number; port: number; stop(): Promise<void> }>;
 
@@ -122,8 +121,7 @@ async function startOnce(
     return server;
   }
   await server.stop();
-  const tail = (readOrUndefined(log) ?? '').slice(logStart).slice(-LOG_TAIL_CHARACTERS).trim();
-  throw new Error(`PostgreSQL did not start: ${failure}.\n${tail}\n(from ${log})`);
+  throw new Error(`PostgreSQL did not start: ${failure}.\n${logTail(log, logStart)}\n(from ${log})`);
 }
 
 /** Resolves to `undefined` when the server takes connections, else to why it does not. */
@@ -181,32 +179,6 @@ function readPidFile(home: ServerHome): { pid: number; port: number; isReady: bo
   // A file that is just being written has no pid yet. A negative one is a server in single-user mode.
   if (lines === undefined || !Number.isInteger(pid) || pid === 0) return undefined;
   return { pid: Math.abs(pid), port: Number(lines[3]), isReady: lines[7]?.trim() === 'ready' };
-}
-
-function openLog(home: ServerHome, log: string): number {
-  const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > LOG_BYTES_MAX) renameSync(log, `${log}.1`);
-  const file = openSync(log, 'a', 0o600);
-  // Root may run the server for once on a directory that is a normal user's, who must be able to go on with it.
-  const { uid, gid } = statSync(home.directory);
-  if (process.getuid?.() === 0) fchownSync(file, uid, gid);
-  return file;
-}
-
-/** A port of 127.0.0.1 that nobody listens on: the preferred one if it can be had. */
-async function freePort(preferred: number | undefined): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', (error) => {
-      if (preferred === undefined) reject(error);
-      else resolve(freePort(undefined));
-    });
-    probe.listen({ host: '127.0.0.1', port: preferred ?? 0, exclusive: true }, () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 async function waitUntil(condition: () => boolean, timeoutMs: number): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { ServerHome } from './embedded-postgres-account.ts';
+import { LOG_BYTES_MAX } from './embedded-postgres-log.ts';
 
-const LOG_BYTES_MAX = 5_000_000;
 const LOG_CHECK_INTERVAL_MS = 60_000;
 const FAST_SHUTDOWN_WAIT_MS = 30_000;
 const PID_FILE_WAIT_MS = 5_000;

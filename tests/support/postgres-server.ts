@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -35,8 +35,10 @@ export default async function setup({ provide }: Pick<TestProject, 'provide'>): 
     provide('postgres', { ownerUrl: external, appUrl });
     return async () => undefined;
   }
-  const dataDir = mkdtempSync(join(tmpdir(), 'mattilda-test-'));
   const version = testPostgresVersion();
+  const dataDir = mkdtempSync(join(tmpdir(), 'mattilda-test-'));
+  // Under root the server runs as another account, which must be able to enter.
+  chmodSync(dataDir, 0o755);
   const server = await startEmbeddedPostgres({ dataDir, version, durable: false, maxConnections: CONNECTIONS_MAX });
   provide('postgres', { ownerUrl: server.ownerUrl, appUrl: server.url });
   return async () => {
