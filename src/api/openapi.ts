@@ -1,0 +1,176 @@
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import { type TSchema, Type } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { PROBLEMS, type ProblemCode } from './problem.ts';
+
+const ProblemSchema = Type.Object(
+  {
+    type: Type.String({ description: 'Address of the page that explains this code.' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'For people.' }),
+    code: Type.String({ description: 'For programs. Never changes its meaning.' }),
+    instance: Type.String(),
+    request_id: Type.String(),
+    errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }))),
+  },
+  { description: 'RFC 9457 problem document.' },
+);
+
+/** Refused by HTTP before any rule: on every route, on those with a body, on those that need the key. */
+const ALWAYS: readonly ProblemCode[] = [
+  'request_invalid',
+  'rate_limited',
+  'overloaded',
+  'database_unavailable',
+  'database_busy',
+  'internal_error',
+];
+const WITH_KEY: readonly ProblemCode[] = ['api_key_missing', 'api_key_invalid', 'outcome_unknown'];
+const WITH_BODY: readonly ProblemCode[] = ['json_invalid', 'body_too_large', 'media_type_unsupported'];
+const WITH_IDEMPOTENCY: readonly ProblemCode[] = ['idempotency_key_reused', 'idempotency_in_flight'];
+
+const KEY = [{ apiKey: [] }];
+
+type Operation = Readonly<{
+  tag: string;
+  id: string;
+  summary: string;
+  description?: string;
+  /** Codes of the business this route can refuse with. */
+  refusals?: readonly ProblemCode[];
+  success: Readonly<{ status: number; schema?: TSchema; description: string; headers?: object }>;
+}>;
+
+/** Documents a GET: open by default, behind the key with READ_ACCESS=key. */
+export function readDocs(operation: Operation) {
+  return docs(operation, [...ALWAYS, ...(operation.refusals ?? [])], [{}, ...KEY]);
+}
+
+/** Documents a GET that needs the key whatever READ_ACCESS says. */
+export function guardedReadDocs(operation: Operation) {
+  return docs(operation, [...WITH_KEY.slice(0, 2), ...ALWAYS, ...(operation.refusals ?? [])], KEY);
+}
+
+/** Documents a write, which needs the key. */
+export function writeDocs(operation: Operation, { body = true } = {}) {
+  return docs(operation, [...WITH_KEY, ...(body ? WITH_BODY : []), ...ALWAYS, ...(operation.refusals ?? [])], KEY);
+}
+
+/** Documents a POST, which may be repeated under an Idempotency-Key. */
+export function creationDocs(operation: Operation) {
+  return {
+    ...docs(operation, [...WITH_KEY, ...WITH_BODY, ...ALWAYS, ...WITH_IDEMPOTENCY, ...(operation.refusals ?? [])], KEY),
+    headers: Type.Object({
+      'idempotency-key': Type.Optional(
+        Type.String({
+          description:
+            '1 to 255 visible characters. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.',
+          examples: ['0f8fad5b-d9cb-469f-a165-70867728950e'],
+        }),
+      ),
+    }),
+  };
+}
+
+function docs(
+  { tag, id, summary, description, success }: Operation,
+  codes: readonly ProblemCode[],
+  security: object[],
+) {
+  return {
+    tags: [tag],
+    operationId: id,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    security: security as { [scheme: string]: string[] }[],
+    response: {
+      [success.status]: {
+        description: success.description,
+        ...(success.headers === undefined ? {} : { headers: success.headers }),
+        ...(success.schema === undefined
+          ? { type: 'null' }
+          : { content: { 'application/json': { schema: success.schema } } }),
+      },
+      ...problemResponses(codes),
+    },
+  };
+}
+
+function problemResponses(codes: readonly ProblemCode[]): Record<number, object> {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of new Set(codes)) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, list]) => [
+      status,
+      {
+        description: list.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('. '),
+        content: { 'application/problem+json': { schema: Type.Ref('Problem'), examples: examplesOf(list) } },
+      },
+    ]),
+  );
+}
+
+function examplesOf(codes: readonly ProblemCode[]): Record<string, object> {
+  return Object.fromEntries(
+    codes.map((code) => {
+      const { status, title } = PROBLEMS[code];
+      const more = status === 422 ? { errors: [{ pointer: '#/amount', detail: 'is required' }] } : {};
+      const value = {
+        type: `/problems/${code}`,
+        title,
+        status,
+        detail: title,
+        code,
+        instance: '/',
+        request_id: 'r-1',
+        ...more,
+      };
+      return [code, { summary: title, value }];
+    }),
+  );
+}
+
+/** Headers of a list's answer. */
+export const LIST_HEADERS = {
+  'X-Total-Count': { description: 'Rows that match the filter, on all pages.', schema: { type: 'integer' } },
+  Link: { description: 'The `next` and `prev` pages, RFC 8288.', schema: { type: 'string' } },
+};
+
+/** Registers the generator and, at /docs, its page, both served from this process. Register before the routes. */
+export async function registerOpenApi(app: FastifyInstance, { version }: { version: string }): Promise<void> {
+  app.addSchema({ ...ProblemSchema, $id: 'Problem' });
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Mattilda Billing API',
+        version,
+        description:
+          'Billing for schools: students, invoices, payments and account statements in real time. Money is decimal text with two places; errors are RFC 9457 problem documents.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      tags: ['schools', 'students', 'invoices', 'payments', 'statements', 'reports', 'service'].map((name) => ({
+        name,
+      })),
+      components: {
+        securitySchemes: { apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' } },
+      },
+    },
+    refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `def-${index}`) },
+  });
+  await app.register(fastifySwaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { persistAuthorization: true, docExpansion: 'list', deepLinking: true },
+    staticCSP: true,
+  });
+  let document: string | undefined;
+  app.get('/openapi.json', { schema: { hide: true }, config: { isOpen: true } }, async (_request, reply) => {
+    document ??= JSON.stringify(app.swagger());
+    return await reply.type('application/json; charset=utf-8').send(document);
+  });
+}

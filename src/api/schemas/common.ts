@@ -1,0 +1,72 @@
+import { Type } from '@fastify/type-provider-typebox';
+import { AMOUNT_MAX, AMOUNT_PATTERN, normalizeAmount } from '../../domain/money.ts';
+
+const ID_MAX = Number.MAX_SAFE_INTEGER;
+
+export const Id = Type.Integer({ minimum: 1, maximum: ID_MAX });
+
+export const IdParams = Type.Object({ id: Id });
+
+/** Money as clients send it: text, or a JSON number taken by its shortest decimal text. */
+export const AmountIn = Type.Unsafe<string | number>({
+  type: ['string', 'number'],
+  'x-amount': true,
+  description: `0.01 to ${AMOUNT_MAX}, at most two decimals, as text (${AMOUNT_PATTERN}) or as a JSON number. Whole where the currency has no decimals.`,
+  examples: ['1500.00'],
+});
+
+/** Decimal text with two places, as the layers below take it. The number branch carries text in, and does no arithmetic. */
+export function readAmount(amount: string | number): string {
+  return normalizeAmount(String(amount));
+}
+
+/** Money as the API shows it: always text with two decimals. */
+export function amountOut(example: string, description?: string) {
+  return Type.String({
+    pattern: '^-?[0-9]+\\.[0-9]{2}$',
+    examples: [example],
+    ...(description === undefined ? {} : { description }),
+  });
+}
+
+/** What the `u` flag of a JSON Schema pattern cannot match: NUL, and halves of surrogate pairs, which no UTF-8 holds. */
+const TEXT = {
+  pattern: '^[^\\u0000\\ud800-\\udfff]*$',
+  'x-pattern-detail': 'must not contain NUL or unpaired surrogates',
+};
+
+/** Text that is kept byte for byte. Lengths count code points. */
+export function text(
+  minLength: number,
+  maxLength: number,
+  options: { examples?: string[]; description?: string } = {},
+) {
+  return Type.String({ minLength, maxLength, ...TEXT, ...options });
+}
+
+export function textOrNull(maxLength: number, options: { examples?: string[]; description?: string } = {}) {
+  return Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength, ...TEXT, ...options });
+}
+
+export function oneOf<T extends string>(values: readonly T[], options: { examples?: T[]; description?: string } = {}) {
+  return Type.Unsafe<T>({ type: 'string', enum: [...values], ...options });
+}
+
+export function oneOfOrNull<T extends string>(
+  values: readonly T[],
+  options: { examples?: (T | null)[]; description?: string } = {},
+) {
+  return Type.Unsafe<T | null>({ type: ['string', 'null'], enum: [...values, null], ...options });
+}
+
+export const CalendarDate = Type.String({ format: 'date', examples: ['2026-03-31'] });
+
+export const Timestamp = Type.String({ format: 'date-time', examples: ['2026-03-01T15:04:05.000Z'] });
+
+export const TimestampOrNull = Type.Unsafe<string | null>({
+  type: ['string', 'null'],
+  format: 'date-time',
+  examples: [null],
+});
+
+export const STRICT = { additionalProperties: false } as const;

@@ -1,0 +1,155 @@
+import { type Static, Type } from '@fastify/type-provider-typebox';
+import { calculatePending } from '../../domain/business-rules.ts';
+import {
+  CREDIT_NOTE_REASONS,
+  type CreditNote,
+  INVOICE_STATUSES,
+  type Invoice,
+  type InvoiceChanges,
+  type NewInvoice,
+} from '../../domain/invoice.ts';
+import { formatMoney } from '../../domain/money.ts';
+import {
+  AmountIn,
+  amountOut,
+  CalendarDate,
+  Id,
+  oneOf,
+  readAmount,
+  STRICT,
+  Timestamp,
+  TimestampOrNull,
+  text,
+  textOrNull,
+} from './common.ts';
+
+const Description = textOrNull(500, { examples: ['Colegiatura marzo 2026'] });
+const Status = oneOf(INVOICE_STATUSES, {
+  description: 'ISSUED: nothing paid. PARTIAL: something paid. PAID: nothing pending. VOID: cancelled.',
+  examples: ['PARTIAL'],
+});
+const VoidReason = text(1, 200, { description: 'Why the invoice is voided.', examples: ['Issued twice'] });
+
+export const InvoiceCreate = Type.Object(
+  {
+    student_id: Id,
+    amount_total: AmountIn,
+    currency: Type.Optional(
+      Type.String({
+        format: 'currency',
+        description: "Must be the school's, which is the default.",
+        examples: ['MXN'],
+      }),
+    ),
+    due_date: CalendarDate,
+    description: Type.Optional(Description),
+  },
+  STRICT,
+);
+
+export const InvoiceUpdate = Type.Object(
+  {
+    amount_total: Type.Optional(AmountIn),
+    due_date: Type.Optional(CalendarDate),
+    description: Type.Optional(Description),
+  },
+  STRICT,
+);
+
+export const VoidQuery = Type.Object({ reason: Type.Optional(VoidReason) }, STRICT);
+
+export const InvoiceQuery = {
+  student_id: Type.Optional(Id),
+  school_id: Type.Optional(Id),
+  status: Type.Optional(oneOf(INVOICE_STATUSES)),
+  due_from: Type.Optional(Type.String({ format: 'date', description: 'Due on this day or later.' })),
+  due_to: Type.Optional(Type.String({ format: 'date', description: 'Due on this day or earlier.' })),
+  overdue: Type.Optional(
+    Type.Boolean({ description: "Whether something is pending after the due day, by the school's calendar." }),
+  ),
+};
+
+/** Fields an invoice shows alone, in lists and as a statement line. */
+export const INVOICE_FIELDS = {
+  id: Id,
+  number: Type.String({ description: 'Gap-free per school and series.', examples: ['F-2026-000123'] }),
+  student_id: Id,
+  amount_total: amountOut('10000.00', 'What was billed.'),
+  credited: amountOut('0.00', 'Sum of the credit notes.'),
+  paid: amountOut('5000.00', 'Sum of the payments that were not reversed.'),
+  pending: amountOut('5000.00', 'amount_total - credited - paid.'),
+  currency: Type.String({ examples: ['MXN'] }),
+  status: Status,
+  issued_at: Timestamp,
+  due_date: CalendarDate,
+  description: Description,
+  created_at: Timestamp,
+  updated_at: Timestamp,
+};
+
+export const InvoiceResponse = Type.Object({
+  ...INVOICE_FIELDS,
+  school_id: Id,
+  voided_at: TimestampOrNull,
+  void_reason: textOrNull(200, { examples: [] }),
+});
+
+export const CreditNoteCreate = Type.Object({ amount: AmountIn, reason: oneOf(CREDIT_NOTE_REASONS) }, STRICT);
+
+export const CreditNoteResponse = Type.Object({
+  id: Id,
+  invoice_id: Id,
+  amount: amountOut('500.00'),
+  reason: oneOf(CREDIT_NOTE_REASONS, { examples: ['scholarship'] }),
+  created_at: Timestamp,
+});
+
+export function toNewInvoice(body: Static<typeof InvoiceCreate>): NewInvoice {
+  return {
+    studentId: body.student_id,
+    amountTotal: readAmount(body.amount_total),
+    currency: body.currency?.toUpperCase() ?? null,
+    dueDate: body.due_date,
+    description: body.description ?? null,
+  };
+}
+
+export function toInvoiceChanges(body: Static<typeof InvoiceUpdate>): InvoiceChanges {
+  return {
+    ...(body.amount_total === undefined ? {} : { amountTotal: readAmount(body.amount_total) }),
+    ...(body.due_date === undefined ? {} : { dueDate: body.due_date }),
+    ...(body.description === undefined ? {} : { description: body.description }),
+  };
+}
+
+export function toInvoiceResponse(invoice: Invoice): Static<typeof InvoiceResponse> {
+  return {
+    id: invoice.id,
+    number: invoice.number,
+    school_id: invoice.schoolId,
+    student_id: invoice.studentId,
+    amount_total: formatMoney(invoice.total),
+    paid: formatMoney(invoice.paid),
+    credited: formatMoney(invoice.credited),
+    pending: formatMoney(calculatePending(invoice)),
+    currency: invoice.total.currency,
+    status: invoice.status,
+    issued_at: invoice.issuedAt.toISOString(),
+    due_date: invoice.dueDate,
+    description: invoice.description,
+    voided_at: invoice.voidedAt?.toISOString() ?? null,
+    void_reason: invoice.voidReason,
+    created_at: invoice.createdAt.toISOString(),
+    updated_at: invoice.updatedAt.toISOString(),
+  };
+}
+
+export function toCreditNoteResponse(note: CreditNote): Static<typeof CreditNoteResponse> {
+  return {
+    id: note.id,
+    invoice_id: note.invoiceId,
+    amount: formatMoney(note.amount),
+    reason: note.reason,
+    created_at: note.createdAt.toISOString(),
+  };
+}

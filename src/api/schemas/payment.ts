@@ -1,0 +1,98 @@
+import { type Static, Type } from '@fastify/type-provider-typebox';
+import { parseTimestamp } from '../../domain/calendar.ts';
+import { PAYMENT_METHODS, type Payment } from '../../domain/payment.ts';
+import type { RecordPayment } from '../../services/payment-service.ts';
+import {
+  AmountIn,
+  amountOut,
+  Id,
+  oneOf,
+  oneOfOrNull,
+  readAmount,
+  STRICT,
+  Timestamp,
+  TimestampOrNull,
+  text,
+  textOrNull,
+} from './common.ts';
+
+const Method = oneOfOrNull(PAYMENT_METHODS, { examples: ['TRANSFER'] });
+const Reference = textOrNull(100, {
+  description: 'Number at the bank, slip or receipt.',
+  examples: ['SPEI-20260301-001'],
+});
+const PAID_AT = {
+  format: 'date-time',
+  description: 'When the money was received; not in the future. Default: now.',
+  examples: ['2026-03-01T15:04:05Z'],
+};
+
+const CREATE_FIELDS = {
+  amount: AmountIn,
+  paid_at: Type.Optional(Type.String(PAID_AT)),
+  method: Type.Optional(Method),
+  reference: Type.Optional(Reference),
+};
+
+export const PaymentCreate = Type.Object({ invoice_id: Id, ...CREATE_FIELDS }, STRICT);
+
+export const InvoicePaymentCreate = Type.Object(CREATE_FIELDS, STRICT);
+
+export const ReversalCreate = Type.Object(
+  { reason: text(1, 200, { description: 'Why the payment was wrong.', examples: ['Bounced'] }) },
+  STRICT,
+);
+
+const TimeBoundText = Type.String({
+  format: 'date-or-date-time',
+  description: "A timestamp, or a calendar date that means the whole day in the school's zone. Included.",
+  examples: ['2026-03-01'],
+});
+
+export const PaymentQuery = {
+  invoice_id: Type.Optional(Id),
+  student_id: Type.Optional(Id),
+  school_id: Type.Optional(Id),
+  method: Type.Optional(oneOf(PAYMENT_METHODS)),
+  paid_from: Type.Optional(TimeBoundText),
+  paid_to: Type.Optional(TimeBoundText),
+};
+
+export const PaymentResponse = Type.Object({
+  id: Id,
+  number: Type.String({ description: 'Receipt number, gap-free per school and series.', examples: ['R-2026-000123'] }),
+  invoice_id: Id,
+  amount: amountOut('5000.00'),
+  paid_at: Timestamp,
+  method: Method,
+  reference: Reference,
+  created_at: Timestamp,
+  reversed_at: TimestampOrNull,
+  reversal_reason: textOrNull(200, { examples: [] }),
+});
+
+export function toRecordPayment(invoiceId: number, body: Static<typeof InvoicePaymentCreate>): RecordPayment {
+  const { amount, paid_at, method = null, reference = null } = body;
+  return {
+    invoiceId,
+    amount: readAmount(amount),
+    paidAt: paid_at === undefined ? null : parseTimestamp(paid_at),
+    method,
+    reference,
+  };
+}
+
+export function toPaymentResponse(payment: Payment): Static<typeof PaymentResponse> {
+  return {
+    id: payment.id,
+    number: payment.number,
+    invoice_id: payment.invoiceId,
+    amount: payment.amount,
+    paid_at: payment.paidAt.toISOString(),
+    method: payment.method,
+    reference: payment.reference,
+    created_at: payment.createdAt.toISOString(),
+    reversed_at: payment.reversedAt?.toISOString() ?? null,
+    reversal_reason: payment.reversalReason,
+  };
+}

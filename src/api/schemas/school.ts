@@ -1,0 +1,103 @@
+import { type Static, Type } from '@fastify/type-provider-typebox';
+import { defaultTimezone } from '../../domain/iso.ts';
+import type { NewSchool, School, SchoolChanges } from '../../domain/school.ts';
+import { Id, STRICT, Timestamp, text } from './common.ts';
+
+const Country = Type.String({ format: 'country', description: 'ISO 3166-1 alpha-2. Upper-cased.', examples: ['MX'] });
+const Currency = Type.String({ format: 'currency', description: 'ISO 4217. Upper-cased.', examples: ['MXN'] });
+const Timezone = Type.String({
+  format: 'timezone',
+  maxLength: 64,
+  description: 'IANA name. Due dates, "overdue" and date ranges are calendar days of this zone.',
+  examples: ['America/Mexico_City'],
+});
+const Prefix = Type.String({
+  pattern: '^[A-Z0-9]{1,10}$',
+  'x-pattern-detail': 'must be 1 to 10 capital letters or digits',
+  description: 'Beginning of document numbers, such as F in F-2026-000123.',
+});
+const Name = text(1, 255, { examples: ['Instituto Tecnológico de Monterrey'] });
+
+export const SchoolCreate = Type.Object(
+  {
+    name: Name,
+    country: Country,
+    currency: Currency,
+    timezone: Type.Optional(Timezone),
+    invoice_prefix: Type.Optional(Prefix),
+    receipt_prefix: Type.Optional(Prefix),
+  },
+  STRICT,
+);
+
+export const SchoolUpdate = Type.Object(
+  {
+    name: Type.Optional(Name),
+    country: Type.Optional(Country),
+    currency: Type.Optional(Currency),
+    timezone: Type.Optional(Timezone),
+    invoice_prefix: Type.Optional(Prefix),
+    receipt_prefix: Type.Optional(Prefix),
+  },
+  STRICT,
+);
+
+/** PATCH /schools/{id}/activate takes nothing, with or without a body. */
+export const NoBody = Type.Unsafe<unknown>({ type: ['object', 'null'], additionalProperties: false });
+
+export const SchoolQuery = {
+  is_active: Type.Optional(Type.Boolean()),
+  country: Type.Optional(Country),
+  q: Type.Optional(text(1, 255, { description: 'Part of the name, in any case.' })),
+};
+
+export const SchoolResponse = Type.Object({
+  id: Id,
+  name: Name,
+  country: Country,
+  currency: Currency,
+  timezone: Timezone,
+  invoice_prefix: Type.String({ examples: ['F'] }),
+  receipt_prefix: Type.String({ examples: ['R'] }),
+  is_active: Type.Boolean({ examples: [true] }),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+});
+
+export function toNewSchool(body: Static<typeof SchoolCreate>): NewSchool {
+  const country = body.country.toUpperCase();
+  return {
+    name: body.name,
+    country,
+    currency: body.currency.toUpperCase(),
+    timezone: body.timezone ?? defaultTimezone(country),
+    invoicePrefix: body.invoice_prefix ?? 'F',
+    receiptPrefix: body.receipt_prefix ?? 'R',
+  };
+}
+
+export function toSchoolChanges(body: Static<typeof SchoolUpdate>): SchoolChanges {
+  return {
+    ...(body.name === undefined ? {} : { name: body.name }),
+    ...(body.country === undefined ? {} : { country: body.country.toUpperCase() }),
+    ...(body.currency === undefined ? {} : { currency: body.currency.toUpperCase() }),
+    ...(body.timezone === undefined ? {} : { timezone: body.timezone }),
+    ...(body.invoice_prefix === undefined ? {} : { invoicePrefix: body.invoice_prefix }),
+    ...(body.receipt_prefix === undefined ? {} : { receiptPrefix: body.receipt_prefix }),
+  };
+}
+
+export function toSchoolResponse(school: School): Static<typeof SchoolResponse> {
+  return {
+    id: school.id,
+    name: school.name,
+    country: school.country,
+    currency: school.currency,
+    timezone: school.timezone,
+    invoice_prefix: school.invoicePrefix,
+    receipt_prefix: school.receiptPrefix,
+    is_active: school.isActive,
+    created_at: school.createdAt.toISOString(),
+    updated_at: school.updatedAt.toISOString(),
+  };
+}

@@ -1,0 +1,60 @@
+import { Readable } from 'node:stream';
+import { Type } from '@fastify/type-provider-typebox';
+import type { StatementHeader } from '../../domain/statement.ts';
+import type { Statement } from '../../services/statement-service.ts';
+import { amountOut } from './common.ts';
+import { INVOICE_FIELDS } from './invoice.ts';
+import { SchoolResponse } from './school.ts';
+import { StudentResponse } from './student.ts';
+
+const Totals = Type.Object({
+  invoiced: amountOut('15000.00', 'Sum of amount_total.'),
+  credited: amountOut('0.00'),
+  paid: amountOut('8000.00'),
+  pending: amountOut('7000.00', 'invoiced - credited - paid.'),
+  overdue: amountOut('5000.00', 'The part of pending whose due day has passed.'),
+});
+
+const Line = Type.Object({
+  ...INVOICE_FIELDS,
+  overdue: amountOut('5000.00', 'pending once the due day has passed, else 0.00.'),
+  days_overdue: Type.Integer({ minimum: 0, examples: [12] }),
+});
+
+const FIELDS = {
+  currency: Type.String({ examples: ['MXN'] }),
+  totals: Totals,
+  invoices: Type.Array(Line, { description: 'Newest first; VOID invoices are left out.' }),
+};
+
+export const StudentStatementResponse = Type.Object({ student: StudentResponse, ...FIELDS });
+
+export const SchoolStatementResponse = Type.Object({
+  school: SchoolResponse,
+  student_count: Type.Integer({ minimum: 0, examples: [1] }),
+  ...FIELDS,
+});
+
+/** A statement as JSON text, or as a stream of it where the lines come in batches. */
+export function toStatementResponse({ owner, header, lines }: Statement): string | Readable {
+  const opening = `${openingOf(owner.kind, header)},"invoices":[`;
+  if (typeof lines === 'string') return `${opening}${lines}]}`;
+  return Readable.from(chunks(opening, lines), { objectMode: false });
+}
+
+async function* chunks(opening: string, batches: AsyncIterable<string[]>): AsyncGenerator<string, void, undefined> {
+  let separator = opening;
+  for await (const batch of batches) {
+    yield separator + batch.join(',');
+    separator = ',';
+  }
+  yield separator === opening ? `${opening}]}` : ']}';
+}
+
+/** Put together as text because its parts already are JSON text. */
+function openingOf(kind: 'student' | 'school', { ownerJson, currency, totals, studentCount }: StatementHeader): string {
+  const { invoiced, credited, paid, pending, overdue } = totals;
+  const count = studentCount === null ? '' : `"student_count":${studentCount},`;
+  const sums = JSON.stringify({ invoiced, credited, paid, pending, overdue });
+  return `{"${kind}":${ownerJson},${count}"currency":${JSON.stringify(currency)},"totals":${sums}`;
+}

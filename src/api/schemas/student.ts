@@ -1,0 +1,66 @@
+import { type Static, Type } from '@fastify/type-provider-typebox';
+import type { NewStudent, Student, StudentChanges } from '../../domain/student.ts';
+import { Id, STRICT, Timestamp, text } from './common.ts';
+
+const FirstName = text(1, 100, { examples: ['María'] });
+const LastName = text(1, 100, { examples: ['Hernández Ñúñez'] });
+const Email = Type.String({
+  format: 'email',
+  maxLength: 255,
+  description: 'Lower-cased. Unique over all schools.',
+  examples: ['maria.hernandez@example.com'],
+});
+
+export const StudentCreate = Type.Object(
+  { school_id: Id, first_name: FirstName, last_name: LastName, email: Email },
+  STRICT,
+);
+
+export const StudentUpdate = Type.Object(
+  { first_name: Type.Optional(FirstName), last_name: Type.Optional(LastName), email: Type.Optional(Email) },
+  STRICT,
+);
+
+export const StudentQuery = {
+  school_id: Type.Optional(Id),
+  q: Type.Optional(text(1, 255, { description: 'Part of "first_name last_name email", in any case.' })),
+};
+
+export const StudentResponse = Type.Object({
+  id: Id,
+  school_id: Id,
+  first_name: FirstName,
+  last_name: LastName,
+  email: Email,
+  created_at: Timestamp,
+  updated_at: Timestamp,
+});
+
+export function toNewStudent(body: Static<typeof StudentCreate>): NewStudent {
+  return {
+    schoolId: body.school_id,
+    firstName: body.first_name,
+    lastName: body.last_name,
+    email: body.email.toLowerCase(),
+  };
+}
+
+export function toStudentChanges(body: Static<typeof StudentUpdate>): StudentChanges {
+  return {
+    ...(body.first_name === undefined ? {} : { firstName: body.first_name }),
+    ...(body.last_name === undefined ? {} : { lastName: body.last_name }),
+    ...(body.email === undefined ? {} : { email: body.email.toLowerCase() }),
+  };
+}
+
+export function toStudentResponse(student: Student): Static<typeof StudentResponse> {
+  return {
+    id: student.id,
+    school_id: student.schoolId,
+    first_name: student.firstName,
+    last_name: student.lastName,
+    email: student.email,
+    created_at: student.createdAt.toISOString(),
+    updated_at: student.updatedAt.toISOString(),
+  };
+}

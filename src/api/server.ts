@@ -1,0 +1,193 @@
+import { isUtf8 } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyInstance, type FastifyRequest, type HTTPMethods } from 'fastify';
+import type { InvoiceService } from '../services/invoice-service.ts';
+import type { PaymentService } from '../services/payment-service.ts';
+import type { Clock } from '../services/ports.ts';
+import type { SchoolService } from '../services/school-service.ts';
+import type { StatementService } from '../services/statement-service.ts';
+import type { StudentService } from '../services/student-service.ts';
+import { authentication } from './authentication.ts';
+import { healthRoutes, type Readiness } from './health.ts';
+import { registerOpenApi } from './openapi.ts';
+import { HttpError, PROBLEM_TYPE, problemBody, problemHandler, sendProblem } from './problem.ts';
+import { problemPages } from './problem-pages.ts';
+import { invoiceRoutes } from './v1/invoices.ts';
+import { paymentRoutes } from './v1/payments.ts';
+import { schoolRoutes } from './v1/schools.ts';
+import { statementRoutes } from './v1/statements.ts';
+import { studentRoutes } from './v1/students.ts';
+import { compileValidator } from './validation.ts';
+
+export type ServerOptions = Readonly<{
+  prefix: string;
+  apiKey: string;
+  readAccess: 'public' | 'key';
+  version: string;
+}>;
+
+export type ServerDependencies = Readonly<{
+  schools: SchoolService;
+  students: StudentService;
+  invoices: InvoiceService;
+  payments: PaymentService;
+  statements: StatementService;
+  readiness: Readiness;
+  clock: Clock;
+  log: { info(facts: object, event: string): void; error(facts: object, event: string): void };
+}>;
+
+const BODY_LIMIT_BYTES = 64 * 1024;
+/** Longest time a request may take to arrive, headers and body; and its headers alone. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const PARAM_LENGTH_MAX = 100;
+
+/** The HTTP face of the product: every route and everything they share. */
+export async function buildServer(options: ServerOptions, dependencies: ServerDependencies): Promise<FastifyInstance> {
+  const { log } = dependencies;
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    genReqId: requestIds(),
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    frameworkErrors: problemHandler(log),
+    clientErrorHandler: answerClientError,
+    return503OnClosing: true,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.setErrorHandler(problemHandler(log));
+  app.setValidatorCompiler(compileValidator);
+  // Answers are either text already or small objects: a compiled serializer each would cost more at start than it saves.
+  app.setSerializerCompiler(() => JSON.stringify);
+  acceptJsonOnly(app);
+
+  app.decorateRequest('credential', '');
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onRequest', authentication(options));
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, id, routeOptions } = request;
+    const facts = { request_id: id, method, route: routeOptions.url ?? null, status: reply.statusCode };
+    log.info({ ...facts, ms: Math.round(reply.elapsedTime * 100) / 100 }, 'request_completed');
+    done();
+  });
+
+  const methods = collectMethods(app);
+  await registerOpenApi(app, options);
+  healthRoutes(app, dependencies.readiness);
+  problemPages(app);
+  await app.register(
+    (routes, _options, done) => {
+      const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
+      schoolRoutes(typed, dependencies.schools);
+      studentRoutes(typed, dependencies.students);
+      invoiceRoutes(typed, dependencies.invoices);
+      paymentRoutes(typed, dependencies.payments, dependencies.clock);
+      statementRoutes(typed, dependencies.statements);
+      done();
+    },
+    { prefix: options.prefix },
+  );
+  refuseOtherMethods(app, methods);
+  app.setNotFoundHandler((request, reply) => {
+    sendProblem(new HttpError('route_not_found', 'There is nothing at this address'), request, reply);
+  });
+  return app;
+}
+
+/** A client's own id if it is sane, else a short one that is unique to this process and moment. */
+function requestIds(): (request: { headers: Record<string, unknown> }) => string {
+  const prefix = randomBytes(6).toString('base64url');
+  let counter = 0;
+  return ({ headers }) => {
+    const given = headers['x-request-id'];
+    if (typeof given === 'string' && /^[A-Za-z0-9._:/+=@-]{1,128}$/.test(given)) return given;
+    counter += 1;
+    return `${prefix}-${counter.toString(36)}`;
+  };
+}
+
+/** One parser: JSON in UTF-8. An empty body is no body, whatever the content type says. */
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    (_request: FastifyRequest, body: Buffer, done) => {
+      if (body.length === 0) {
+        done(null, null);
+        return;
+      }
+      if (!isUtf8(body)) {
+        done(new HttpError('json_invalid', 'The body is not UTF-8'));
+        return;
+      }
+      try {
+        done(null, JSON.parse(body.toString('utf8')));
+      } catch {
+        done(new HttpError('json_invalid', 'The body is not valid JSON'));
+      }
+    },
+  );
+}
+
+const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+function collectMethods(app: FastifyInstance): Map<string, Set<string>> {
+  const methods = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set();
+    for (const one of [method].flat()) known.add(one);
+    methods.set(url, known);
+  });
+  return methods;
+}
+
+/** An address that exists answers 405 with what it allows to every other method, instead of pretending not to exist. */
+function refuseOtherMethods(app: FastifyInstance, methods: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, known] of [...methods]) {
+    const others = METHODS.filter((method) => !known.has(method));
+    if (url.startsWith('/docs') || url.includes('*') || others.length === 0) continue;
+    const allow = [...known].join(', ');
+    app.route({
+      method: [...others],
+      url,
+      schema: { hide: true },
+      handler: (request, reply) => {
+        const detail = `${request.method} is not allowed here; allowed: ${allow}`;
+        sendProblem(new HttpError('method_not_allowed', detail, { headers: { allow } }), request, reply);
+      },
+    });
+  }
+}
+
+/** What Node's parser refuses before there is a request: answered on the bare socket, as a problem document too. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'headers_too_large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'request_timeout'
+        : 'request_malformed';
+  const body = problemBody(code, 'The request could not be read', {
+    url: '',
+    id: randomBytes(6).toString('base64url'),
+  });
+  const text = JSON.stringify(body);
+  const { status, title } = body as { status: number; title: string };
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+  );
+}

@@ -1,0 +1,181 @@
+import { Type } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isCalendarDate, parseTimestamp } from '../../domain/calendar.ts';
+import type { PaymentService, RecordPayment } from '../../services/payment-service.ts';
+import type { Clock } from '../../services/ports.ts';
+import { answerCreation } from '../idempotency.ts';
+import { creationDocs, LIST_HEADERS, readDocs } from '../openapi.ts';
+import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
+import { HttpError } from '../problem.ts';
+import type { Routes } from '../routes.ts';
+import { IdParams, STRICT } from '../schemas/common.ts';
+import {
+  InvoicePaymentCreate,
+  PaymentCreate,
+  PaymentQuery,
+  PaymentResponse,
+  ReversalCreate,
+  toPaymentResponse,
+  toRecordPayment,
+} from '../schemas/payment.ts';
+
+const PAGE = { status: 200, schema: Type.Array(PaymentResponse), description: 'A page.', headers: LIST_HEADERS };
+const RECORDED = { status: 201, schema: PaymentResponse, description: 'The new payment.' };
+const REFUSALS = ['invoice_not_found', 'invoice_void', 'amount_not_whole', 'payment_exceeds_pending'] as const;
+
+export function paymentRoutes(routes: Routes, payments: PaymentService, clock: Clock): void {
+  /** Both ways to record a payment end here. */
+  async function record(request: FastifyRequest, reply: FastifyReply, command: RecordPayment): Promise<FastifyReply> {
+    refuseFuture(command.paidAt, clock.now());
+    return await answerCreation(
+      request,
+      reply,
+      toPaymentResponse,
+      async (creation) => await payments.record(command, creation),
+    );
+  }
+
+  routes.get(
+    '/payments',
+    {
+      schema: {
+        ...readDocs({
+          tag: 'payments',
+          id: 'listPayments',
+          summary: 'List payments, in order of payment',
+          success: PAGE,
+        }),
+        querystring: Type.Object({ ...PaymentQuery, ...PAGE_PARAMETERS }, STRICT),
+      },
+    },
+    async (request, reply) => {
+      const { invoice_id: invoiceId, student_id: studentId, school_id: schoolId, method } = request.query;
+      const { paid_from: paidFrom, paid_to: paidTo } = request.query;
+      const page = readPageRequest(request.query, ['time', 'id']);
+      const filter = {
+        ...(invoiceId === undefined ? {} : { invoiceId }),
+        ...(studentId === undefined ? {} : { studentId }),
+        ...(schoolId === undefined ? {} : { schoolId }),
+        ...(method === undefined ? {} : { method }),
+        ...(paidFrom === undefined ? {} : { paidFrom: toTimeBound(paidFrom) }),
+        ...(paidTo === undefined ? {} : { paidTo: toTimeBound(paidTo) }),
+      };
+      const listing = await payments.list(filter, page, countModeOf(request.query));
+      return sendListing(request, reply, listing, page);
+    },
+  );
+
+  routes.post(
+    '/payments',
+    {
+      schema: {
+        ...creationDocs({
+          tag: 'payments',
+          id: 'createPayment',
+          summary: 'Record a payment of an invoice',
+          refusals: REFUSALS,
+          success: RECORDED,
+        }),
+        body: PaymentCreate,
+      },
+    },
+    async (request, reply) => {
+      const { invoice_id: invoiceId, ...payment } = request.body;
+      return await record(request, reply, toRecordPayment(invoiceId, payment));
+    },
+  );
+
+  routes.get(
+    '/payments/:id',
+    {
+      schema: {
+        ...readDocs({
+          tag: 'payments',
+          id: 'getPayment',
+          summary: 'Get a payment',
+          refusals: ['payment_not_found'],
+          success: { status: 200, schema: PaymentResponse, description: 'The payment.' },
+        }),
+        params: IdParams,
+      },
+    },
+    async (request) => toPaymentResponse(await payments.find(request.params.id)),
+  );
+
+  routes.post(
+    '/payments/:id/reversal',
+    {
+      schema: {
+        ...creationDocs({
+          tag: 'payments',
+          id: 'reversePayment',
+          summary: 'Take back a payment that was wrong',
+          description: 'It stays on record and stops counting; what is pending on its invoice rises again.',
+          refusals: ['payment_not_found', 'payment_already_reversed'],
+          success: { status: 201, schema: PaymentResponse, description: 'The payment, reversed.' },
+        }),
+        params: IdParams,
+        body: ReversalCreate,
+      },
+    },
+    async (request, reply) =>
+      await answerCreation(
+        request,
+        reply,
+        toPaymentResponse,
+        async (creation) => await payments.reverse(request.params.id, request.body.reason, creation),
+      ),
+  );
+
+  routes.get(
+    '/invoices/:id/payments',
+    {
+      schema: {
+        ...readDocs({
+          tag: 'payments',
+          id: 'listInvoicePayments',
+          summary: 'List the payments of an invoice',
+          refusals: ['invoice_not_found'],
+          success: PAGE,
+        }),
+        params: IdParams,
+        querystring: Type.Object(PAGE_PARAMETERS, STRICT),
+      },
+    },
+    async (request, reply) => {
+      const page = readPageRequest(request.query, ['time', 'id']);
+      const listing = await payments.listOfInvoice(request.params.id, page, countModeOf(request.query));
+      return sendListing(request, reply, listing, page);
+    },
+  );
+
+  routes.post(
+    '/invoices/:id/payments',
+    {
+      schema: {
+        ...creationDocs({
+          tag: 'payments',
+          id: 'createInvoicePayment',
+          summary: 'Record a payment of this invoice',
+          refusals: REFUSALS,
+          success: RECORDED,
+        }),
+        params: IdParams,
+        body: InvoicePaymentCreate,
+      },
+    },
+    async (request, reply) => await record(request, reply, toRecordPayment(request.params.id, request.body)),
+  );
+}
+
+function toTimeBound(text: string): { date: string } | { instant: Date } {
+  return isCalendarDate(text) ? { date: text } : { instant: parseTimestamp(text) };
+}
+
+/** Belongs to the form of the request, but no schema knows what time it is. */
+function refuseFuture(paidAt: Date | null, now: Date): void {
+  if (paidAt === null || paidAt <= now) return;
+  throw new HttpError('request_invalid', 'The request has invalid fields', {
+    errors: [{ pointer: '#/paid_at', detail: 'must not be in the future' }],
+  });
+}

@@ -1,0 +1,147 @@
+import { Type } from '@fastify/type-provider-typebox';
+import type { SchoolService } from '../../services/school-service.ts';
+import { answerCreation } from '../idempotency.ts';
+import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
+import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
+import type { Routes } from '../routes.ts';
+import { IdParams, STRICT } from '../schemas/common.ts';
+import {
+  NoBody,
+  SchoolCreate,
+  SchoolQuery,
+  SchoolResponse,
+  SchoolUpdate,
+  toNewSchool,
+  toSchoolChanges,
+  toSchoolResponse,
+} from '../schemas/school.ts';
+
+const ONE = { status: 200, schema: SchoolResponse, description: 'The school.' };
+
+export function schoolRoutes(routes: Routes, schools: SchoolService): void {
+  routes.get(
+    '/schools',
+    {
+      schema: {
+        ...readDocs({
+          tag: 'schools',
+          id: 'listSchools',
+          summary: 'List schools, by id',
+          success: { status: 200, schema: Type.Array(SchoolResponse), description: 'A page.', headers: LIST_HEADERS },
+        }),
+        querystring: Type.Object({ ...SchoolQuery, ...PAGE_PARAMETERS }, STRICT),
+      },
+    },
+    async (request, reply) => {
+      const { is_active: isActive, country, q } = request.query;
+      const page = readPageRequest(request.query, ['id']);
+      const filter = {
+        ...(isActive === undefined ? {} : { isActive }),
+        ...(country === undefined ? {} : { country: country.toUpperCase() }),
+        ...(q === undefined ? {} : { q }),
+      };
+      const listing = await schools.list(filter, page, countModeOf(request.query));
+      return sendListing(request, reply, listing, page);
+    },
+  );
+
+  routes.post(
+    '/schools',
+    {
+      schema: {
+        ...creationDocs({
+          tag: 'schools',
+          id: 'createSchool',
+          summary: 'Open a school',
+          refusals: ['school_name_taken'],
+          success: { status: 201, schema: SchoolResponse, description: 'The new school.' },
+        }),
+        body: SchoolCreate,
+      },
+    },
+    async (request, reply) =>
+      await answerCreation(
+        request,
+        reply,
+        toSchoolResponse,
+        async (creation) => await schools.create(toNewSchool(request.body), creation),
+      ),
+  );
+
+  routes.get(
+    '/schools/:id',
+    {
+      schema: {
+        ...readDocs({
+          tag: 'schools',
+          id: 'getSchool',
+          summary: 'Get a school',
+          refusals: ['school_not_found'],
+          success: ONE,
+        }),
+        params: IdParams,
+      },
+    },
+    async (request) => toSchoolResponse(await schools.find(request.params.id)),
+  );
+
+  routes.patch(
+    '/schools/:id',
+    {
+      schema: {
+        ...writeDocs({
+          tag: 'schools',
+          id: 'updateSchool',
+          summary: 'Change a school',
+          description: 'What is absent stays as it is.',
+          refusals: ['school_not_found', 'school_inactive', 'school_name_taken', 'school_currency_locked'],
+          success: ONE,
+        }),
+        params: IdParams,
+        body: SchoolUpdate,
+      },
+    },
+    async (request) => toSchoolResponse(await schools.update(request.params.id, toSchoolChanges(request.body))),
+  );
+
+  routes.delete(
+    '/schools/:id',
+    {
+      schema: {
+        ...writeDocs(
+          {
+            tag: 'schools',
+            id: 'deactivateSchool',
+            summary: 'Deactivate a school without students',
+            refusals: ['school_not_found', 'school_already_inactive', 'school_has_students'],
+            success: { status: 204, description: 'Deactivated.' },
+          },
+          { body: false },
+        ),
+        params: IdParams,
+      },
+    },
+    async (request, reply) => {
+      await schools.deactivate(request.params.id);
+      return await reply.code(204).send();
+    },
+  );
+
+  routes.patch(
+    '/schools/:id/activate',
+    {
+      schema: {
+        ...writeDocs({
+          tag: 'schools',
+          id: 'activateSchool',
+          summary: 'Activate a deactivated school',
+          refusals: ['school_not_found', 'school_already_active'],
+          success: ONE,
+        }),
+        params: IdParams,
+        body: NoBody,
+      },
+    },
+    async (request) => toSchoolResponse(await schools.activate(request.params.id)),
+  );
+}

@@ -1,0 +1,124 @@
+import { Type } from '@fastify/type-provider-typebox';
+import type { StudentService } from '../../services/student-service.ts';
+import { answerCreation } from '../idempotency.ts';
+import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
+import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
+import type { Routes } from '../routes.ts';
+import { IdParams, STRICT } from '../schemas/common.ts';
+import {
+  StudentCreate,
+  StudentQuery,
+  StudentResponse,
+  StudentUpdate,
+  toNewStudent,
+  toStudentChanges,
+  toStudentResponse,
+} from '../schemas/student.ts';
+
+const ONE = { status: 200, schema: StudentResponse, description: 'The student.' };
+
+export function studentRoutes(routes: Routes, students: StudentService): void {
+  routes.get(
+    '/students',
+    {
+      schema: {
+        ...readDocs({
+          tag: 'students',
+          id: 'listStudents',
+          summary: 'List students, by last name in one school, else by id',
+          success: { status: 200, schema: Type.Array(StudentResponse), description: 'A page.', headers: LIST_HEADERS },
+        }),
+        querystring: Type.Object({ ...StudentQuery, ...PAGE_PARAMETERS }, STRICT),
+      },
+    },
+    async (request, reply) => {
+      const { school_id: schoolId, q } = request.query;
+      const page = readPageRequest(request.query, schoolId === undefined ? ['id'] : ['text', 'text', 'id']);
+      const filter = { ...(schoolId === undefined ? {} : { schoolId }), ...(q === undefined ? {} : { q }) };
+      const listing = await students.list(filter, page, countModeOf(request.query));
+      return sendListing(request, reply, listing, page);
+    },
+  );
+
+  routes.post(
+    '/students',
+    {
+      schema: {
+        ...creationDocs({
+          tag: 'students',
+          id: 'createStudent',
+          summary: 'Enrol a student',
+          refusals: ['school_not_found', 'school_not_active', 'student_email_taken'],
+          success: { status: 201, schema: StudentResponse, description: 'The new student.' },
+        }),
+        body: StudentCreate,
+      },
+    },
+    async (request, reply) =>
+      await answerCreation(
+        request,
+        reply,
+        toStudentResponse,
+        async (creation) => await students.create(toNewStudent(request.body), creation),
+      ),
+  );
+
+  routes.get(
+    '/students/:id',
+    {
+      schema: {
+        ...readDocs({
+          tag: 'students',
+          id: 'getStudent',
+          summary: 'Get a student',
+          refusals: ['student_not_found'],
+          success: ONE,
+        }),
+        params: IdParams,
+      },
+    },
+    async (request) => toStudentResponse(await students.find(request.params.id)),
+  );
+
+  routes.patch(
+    '/students/:id',
+    {
+      schema: {
+        ...writeDocs({
+          tag: 'students',
+          id: 'updateStudent',
+          summary: 'Change a student',
+          description: 'What is absent stays as it is. A student never changes school.',
+          refusals: ['student_not_found', 'student_email_taken'],
+          success: ONE,
+        }),
+        params: IdParams,
+        body: StudentUpdate,
+      },
+    },
+    async (request) => toStudentResponse(await students.update(request.params.id, toStudentChanges(request.body))),
+  );
+
+  routes.delete(
+    '/students/:id',
+    {
+      schema: {
+        ...writeDocs(
+          {
+            tag: 'students',
+            id: 'deleteStudent',
+            summary: 'Delete a student who was never billed',
+            refusals: ['student_not_found', 'student_has_invoices'],
+            success: { status: 204, description: 'Deleted for good.' },
+          },
+          { body: false },
+        ),
+        params: IdParams,
+      },
+    },
+    async (request, reply) => {
+      await students.delete(request.params.id);
+      return await reply.code(204).send();
+    },
+  );
+}

@@ -1,0 +1,177 @@
+import { homedir } from 'node:os';
+import { defaultDataDir } from './infrastructure/embedded-postgres-account.ts';
+
+export type Environment = 'development' | 'test' | 'production';
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export type Config = Readonly<{
+  environment: Environment;
+  /** Null: an embedded PostgreSQL is started in `dataDir`. */
+  databaseUrl: string | null;
+  /** URL of the role that owns the tables, for migrations. */
+  databaseMigrationUrl: string | null;
+  dataDir: string;
+  apiKey: string;
+  readAccess: 'public' | 'key';
+  prefix: string;
+  logLevel: LogLevel;
+  host: string;
+  port: number;
+  database: Readonly<{
+    connectionsMax: number;
+    /** False behind a pooler in transaction mode. */
+    prepare: boolean;
+    connectTimeoutMs: number;
+    statementTimeoutMs: number;
+    lockTimeoutMs: number;
+    idleInTransactionTimeoutMs: number;
+  }>;
+  /** How long the server still answers after SIGTERM while /health/ready already says no: time for a balancer to notice. */
+  shutdownDelayMs: number;
+  /** Requests per minute and key; 0 is no limit. */
+  rateLimitPerMinute: number;
+}>;
+
+export const DEVELOPMENT_API_KEY = 'dev-secret-key';
+const API_KEY_LENGTH_MIN = 32;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Everything wrong with the environment, by variable. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration is wrong:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads the environment into one frozen object. The only place that does.
+ *
+ * @throws ConfigError that names every wrong variable, not only the first
+ */
+export function readConfig(env: Env = process.env): Config {
+  const reader = new EnvReader(env);
+  const environment = reader.oneOf('ENVIRONMENT', ['development', 'test', 'production'], 'development');
+  const isProduction = environment === 'production';
+  const config: Config = {
+    environment,
+    databaseUrl: reader.databaseUrl('DATABASE_URL'),
+    databaseMigrationUrl: reader.databaseUrl('DATABASE_MIGRATION_URL'),
+    dataDir: reader.dataDir(),
+    apiKey: reader.apiKey(isProduction),
+    readAccess: reader.readAccess(isProduction),
+    prefix: reader.prefix(),
+    logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    host: reader.text('HOST', '127.0.0.1'),
+    port: reader.integer('PORT', 8000, { min: 0, max: 65_535 }),
+    database: {
+      connectionsMax: reader.integer('DATABASE_POOL_MAX', 10, { min: 1, max: 1_000 }),
+      prepare: reader.oneOf('DATABASE_PREPARE', ['true', 'false'], 'true') === 'true',
+      connectTimeoutMs: reader.integer('DATABASE_CONNECT_TIMEOUT_MS', 1_500, { min: 100, max: 60_000 }),
+      statementTimeoutMs: reader.integer('DATABASE_STATEMENT_TIMEOUT_MS', 10_000, { min: 100, max: 600_000 }),
+      lockTimeoutMs: reader.integer('DATABASE_LOCK_TIMEOUT_MS', 5_000, { min: 50, max: 600_000 }),
+      idleInTransactionTimeoutMs: reader.integer('DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', 10_000, {
+        min: 100,
+        max: 600_000,
+      }),
+    },
+    shutdownDelayMs: reader.integer('SHUTDOWN_DELAY_MS', 0, { min: 0, max: 8_000 }),
+    rateLimitPerMinute: reader.integer('RATE_LIMIT_PER_MINUTE', 0, { min: 0, max: 1_000_000 }),
+  };
+  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
+  return Object.freeze(config);
+}
+
+/** Reads one variable after the other and remembers what was wrong with each. */
+class EnvReader {
+  readonly problems: string[] = [];
+  readonly #env: Env;
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  text(name: string, fallback: string): string {
+    return this.#get(name) ?? fallback;
+  }
+
+  /** Case does not matter. */
+  oneOf<T extends string>(name: string, values: readonly T[], fallback: T): T {
+    const given = this.#get(name)?.toLowerCase();
+    if (given === undefined) return fallback;
+    const value = values.find((one) => one === given);
+    if (value === undefined) this.problems.push(`${name} must be one of ${values.join(', ')}`);
+    return value ?? fallback;
+  }
+
+  integer(name: string, fallback: number, { min, max }: { min: number; max: number }): number {
+    const given = this.#get(name);
+    if (given === undefined) return fallback;
+    const value = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    this.problems.push(`${name} must be a whole number from ${min} to ${max}`);
+    return fallback;
+  }
+
+  databaseUrl(name: string): string | null {
+    const given = this.#get(name);
+    if (given === undefined) return null;
+    const url = URL.canParse(given) ? new URL(given) : undefined;
+    if (url !== undefined && /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== '' && url.pathname.length > 1) {
+      return given;
+    }
+    // The value is not repeated: it may hold a password.
+    this.problems.push(`${name} must look like postgresql://user:password@host:5432/database`);
+    return null;
+  }
+
+  dataDir(): string {
+    return (
+      this.#get('DATA_DIR') ??
+      defaultDataDir({
+        env: this.#env,
+        platform: process.platform,
+        homedir: homedir(),
+        isRoot: process.getuid?.() === 0,
+      })
+    );
+  }
+
+  apiKey(isProduction: boolean): string {
+    const given = this.#get('API_KEY');
+    if (isProduction && given === undefined) this.problems.push('API_KEY must be set in production');
+    else if (isProduction && (given === DEVELOPMENT_API_KEY || (given?.length ?? 0) < API_KEY_LENGTH_MIN)) {
+      this.problems.push(
+        `API_KEY must have at least ${API_KEY_LENGTH_MIN} characters in production and not be the default`,
+      );
+    } else if (given !== undefined && !/^[\x21-\x7e]+$/.test(given)) {
+      this.problems.push('API_KEY must consist of visible ASCII characters: a header carries no others');
+    }
+    return given ?? DEVELOPMENT_API_KEY;
+  }
+
+  readAccess(isProduction: boolean): 'public' | 'key' {
+    if (isProduction && this.#get('READ_ACCESS') === undefined) {
+      this.problems.push('READ_ACCESS must be set in production: public or key');
+    }
+    return this.oneOf('READ_ACCESS', ['public', 'key'], 'public');
+  }
+
+  prefix(): string {
+    const given = this.text('API_V1_PREFIX', '/api/v1').replace(/\/+$/, '');
+    if (/^(\/[A-Za-z0-9._~-]+)+$/.test(given)) return given;
+    this.problems.push('API_V1_PREFIX must be a path such as /api/v1');
+    return '/api/v1';
+  }
+
+  /** An empty variable is one that is not set: compose files pass them on so. */
+  #get(name: string): string | undefined {
+    const value = this.#env[name];
+    return value === undefined || value === '' ? undefined : value;
+  }
+}

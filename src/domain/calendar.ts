@@ -1,0 +1,27 @@
+const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
+/** RFC 3339, section 5.6: date, T, time, offset. Leap seconds are left out: neither a Date nor timestamptz has them. */
+const TIMESTAMP =
+  /^(\d{4}-\d{2}-\d{2})[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
+
+/** Whether `text` is a day of the Gregorian calendar as YYYY-MM-DD, from 0001-01-01 to 9999-12-31. */
+export function isCalendarDate(text: string): boolean {
+  const [, year, month, day] = (DATE.exec(text) ?? []).map(Number);
+  if (year === undefined || month === undefined || day === undefined) return false;
+  return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
+}
+
+/** Whether `text` is an RFC 3339 timestamp of a real day. */
+export function isTimestamp(text: string): boolean {
+  const date = TIMESTAMP.exec(text)?.[1];
+  return date !== undefined && isCalendarDate(date) && Number.isFinite(parseTimestamp(text).getTime());
+}
+
+/** @param text for which {@link isTimestamp} holds; digits beyond milliseconds are cut off */
+export function parseTimestamp(text: string): Date {
+  return new Date(text.replace(' ', 'T').toUpperCase());
+}
+
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return [4, 6, 9, 11].includes(month) ? 30 : 31;
+}

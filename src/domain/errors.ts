@@ -1,0 +1,60 @@
+/** Every refusal the business can give. api/problem.ts must give each an HTTP face, or it won't compile. */
+export type ErrorCode =
+  | 'school_not_found'
+  | 'school_not_active'
+  | 'school_inactive'
+  | 'school_already_active'
+  | 'school_already_inactive'
+  | 'school_has_students'
+  | 'school_currency_locked'
+  | 'school_name_taken'
+  | 'student_not_found'
+  | 'student_email_taken'
+  | 'student_has_invoices'
+  | 'invoice_not_found'
+  | 'invoice_void'
+  | 'invoice_paid'
+  | 'invoice_already_void'
+  | 'invoice_currency_mismatch'
+  | 'invoice_amount_below_paid'
+  | 'invoice_has_payments'
+  | 'amount_not_whole'
+  | 'payment_not_found'
+  | 'payment_exceeds_pending'
+  | 'payment_already_reversed'
+  | 'credit_exceeds_pending'
+  | 'idempotency_key_reused'
+  | 'idempotency_in_flight';
+
+/**
+ * A rule said no: expected, the caller's to fix, safe to show.
+ * Anything else that is thrown is a fault: unexpected, ours to fix, never shown.
+ */
+export class DomainError extends Error {
+  override readonly name = 'DomainError';
+  readonly code: ErrorCode;
+  /** Values a client may want without parsing `message`. Become extension members of the problem document. */
+  readonly facts: Readonly<Record<string, string | readonly number[]>>;
+
+  constructor(code: ErrorCode, message: string, facts: Readonly<Record<string, string | readonly number[]>> = {}) {
+    super(message);
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+export type UnavailableCode = 'database_unavailable' | 'database_busy' | 'outcome_unknown';
+
+/**
+ * The service cannot answer now although the request may be right. Not a refusal and not a fault of ours to log as one:
+ * the caller may try again, and for `outcome_unknown` must look first, because the change may have been made.
+ */
+export class UnavailableError extends Error {
+  override readonly name = 'UnavailableError';
+  readonly code: UnavailableCode;
+
+  constructor(code: UnavailableCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}

@@ -1,0 +1,29 @@
+/** `amount` in {@link Payment} is decimal text: a payment is read and shown, and added up only by its invoice. */
+export const PAYMENT_METHODS = ['CASH', 'CARD', 'TRANSFER', 'CHECK', 'OTHER'] as const;
+export type PaymentMethod = (typeof PAYMENT_METHODS)[number];
+
+export type Payment = Readonly<{
+  id: number;
+  schoolId: number;
+  invoiceId: number;
+  /** Receipt number, gap-free within its school and series, such as R-2026-000123. */
+  number: string;
+  /** Decimal text with two places, in the invoice's currency. */
+  amount: string;
+  method: PaymentMethod | null;
+  reference: string | null;
+  paidAt: Date;
+  createdAt: Date;
+  /** Set when the payment turned out to be wrong and no longer counts. */
+  reversedAt: Date | null;
+  reversalReason: string | null;
+}>;
+
+/** `amount` is decimal text with two places, in the invoice's currency. */
+export type NewPayment = Readonly<{
+  invoiceId: number;
+  amount: string;
+  method: PaymentMethod | null;
+  reference: string | null;
+  paidAt: Date;
+}>;

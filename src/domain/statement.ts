@@ -1,0 +1,25 @@
+/** Whose account: a student's, or that of all students of a school. */
+export type AccountOwner = Readonly<{ kind: 'student' | 'school'; id: number }>;
+
+/** Decimal text with two places, in the school's currency. `pending` = invoiced - credited - paid. */
+export type StatementTotals = Readonly<{
+  invoiced: string;
+  credited: string;
+  paid: string;
+  pending: string;
+  /** The part of pending whose due day has passed. */
+  overdue: string;
+}>;
+
+/** Everything of a statement but its lines. Covers every invoice that is not void, whatever lines are asked for. */
+export type StatementHeader = Readonly<{
+  /** The student or school as JSON text, as the API shows it. */
+  ownerJson: string;
+  currency: string;
+  totals: StatementTotals;
+  /** Students enrolled; null in a student's statement. */
+  studentCount: number | null;
+}>;
+
+/** Which lines of a statement: `limit` null is all of them. */
+export type LineRange = Readonly<{ limit: number | null; offset: number }>;

@@ -1,0 +1,244 @@
+import pg from 'pg';
+import Cursor from 'pg-cursor';
+import { ConnectionFailed, ConnectionLost, isConnectionLoss, PoolExhausted } from './postgres-errors.ts';
+import { type Statement, textOf } from './sql.ts';
+
+/** A pool or an open transaction: the only two things a repository can be built on. */
+export interface Sql {
+  rows<Row>(statement: Statement): Promise<Row[]>;
+  /** The first row, or undefined when there is none. */
+  first<Row>(statement: Statement): Promise<Row | undefined>;
+  /** How many rows the statement touched. */
+  count(statement: Statement): Promise<number>;
+  /**
+   * Rows of a result of any size in batches, through a cursor: what is not asked for is not fetched. Leaving the loop
+   * early closes the cursor.
+   */
+  stream<Row>(statement: Statement, batchSize: number): AsyncGenerator<Row[], void, undefined>;
+}
+
+export type PoolOptions = Readonly<{
+  connectionString: string;
+  connectionsMax: number;
+  /** Longest wait for a free connection, or for a new one to be made. */
+  connectTimeoutMs: number;
+  statementTimeoutMs: number;
+  lockTimeoutMs: number;
+  idleInTransactionTimeoutMs: number;
+  /**
+   * Whether statements are prepared and session settings sent at the start of a connection. False behind a pooler in
+   * transaction mode, where a session is not ours to keep: settings then come with every BEGIN.
+   */
+  prepare: boolean;
+  /** Told of connections that broke while nobody used them. */
+  onIdleError?: (error: Error) => void;
+}>;
+
+export type BeginMode = Readonly<{ snapshot?: boolean; lockTimeoutMs?: number }>;
+
+/** Longer than the server's own statement timeout: only a server that answers nothing at all runs into it. */
+const SILENCE_TIMEOUT_MARGIN_MS = 5_000;
+/** Distinct statements that get a name. Beyond it (a flood of odd filters) they are sent unprepared. */
+const PREPARED_MAX = 500;
+
+/** A pool of connections that knows transactions, prepared statements and what its errors mean. */
+export class Pool implements Sql {
+  readonly #pool: pg.Pool;
+  readonly #options: PoolOptions;
+  readonly #names = new Map<string, string>();
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    const session = {
+      statement_timeout: options.statementTimeoutMs,
+      lock_timeout: options.lockTimeoutMs,
+      idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
+    };
+    this.#pool = new pg.Pool({
+      connectionString: options.connectionString,
+      max: options.connectionsMax,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      query_timeout: options.statementTimeoutMs + SILENCE_TIMEOUT_MARGIN_MS,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+      application_name: 'mattilda-billing',
+      types: { getTypeParser },
+      ...(options.prepare ? session : {}),
+    });
+    // Without a listener the death of an idle connection would be the death of the process.
+    this.#pool.on('error', (error) => options.onIdleError?.(error));
+  }
+
+  async rows<Row>(statement: Statement): Promise<Row[]> {
+    return (await this.#withClient(async (client) => await this.#query<Row>(client, statement))).rows;
+  }
+
+  async first<Row>(statement: Statement): Promise<Row | undefined> {
+    return (await this.rows<Row>(statement))[0];
+  }
+
+  async count(statement: Statement): Promise<number> {
+    return (await this.#withClient(async (client) => await this.#query(client, statement))).rowCount ?? 0;
+  }
+
+  /**
+   * Runs `work` in one transaction: commits when it resolves, rolls back when it throws.
+   *
+   * @throws ConnectionLost with `whileCommitting` when the connection broke between sending COMMIT and its answer
+   */
+  async transaction<T>(mode: BeginMode, work: (sql: Sql) => Promise<T>): Promise<T> {
+    return await this.#withClient(async (client) => {
+      await run(client, this.#begin(mode));
+      let result: T;
+      try {
+        result = await work(this.#transactionSql(client));
+      } catch (error) {
+        // A rollback that fails tells nothing new: the connection is gone, and with it the transaction.
+        if (!(error instanceof ConnectionLost)) await run(client, 'rollback').catch(() => undefined);
+        throw error;
+      }
+      await run(client, 'commit', { whileCommitting: true });
+      return result;
+    });
+  }
+
+  /** One statement in a snapshot of its own, see {@link Sql.stream}. */
+  async *stream<Row>(statement: Statement, batchSize: number): AsyncGenerator<Row[], void, undefined> {
+    yield* this.streamSnapshot((sql) => sql.stream<Row>(statement, batchSize));
+  }
+
+  /**
+   * What `work` yields while it reads one frozen view of the database. The connection is given back when the generator
+   * ends, is left early, or throws; so whoever starts it must drain it or call `return`.
+   */
+  async *streamSnapshot<T>(work: (sql: Sql) => AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+    const client = await this.#connect();
+    let broken = true;
+    try {
+      await run(client, this.#begin({ snapshot: true }));
+      yield* work(this.#transactionSql(client));
+      broken = false;
+    } finally {
+      // Nothing was written, so there is nothing to commit. Left early or failed: a connection in doubt is not reused.
+      if (!broken) await run(client, 'rollback').catch(() => undefined);
+      client.release(broken);
+    }
+  }
+
+  /** Connections: all, without work, and callers in the queue. */
+  gauge(): Readonly<{ total: number; idle: number; waiting: number; max: number }> {
+    const { totalCount: total, idleCount: idle, waitingCount: waiting } = this.#pool;
+    return { total, idle, waiting, max: this.#options.connectionsMax };
+  }
+
+  async end(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  #begin({ snapshot = false, lockTimeoutMs }: BeginMode): string {
+    const { prepare, statementTimeoutMs, idleInTransactionTimeoutMs } = this.#options;
+    const settings = [snapshot ? 'begin isolation level repeatable read read only' : 'begin'];
+    if (!prepare) {
+      settings.push(`set local statement_timeout = ${statementTimeoutMs}`);
+      settings.push(`set local idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`);
+    }
+    if (lockTimeoutMs !== undefined || !prepare) {
+      settings.push(`set local lock_timeout = ${lockTimeoutMs ?? this.#options.lockTimeoutMs}`);
+    }
+    return settings.join('; ');
+  }
+
+  #transactionSql(client: pg.PoolClient): Sql {
+    const rows = async <Row>(statement: Statement): Promise<Row[]> => (await this.#query<Row>(client, statement)).rows;
+    return {
+      rows,
+      first: async <Row>(statement: Statement) => (await rows<Row>(statement))[0],
+      count: async (statement) => (await this.#query(client, statement)).rowCount ?? 0,
+      stream: <Row>(statement: Statement, batchSize: number) => readBatches<Row>(client, statement, batchSize),
+    };
+  }
+
+  async #query<Row>(client: pg.PoolClient, statement: Statement): Promise<{ rows: Row[]; rowCount: number | null }> {
+    const text = textOf(statement);
+    const values = [...statement.values];
+    const name = this.#options.prepare ? this.#nameOf(text) : undefined;
+    try {
+      return await client.query<Row & pg.QueryResultRow>(
+        name === undefined ? { text, values } : { name, text, values },
+      );
+    } catch (error) {
+      throw isConnectionLoss(error) ? new ConnectionLost(error) : error;
+    }
+  }
+
+  #nameOf(text: string): string | undefined {
+    let name = this.#names.get(text);
+    if (name === undefined && this.#names.size < PREPARED_MAX) {
+      name = `s${this.#names.size}`;
+      this.#names.set(text, name);
+    }
+    return name;
+  }
+
+  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#connect();
+    let broken = false;
+    try {
+      return await work(client);
+    } catch (error) {
+      broken = error instanceof ConnectionLost;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      const { total, idle, max } = this.gauge();
+      throw total >= max && idle === 0 ? new PoolExhausted(error) : new ConnectionFailed(error);
+    }
+  }
+}
+
+async function run(client: pg.PoolClient, text: string, { whileCommitting = false } = {}): Promise<void> {
+  try {
+    await client.query(text);
+  } catch (error) {
+    throw isConnectionLoss(error) ? new ConnectionLost(error, whileCommitting) : error;
+  }
+}
+
+async function* readBatches<Row>(
+  client: pg.PoolClient,
+  statement: Statement,
+  batchSize: number,
+): AsyncGenerator<Row[], void, undefined> {
+  const cursor = client.query(new Cursor<Row>(textOf(statement), [...statement.values], { types: { getTypeParser } }));
+  try {
+    for (;;) {
+      const batch = await cursor.read(batchSize);
+      if (batch.length > 0) yield batch;
+      if (batch.length < batchSize) return;
+    }
+  } catch (error) {
+    throw isConnectionLoss(error) ? new ConnectionLost(error) : error;
+  } finally {
+    await cursor.close().catch(() => undefined);
+  }
+}
+
+/** numeric stays text (money.ts reads it), int8 becomes a number or fails loudly, date stays a calendar date. */
+function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+  if (oid === pg.types.builtins.INT8) return parseSafeInteger;
+  if (oid === pg.types.builtins.NUMERIC || oid === pg.types.builtins.DATE) return String;
+  return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text');
+}
+
+function parseSafeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`int8 ${text} does not fit a JavaScript number`);
+  return value;
+}

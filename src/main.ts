@@ -1,0 +1,53 @@
+import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import { compose, composeServer } from './compose.ts';
+import type { Config } from './config.ts';
+import { flushLogger, type Logger } from './infrastructure/logging.ts';
+
+/** A server that answers, until `stop`. */
+export type RunningServer = Readonly<{
+  /** Such as http://127.0.0.1:8000. */
+  address: string;
+  /** Says "not ready", finishes what runs, gives the connections back. Never takes longer than its limit. */
+  stop(): Promise<void>;
+}>;
+
+/** What runs when the stop begins has this long to finish; a reader that is slower is cut off. */
+const DRAIN_MAX_MS = 7_000;
+
+/** Composes the product, and listens. */
+export async function startServer(surroundings: {
+  config: Config;
+  databaseUrl: string;
+  log: Logger;
+}): Promise<RunningServer> {
+  const { config, log } = surroundings;
+  const product = await compose(surroundings);
+  const app = await composeServer(product, surroundings);
+  await app.listen({ host: config.host, port: config.port });
+  const cleaning = product.services.idempotencyCleaner.run();
+  const address = toAddress(app.server.address(), config);
+  log.info({ address }, 'server_started');
+
+  return {
+    address,
+    stop: async () => {
+      product.readiness.stop();
+      await setTimeout(config.shutdownDelayMs);
+      product.services.idempotencyCleaner.stop();
+      const closed = app.close();
+      const late = setTimeout(DRAIN_MAX_MS, 'late' as const, { ref: false });
+      if ((await Promise.race([closed, late])) === 'late') app.server.closeAllConnections();
+      await closed;
+      await cleaning;
+      await product.close();
+      log.info({}, 'server_stopped');
+      await flushLogger(log);
+    },
+  };
+}
+
+function toAddress(bound: AddressInfo | string | null, { host }: Config): string {
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

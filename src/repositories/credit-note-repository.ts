@@ -1,0 +1,65 @@
+import type { CreditNote, CreditNoteReason, Invoice } from '../domain/invoice.ts';
+import { formatMoney, type Money, parseMoney } from '../domain/money.ts';
+import type { Page, PageRequest } from '../domain/page.ts';
+import type { Sql } from '../infrastructure/postgres.ts';
+import { sql } from '../infrastructure/sql.ts';
+import { type List, type Order, readPage } from './paging.ts';
+import { isoTime } from './sql-text.ts';
+
+type CreditNoteRow = {
+  id: number;
+  invoice_id: number;
+  amount: string;
+  reason: CreditNoteReason;
+  created_at: Date;
+};
+
+/** A credit note as the API shows it; `toCreditNoteResponse` writes the same (a test compares them). */
+const JSON_COLUMNS = sql`c.id, c.invoice_id, c.amount::text as amount, c.reason,
+  ${isoTime(sql`c.created_at`)} as created_at`;
+
+const ORDER: Order = {
+  columns: [sql`c.created_at`, sql`c.id`],
+  direction: 'asc',
+  key: sql`json_build_array(${isoTime(sql`c.created_at`)}, c.id)`,
+};
+
+export class CreditNoteRepository {
+  readonly #sql: Sql;
+
+  constructor(on: Sql) {
+    this.#sql = on;
+  }
+
+  async insert(invoice: Invoice, amount: Money, reason: CreditNoteReason, now: Date): Promise<CreditNote> {
+    const row = await this.#sql.first<CreditNoteRow>(sql`
+      insert into credit_notes (school_id, invoice_id, amount, reason, created_at)
+      values (${invoice.schoolId}, ${invoice.id}, ${formatMoney(amount)}, ${reason}, ${now})
+      returning id, invoice_id, amount, reason, created_at`);
+    if (row === undefined) throw new Error('insert returned no row');
+    return {
+      id: row.id,
+      invoiceId: row.invoice_id,
+      amount: parseMoney(row.amount, amount.currency),
+      reason: row.reason,
+      createdAt: row.created_at,
+    };
+  }
+
+  async list(invoiceId: number, page: PageRequest): Promise<Page> {
+    const list: List = {
+      columns: JSON_COLUMNS,
+      from: sql`credit_notes c`,
+      conditions: [sql`c.invoice_id = ${invoiceId}`],
+      order: ORDER,
+    };
+    return await readPage(this.#sql, list, page);
+  }
+
+  async count(invoiceId: number): Promise<number> {
+    const row = await this.#sql.first<{ total: number }>(
+      sql`select count(*) as total from credit_notes where invoice_id = ${invoiceId}`,
+    );
+    return row?.total ?? 0;
+  }
+}

@@ -1,0 +1,64 @@
+import { DomainError } from '../domain/errors.ts';
+import type { Sql } from '../infrastructure/postgres.ts';
+import { sql } from '../infrastructure/sql.ts';
+import { isLockTimeout } from './database-failures.ts';
+
+/** Who sent the key, and what for. `fingerprint` is a digest of the whole request. */
+export type IdempotencyClaim = Readonly<{ credential: string; key: string; fingerprint: string }>;
+
+export type StoredAnswer = Readonly<{ fingerprint: string; status: number; body: string }>;
+
+export class IdempotencyRepository {
+  readonly #sql: Sql;
+
+  constructor(on: Sql) {
+    this.#sql = on;
+  }
+
+  /**
+   * Takes the key for this transaction, or returns the answer it already has. If another transaction holds the key,
+   * waits for that one to end: after its commit the answer is there, after its rollback the key is ours.
+   *
+   * @throws DomainError `idempotency_in_flight` when the other one takes longer than the transaction's lock timeout
+   */
+  async claim({ credential, key, fingerprint }: IdempotencyClaim, now: Date): Promise<'claimed' | StoredAnswer> {
+    try {
+      const claimed = await this.#sql.count(sql`
+        insert into idempotency_keys (credential, key, fingerprint, created_at)
+        values (${credential}, ${key}, ${fingerprint}, ${now})
+        on conflict on constraint idempotency_keys_pkey do nothing`);
+      if (claimed > 0) return 'claimed';
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      throw new DomainError('idempotency_in_flight', 'A request with this Idempotency-Key is still being worked on');
+    }
+    const answer = await this.#sql.first<StoredAnswer>(sql`
+      select fingerprint, status, body from idempotency_keys where credential = ${credential} and key = ${key}`);
+    if (answer === undefined) throw new Error('a key that conflicted is there to be read');
+    return answer;
+  }
+
+  async complete({ credential, key }: IdempotencyClaim, answer: { status: number; body: string }): Promise<void> {
+    await this.#sql.count(sql`
+      update idempotency_keys set status = ${answer.status}, body = ${answer.body}
+      where credential = ${credential} and key = ${key}`);
+  }
+
+  /** Removes up to `limit` keys made before `before`, unless another server is at it. How many went. */
+  async deleteExpired(before: Date, limit: number): Promise<number> {
+    return await this.#sql.count(sql`
+      delete from idempotency_keys
+      where (credential, key) in (
+        select credential, key from idempotency_keys where created_at < ${before}
+        order by created_at limit ${limit} for update skip locked
+      )`);
+  }
+
+  /** Whether this transaction is the one that may clean up: an advisory lock, held until the transaction ends. */
+  async lockCleaning(): Promise<boolean> {
+    const row = await this.#sql.first<{ locked: boolean }>(
+      sql`select pg_try_advisory_xact_lock(hashtext('mattilda:idempotency-cleaning')) as locked`,
+    );
+    return row?.locked ?? false;
+  }
+}

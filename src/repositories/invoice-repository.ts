@@ -1,0 +1,217 @@
+import { DomainError } from '../domain/errors.ts';
+import type { Invoice, InvoiceStatus, NewInvoice } from '../domain/invoice.ts';
+import { formatMoney, parseMoney } from '../domain/money.ts';
+import type { Page, PageRequest } from '../domain/page.ts';
+import type { Sql } from '../infrastructure/postgres.ts';
+import { type Statement, sql } from '../infrastructure/sql.ts';
+import { isCheckViolation, isForeignKeyViolation } from './database-failures.ts';
+import { countDocuments, nextNumber } from './document-numbers.ts';
+import { type List, type Order, readPage, streamRows, where } from './paging.ts';
+import { isoTime } from './sql-text.ts';
+
+type InvoiceRow = {
+  id: number;
+  school_id: number;
+  student_id: number;
+  number: string;
+  currency: string;
+  amount_total: string;
+  amount_paid: string;
+  amount_credited: string;
+  status: InvoiceStatus;
+  issued_at: Date;
+  due_date: string;
+  description: string | null;
+  voided_at: Date | null;
+  void_reason: string | null;
+  created_at: Date;
+  updated_at: Date;
+};
+
+/** Dates are YYYY-MM-DD, both ends included. `now` decides what is overdue, by each school's own calendar. */
+export type InvoiceFilter = Readonly<{
+  studentId?: number;
+  schoolId?: number;
+  status?: InvoiceStatus;
+  dueFrom?: string;
+  dueTo?: string;
+  overdue?: boolean;
+  now: Date;
+}>;
+
+const COLUMNS = sql`id, school_id, student_id, number, currency, amount_total, amount_paid, amount_credited, status,
+  issued_at, due_date, description, voided_at, void_reason, created_at, updated_at`;
+
+/** An invoice as the API shows it; `toInvoiceResponse` writes the same (a test compares them). */
+export const INVOICE_JSON_COLUMNS = sql`i.id, i.number, i.school_id, i.student_id, i.amount_total::text as amount_total,
+  i.amount_paid::text as paid, i.amount_credited::text as credited,
+  (i.amount_total - i.amount_credited - i.amount_paid)::text as pending, i.currency, i.status,
+  ${isoTime(sql`i.issued_at`)} as issued_at, i.due_date, i.description, ${isoTime(sql`i.voided_at`)} as voided_at,
+  i.void_reason, ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at`;
+
+const ORDER: Order = {
+  columns: [sql`i.created_at`, sql`i.id`],
+  direction: 'desc',
+  key: sql`json_build_array(${isoTime(sql`i.created_at`)}, i.id)`,
+};
+
+export class InvoiceRepository {
+  readonly #sql: Sql;
+
+  constructor(on: Sql) {
+    this.#sql = on;
+  }
+
+  async find(id: number): Promise<Invoice | undefined> {
+    const row = await this.#sql.first<InvoiceRow>(sql`select ${COLUMNS} from invoices where id = ${id}`);
+    return row && toInvoice(row);
+  }
+
+  /**
+   * Finds an invoice and holds its row lock until the transaction ends.
+   *
+   * Read anything that depends on the lock (such as its payments) in a LATER statement: a statement that had to wait
+   * for the lock still sees the other tables as they were before the wait.
+   */
+  async findForUpdate(id: number): Promise<Invoice | undefined> {
+    const row = await this.#sql.first<InvoiceRow>(sql`select ${COLUMNS} from invoices where id = ${id} for update`);
+    return row && toInvoice(row);
+  }
+
+  async list(filter: InvoiceFilter, page: PageRequest): Promise<Page> {
+    return await readPage(this.#sql, toList(filter), page);
+  }
+
+  stream(filter: InvoiceFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
+    return streamRows(this.#sql, toList(filter), batchSize);
+  }
+
+  async count(filter: InvoiceFilter): Promise<number> {
+    const counted = isCountedByNumber(filter)
+      ? countDocuments('INVOICE', filter.schoolId)
+      : sql`select count(*) as total from ${fromOf(filter)} ${where(toConditions(filter))}`;
+    const row = await this.#sql.first<{ total: number }>(counted);
+    return row?.total ?? 0;
+  }
+
+  /**
+   * Issues an invoice in its student's school and currency, with the next number, or returns undefined when the student
+   * does not exist or `currency` is given and not the school's.
+   *
+   * @throws DomainError `amount_not_whole`, `student_not_found` (deleted meanwhile), `invoice_currency_mismatch`
+   *   (the school's currency changed meanwhile)
+   */
+  async insert(invoice: NewInvoice, now: Date): Promise<Invoice | undefined> {
+    try {
+      const row = await this.#sql.first<InvoiceRow>(sql`
+        with student as (
+          select st.id, st.school_id, sc.currency, sc.timezone, sc.invoice_prefix as prefix
+          from students st
+          join schools sc on sc.id = st.school_id
+          where st.id = ${invoice.studentId}
+            and (${invoice.currency}::text is null or sc.currency = ${invoice.currency})
+        ), counter as (${nextNumber('INVOICE', sql`student`, now)})
+        insert into invoices
+          (school_id, student_id, number, currency, amount_total, issued_at, due_date, description, created_at, updated_at)
+        select student.school_id, student.id, counter.number, student.currency, ${invoice.amountTotal}::numeric, ${now},
+               ${invoice.dueDate}::date, ${invoice.description}, ${now}, ${now}
+        from student, counter
+        returning ${COLUMNS}`);
+      return row && toInvoice(row);
+    } catch (error) {
+      throw toRefusal(error, invoice);
+    }
+  }
+
+  /** Writes what a person may change on an invoice. */
+  async update(id: number, invoice: Pick<Invoice, 'total' | 'dueDate' | 'description'>, now: Date): Promise<Invoice> {
+    const { total, dueDate, description } = invoice;
+    return await this.#change(
+      id,
+      sql`amount_total = ${formatMoney(total)}, due_date = ${dueDate}, description = ${description}, updated_at = ${now}`,
+    );
+  }
+
+  /** Writes the sums of the invoice's live payments and credit notes; the status follows by itself. */
+  async updateBalance(id: number, { paid, credited }: Pick<Invoice, 'paid' | 'credited'>, now: Date): Promise<Invoice> {
+    return await this.#change(
+      id,
+      sql`amount_paid = ${formatMoney(paid)}, amount_credited = ${formatMoney(credited)}, updated_at = ${now}`,
+    );
+  }
+
+  async updateVoid(id: number, reason: string | null, now: Date): Promise<Invoice> {
+    return await this.#change(id, sql`voided_at = ${now}, void_reason = ${reason}, updated_at = ${now}`);
+  }
+
+  async #change(id: number, sets: Statement): Promise<Invoice> {
+    const row = await this.#sql.first<InvoiceRow>(
+      sql`update invoices set ${sets} where id = ${id} returning ${COLUMNS}`,
+    );
+    if (row === undefined) throw new Error(`invoice ${id} vanished under its lock`);
+    return toInvoice(row);
+  }
+}
+
+function toRefusal(error: unknown, { studentId, amountTotal, currency }: NewInvoice): unknown {
+  if (isCheckViolation(error, 'invoices_amounts_whole_check')) {
+    return new DomainError('amount_not_whole', `The school's currency has no decimals: ${amountTotal} is not whole`);
+  }
+  if (isForeignKeyViolation(error, 'invoices_student_fkey')) {
+    return new DomainError('student_not_found', `Student with id ${studentId} not found`);
+  }
+  if (isForeignKeyViolation(error, 'invoices_school_currency_fkey')) {
+    return new DomainError(
+      'invoice_currency_mismatch',
+      `Invoice currency${currency === null ? '' : ` (${currency})`} differs from the school's currency`,
+    );
+  }
+  return error;
+}
+
+function isCountedByNumber({ schoolId: _, now: __, ...others }: InvoiceFilter): boolean {
+  return Object.values(others).every((value) => value === undefined);
+}
+
+/** Joined to schools only for the one filter that needs the school's calendar. */
+function fromOf({ overdue }: InvoiceFilter): Statement {
+  return overdue === undefined ? sql`invoices i` : sql`invoices i join schools sc on sc.id = i.school_id`;
+}
+
+function toConditions({ studentId, schoolId, status, dueFrom, dueTo, overdue, now }: InvoiceFilter): Statement[] {
+  const conditions: Statement[] = [];
+  if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
+  if (schoolId !== undefined) conditions.push(sql`i.school_id = ${schoolId}`);
+  if (status !== undefined) conditions.push(sql`i.status = ${status}`);
+  if (dueFrom !== undefined) conditions.push(sql`i.due_date >= ${dueFrom}::date`);
+  if (dueTo !== undefined) conditions.push(sql`i.due_date <= ${dueTo}::date`);
+  if (overdue !== undefined) {
+    const isOverdue = sql`(i.status in ('ISSUED', 'PARTIAL') and i.due_date < (${now}::timestamptz at time zone sc.timezone)::date)`;
+    conditions.push(overdue ? isOverdue : sql`not ${isOverdue}`);
+  }
+  return conditions;
+}
+
+function toList(filter: InvoiceFilter): List {
+  return { columns: INVOICE_JSON_COLUMNS, from: fromOf(filter), conditions: toConditions(filter), order: ORDER };
+}
+
+function toInvoice(row: InvoiceRow): Invoice {
+  return {
+    id: row.id,
+    schoolId: row.school_id,
+    studentId: row.student_id,
+    number: row.number,
+    total: parseMoney(row.amount_total, row.currency),
+    paid: parseMoney(row.amount_paid, row.currency),
+    credited: parseMoney(row.amount_credited, row.currency),
+    status: row.status,
+    issuedAt: row.issued_at,
+    dueDate: row.due_date,
+    description: row.description,
+    voidedAt: row.voided_at,
+    voidReason: row.void_reason,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,143 @@
+import { DomainError } from '../domain/errors.ts';
+import type { Page, PageRequest } from '../domain/page.ts';
+import type { NewSchool, School } from '../domain/school.ts';
+import type { Sql } from '../infrastructure/postgres.ts';
+import { type Statement, sql } from '../infrastructure/sql.ts';
+import { isForeignKeyViolation, isUniqueViolation } from './database-failures.ts';
+import { type List, type Order, readPage, streamRows, where } from './paging.ts';
+import { containing, isoTime } from './sql-text.ts';
+
+type SchoolRow = {
+  id: number;
+  name: string;
+  country: string;
+  currency: string;
+  timezone: string;
+  invoice_prefix: string;
+  receipt_prefix: string;
+  is_active: boolean;
+  created_at: Date;
+  updated_at: Date;
+};
+
+export type SchoolFilter = Readonly<{ isActive?: boolean; country?: string; q?: string }>;
+
+const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, is_active, created_at, updated_at`;
+
+/** A school as the API shows it; `toSchoolResponse` writes the same (a test compares them). */
+export const SCHOOL_JSON_COLUMNS = sql`sc.id, sc.name, sc.country, sc.currency, sc.timezone, sc.invoice_prefix,
+  sc.receipt_prefix, sc.is_active, ${isoTime(sql`sc.created_at`)} as created_at, ${isoTime(sql`sc.updated_at`)} as updated_at`;
+
+const ORDER: Order = { columns: [sql`sc.id`], direction: 'asc', key: sql`json_build_array(sc.id)` };
+
+export class SchoolRepository {
+  readonly #sql: Sql;
+
+  constructor(on: Sql) {
+    this.#sql = on;
+  }
+
+  async find(id: number): Promise<School | undefined> {
+    const row = await this.#sql.first<SchoolRow>(sql`select ${COLUMNS} from schools where id = ${id}`);
+    return row && toSchool(row);
+  }
+
+  /** Finds a school and holds its row lock: nobody can enrol, invoice or change it until the transaction ends. */
+  async findForUpdate(id: number): Promise<School | undefined> {
+    const row = await this.#sql.first<SchoolRow>(sql`select ${COLUMNS} from schools where id = ${id} for update`);
+    return row && toSchool(row);
+  }
+
+  async list(filter: SchoolFilter, page: PageRequest): Promise<Page> {
+    return await readPage(this.#sql, toList(filter), page);
+  }
+
+  stream(filter: SchoolFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
+    return streamRows(this.#sql, toList(filter), batchSize);
+  }
+
+  async count(filter: SchoolFilter): Promise<number> {
+    const row = await this.#sql.first<{ total: number }>(
+      sql`select count(*) as total from schools sc ${where(toConditions(filter))}`,
+    );
+    return row?.total ?? 0;
+  }
+
+  /**
+   * Inserts a school, or returns undefined if its country already has one of that name. The constraint decides, not a
+   * look beforehand: between a look and an insert another request can insert.
+   */
+  async insert(school: NewSchool, now: Date): Promise<School | undefined> {
+    const row = await this.#sql.first<SchoolRow>(sql`
+      insert into schools (name, country, currency, timezone, invoice_prefix, receipt_prefix, created_at, updated_at)
+      values (${school.name}, ${school.country}, ${school.currency}, ${school.timezone}, ${school.invoicePrefix},
+              ${school.receiptPrefix}, ${now}, ${now})
+      on conflict on constraint schools_name_country_key do nothing
+      returning ${COLUMNS}`);
+    return row && toSchool(row);
+  }
+
+  /**
+   * Writes every changeable field of the school.
+   *
+   * @throws DomainError `school_name_taken`, `school_currency_locked`, `school_has_students`: what the constraints refuse
+   */
+  async update(school: School, now: Date): Promise<School> {
+    try {
+      const row = await this.#sql.first<SchoolRow>(sql`
+        update schools
+        set name = ${school.name}, country = ${school.country}, currency = ${school.currency},
+            timezone = ${school.timezone}, invoice_prefix = ${school.invoicePrefix},
+            receipt_prefix = ${school.receiptPrefix}, is_active = ${school.isActive}, updated_at = ${now}
+        where id = ${school.id}
+        returning ${COLUMNS}`);
+      if (row === undefined) throw new Error(`school ${school.id} vanished under its lock`);
+      return toSchool(row);
+    } catch (error) {
+      throw toRefusal(error, school);
+    }
+  }
+}
+
+function toRefusal(error: unknown, school: School): unknown {
+  if (isUniqueViolation(error, 'schools_name_country_key')) {
+    return new DomainError('school_name_taken', `School with name=${school.name} in ${school.country} already exists`);
+  }
+  if (isForeignKeyViolation(error, 'invoices_school_currency_fkey')) {
+    return new DomainError(
+      'school_currency_locked',
+      `School with id ${school.id} has invoices, so its currency cannot change`,
+    );
+  }
+  if (isForeignKeyViolation(error, 'students_school_active_fkey')) {
+    return new DomainError('school_has_students', `School with id ${school.id} has students and cannot be deactivated`);
+  }
+  return error;
+}
+
+function toConditions({ isActive, country, q }: SchoolFilter): Statement[] {
+  const conditions: Statement[] = [];
+  if (isActive !== undefined) conditions.push(sql`sc.is_active = ${isActive}`);
+  if (country !== undefined) conditions.push(sql`sc.country = ${country}`);
+  if (q !== undefined) conditions.push(sql`sc.name ilike ${containing(q)}`);
+  return conditions;
+}
+
+function toList(filter: SchoolFilter): List {
+  return { columns: SCHOOL_JSON_COLUMNS, from: sql`schools sc`, conditions: toConditions(filter), order: ORDER };
+}
+
+function toSchool(row: SchoolRow): School {
+  return {
+    id: row.id,
+    name: row.name,
+    country: row.country,
+    currency: row.currency,
+    timezone: row.timezone,
+    invoicePrefix: row.invoice_prefix,
+    receiptPrefix: row.receipt_prefix,
+    isActive: row.is_active,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

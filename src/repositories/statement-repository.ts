@@ -1,0 +1,133 @@
+import type { AccountOwner, StatementHeader } from '../domain/statement.ts';
+import type { Sql } from '../infrastructure/postgres.ts';
+import { type Statement, sql } from '../infrastructure/sql.ts';
+import { SCHOOL_JSON_COLUMNS } from './school-repository.ts';
+import { isoTime } from './sql-text.ts';
+import { STUDENT_JSON_COLUMNS } from './student-repository.ts';
+
+type HeaderRow = {
+  owner: string;
+  currency: string;
+  student_count: number | null;
+  invoiced: string;
+  credited: string;
+  paid: string;
+  pending: string;
+  overdue: string;
+};
+
+/** A statement in one piece: `lines` is the inside of a JSON array, `lineCount` how many are in it. */
+export type WholeStatement = Readonly<{ header: StatementHeader; lines: string; lineCount: number }>;
+
+/** Calendar day of the school; the due day itself is not overdue. */
+const TODAY = (now: Date): Statement => sql`(${now}::timestamptz at time zone sc.timezone)::date`;
+const PENDING = sql`(i.amount_total - i.amount_credited - i.amount_paid)`;
+
+export class StatementRepository {
+  readonly #sql: Sql;
+
+  constructor(on: Sql) {
+    this.#sql = on;
+  }
+
+  /**
+   * Header and lines from one statement, so from one snapshot. Totals are sums over every invoice that is not void,
+   * read from `invoices_school_totals_idx` alone for a school; the lines, newest first, are at most `limit`.
+   */
+  async find(
+    owner: AccountOwner,
+    { limit, offset }: { limit: number; offset: number },
+    now: Date,
+  ): Promise<WholeStatement | undefined> {
+    const row = await this.#sql.first<HeaderRow & { lines: string; line_count: number }>(sql`
+      ${header(owner, now, sql`, lines.*`)}
+      cross join lateral (
+        select coalesce(string_agg(json, ','), '') as lines, count(*)::int as line_count
+        from (${lines(owner, now, sql`limit ${limit} offset ${offset}`)}) line
+      ) lines
+      where ${isOwner(owner)}`);
+    return row && { header: toHeader(row), lines: row.lines, lineCount: row.line_count };
+  }
+
+  async findHeader(owner: AccountOwner, now: Date): Promise<StatementHeader | undefined> {
+    const row = await this.#sql.first<HeaderRow>(sql`${header(owner, now, sql``)} where ${isOwner(owner)}`);
+    return row && toHeader(row);
+  }
+
+  /** Every line as JSON text, newest first, in batches. No limit: memory is bounded by the batch. */
+  async *streamLines(
+    owner: AccountOwner,
+    offset: number,
+    now: Date,
+    batchSize: number,
+  ): AsyncGenerator<string[], void, undefined> {
+    const statement = sql`
+      select line.json
+      from ${from(owner)}
+      cross join lateral (${lines(owner, now, sql`offset ${offset}`)}) line
+      where ${isOwner(owner)}`;
+    for await (const batch of this.#sql.stream<{ json: string }>(statement, batchSize)) {
+      yield batch.map(({ json }) => json);
+    }
+  }
+}
+
+function header(owner: AccountOwner, now: Date, more: Statement): Statement {
+  const studentCount =
+    owner.kind === 'school' ? sql`(select count(*) from students where school_id = sc.id)` : sql`null::bigint`;
+  return sql`
+    select row_to_json(owner)::text as owner, sc.currency, ${studentCount} as student_count,
+           totals.invoiced::text, totals.credited::text, totals.paid::text, totals.overdue::text,
+           (totals.invoiced - totals.credited - totals.paid)::text as pending ${more}
+    from ${from(owner)}
+    cross join lateral (select ${owner.kind === 'school' ? SCHOOL_JSON_COLUMNS : STUDENT_JSON_COLUMNS}) owner
+    cross join lateral (
+      select coalesce(sum(i.amount_total), 0.00) as invoiced, coalesce(sum(i.amount_credited), 0.00) as credited,
+             coalesce(sum(i.amount_paid), 0.00) as paid,
+             coalesce(sum(${PENDING}) filter (where i.due_date < ${TODAY(now)}), 0.00) as overdue
+      from invoices i
+      where ${ownedBy(owner)}
+    ) totals`;
+}
+
+/** In the order the account lists them. A subquery's order is what string_agg sees. */
+function lines(owner: AccountOwner, now: Date, range: Statement): Statement {
+  return sql`
+    select row_to_json(line)::text as json
+    from invoices i
+    cross join lateral (select ${PENDING} > 0 and i.due_date < ${TODAY(now)} as yes) late
+    cross join lateral (
+      select i.id, i.number, i.student_id, i.amount_total::text as amount_total, i.amount_credited::text as credited,
+             i.amount_paid::text as paid, ${PENDING}::text as pending,
+             case when late.yes then ${PENDING} else 0.00 end::text as overdue,
+             case when late.yes then ${TODAY(now)} - i.due_date else 0 end as days_overdue,
+             i.currency, i.status, ${isoTime(sql`i.issued_at`)} as issued_at, i.due_date, i.description,
+             ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at
+    ) line
+    where ${ownedBy(owner)}
+    order by i.created_at desc, i.id desc
+    ${range}`;
+}
+
+function from(owner: AccountOwner): Statement {
+  return owner.kind === 'school' ? sql`schools sc` : sql`students st join schools sc on sc.id = st.school_id`;
+}
+
+function isOwner({ kind, id }: AccountOwner): Statement {
+  return kind === 'school' ? sql`sc.id = ${id}` : sql`st.id = ${id}`;
+}
+
+function ownedBy({ kind, id }: AccountOwner): Statement {
+  const own = kind === 'school' ? sql`i.school_id = ${id}` : sql`i.student_id = ${id}`;
+  return sql`${own} and i.voided_at is null`;
+}
+
+function toHeader(row: HeaderRow): StatementHeader {
+  const { invoiced, credited, paid, pending, overdue } = row;
+  return {
+    ownerJson: row.owner,
+    currency: row.currency,
+    totals: { invoiced, credited, paid, pending, overdue },
+    studentCount: row.student_count,
+  };
+}

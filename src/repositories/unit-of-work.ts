@@ -1,0 +1,144 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Pool, Sql } from '../infrastructure/postgres.ts';
+import { sqlStateOf } from '../infrastructure/postgres-errors.ts';
+import { CreditNoteRepository } from './credit-note-repository.ts';
+import { isSafeToRepeat, translate, type Work } from './database-failures.ts';
+import { IdempotencyRepository } from './idempotency-repository.ts';
+import { InvoiceRepository } from './invoice-repository.ts';
+import { PaymentRepository } from './payment-repository.ts';
+import { SchoolRepository } from './school-repository.ts';
+import { StatementRepository } from './statement-repository.ts';
+import { StudentRepository } from './student-repository.ts';
+
+export type Repositories = Readonly<{
+  schools: SchoolRepository;
+  students: StudentRepository;
+  invoices: InvoiceRepository;
+  payments: PaymentRepository;
+  creditNotes: CreditNoteRepository;
+  statements: StatementRepository;
+  idempotency: IdempotencyRepository;
+}>;
+
+/** First try included. */
+const ATTEMPTS_MAX = 5;
+const RETRY_BASE_DELAY_MS = 20;
+
+/** How long a transaction with an idempotency key waits for another that holds the same key. */
+const KEY_WAIT_MS = 2_000;
+
+/**
+ * Where every statement of the product runs, and the one place that repeats work the database undid.
+ *
+ * `read` and `write` are for work of a single statement and cost one round trip; `transaction` is for writes that look
+ * before they decide, `snapshot` for several reads that must agree with each other.
+ */
+export class UnitOfWork {
+  readonly #pool: Pool;
+  readonly #streamPool: Pool;
+  readonly #onPool: Repositories;
+  readonly #onRetry: (reason: string) => void;
+
+  /**
+   * @param streamPool connections for answers that are read slowly, so that they cannot use up those that take payments
+   * @param onRetry told why work was repeated: an SQLSTATE, or `connection_lost`
+   */
+  constructor(dependencies: { pool: Pool; streamPool: Pool; onRetry?: (reason: string) => void }) {
+    const { pool, streamPool, onRetry = () => undefined } = dependencies;
+    this.#pool = pool;
+    this.#streamPool = streamPool;
+    this.#onPool = bind(pool);
+    this.#onRetry = onRetry;
+  }
+
+  /** Single-statement reads, each on its own: repeated when the connection broke, because reading twice is harmless. */
+  async read<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
+    return await this.#attempt('read', async () => await work(this.#onPool));
+  }
+
+  /** One writing statement that commits by itself. A lost connection leaves its outcome unknown, and says so. */
+  async write<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
+    return await this.#attempt('statement', async () => await work(this.#onPool));
+  }
+
+  /**
+   * Runs `work` in one read-committed transaction: commits when it resolves, rolls back when it throws. It may run
+   * more than once, so it speaks (logs, notifies) only after this has resolved.
+   */
+  async transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
+    return await this.#attempt(
+      'transaction',
+      async () => await this.#pool.transaction({}, async (sql) => await work(bind(sql))),
+    );
+  }
+
+  /**
+   * A transaction that recognises, by its idempotency key, that it already happened: so it is repeated even when the
+   * connection broke during COMMIT. Waits only briefly for locks, among them that of a twin under the same key.
+   */
+  async repeatableTransaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
+    return await this.#attempt(
+      'repeatable',
+      async () => await this.#pool.transaction({ lockTimeoutMs: KEY_WAIT_MS }, async (sql) => await work(bind(sql))),
+    );
+  }
+
+  /** Runs `work` against one frozen, read-only view of the database, so that two queries agree. */
+  async snapshot<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
+    return await this.#attempt(
+      'read',
+      async () => await this.#pool.transaction({ snapshot: true }, async (sql) => await work(bind(sql))),
+    );
+  }
+
+  /**
+   * Opens a result of any size in one snapshot: `first` is read at once, `rest` as its consumer asks for it. Whoever
+   * gets `rest` must drain it or call `return`, because it holds a connection until then.
+   */
+  async openStream<First, Row>(
+    first: (repositories: Repositories) => Promise<First>,
+    rest: (repositories: Repositories) => AsyncGenerator<Row, void, undefined>,
+  ): Promise<{ first: First; rest: AsyncGenerator<Row, void, undefined> }> {
+    return await this.#attempt('read', async () => {
+      let head: { value: First } | undefined;
+      const generator = this.#streamPool.streamSnapshot(async function* (sql): AsyncGenerator<
+        Row | null,
+        void,
+        undefined
+      > {
+        const repositories = bind(sql);
+        head = { value: await first(repositories) };
+        yield null;
+        yield* rest(repositories);
+      });
+      await generator.next();
+      if (head === undefined) throw new Error('a stream begins with its head');
+      return { first: head.value, rest: generator as AsyncGenerator<Row, void, undefined> };
+    });
+  }
+
+  async #attempt<T>(work: Work, run: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await run();
+      } catch (error) {
+        if (attempt === ATTEMPTS_MAX || !isSafeToRepeat(error, work)) throw translate(error, work);
+        this.#onRetry(sqlStateOf(error) ?? 'connection_lost');
+        // Full jitter: those who collided must not come back together.
+        await setTimeout(Math.random() * RETRY_BASE_DELAY_MS * 2 ** attempt);
+      }
+    }
+  }
+}
+
+function bind(sql: Sql): Repositories {
+  return {
+    schools: new SchoolRepository(sql),
+    students: new StudentRepository(sql),
+    invoices: new InvoiceRepository(sql),
+    payments: new PaymentRepository(sql),
+    creditNotes: new CreditNoteRepository(sql),
+    statements: new StatementRepository(sql),
+    idempotency: new IdempotencyRepository(sql),
+  };
+}

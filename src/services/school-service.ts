@@ -1,0 +1,105 @@
+import { assertActivatable, assertDeactivatable, assertSchoolChangeable } from '../domain/business-rules.ts';
+import { DomainError } from '../domain/errors.ts';
+import type { CountMode, PageRequest } from '../domain/page.ts';
+import type { NewSchool, School, SchoolChanges } from '../domain/school.ts';
+import type { SchoolFilter } from '../repositories/school-repository.ts';
+import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
+import { type Created, type Creation, createOnce } from './idempotency.ts';
+import { type Listing, listing } from './listing.ts';
+import type { Clock, Log } from './ports.ts';
+
+export class SchoolService {
+  readonly #unitOfWork: UnitOfWork;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+    this.#unitOfWork = dependencies.unitOfWork;
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+  }
+
+  async list(filter: SchoolFilter, page: PageRequest, count: CountMode): Promise<Listing> {
+    return await listing(page, count, {
+      cheap: true,
+      read: async () => await this.#unitOfWork.read(async ({ schools }) => await schools.list(filter, page)),
+      total: async () => await this.#unitOfWork.read(async ({ schools }) => await schools.count(filter)),
+    });
+  }
+
+  /** @throws DomainError `school_not_found` */
+  async find(id: number): Promise<School> {
+    const school = await this.#unitOfWork.read(async ({ schools }) => await schools.find(id));
+    if (school === undefined) throw notFound(id);
+    return school;
+  }
+
+  /** @throws DomainError `school_name_taken`, or a refusal of {@link createOnce} */
+  async create(school: NewSchool, creation: Creation<School>): Promise<Created<School>> {
+    const insert = async ({ schools }: Repositories): Promise<School> => {
+      const made = await schools.insert(school, this.#clock.now());
+      if (made !== undefined) return made;
+      throw new DomainError('school_name_taken', `School with name=${school.name} in ${school.country} already exists`);
+    };
+    const created = await createOnce(
+      { unitOfWork: this.#unitOfWork, clock: this.#clock },
+      creation,
+      insert,
+      async () => await this.#unitOfWork.write(insert),
+    );
+    if (created.made !== undefined) this.#log.info({ school_id: created.made.id }, 'school_created');
+    return created;
+  }
+
+  /**
+   * Changes what `changes` names; nothing at all when it names nothing.
+   *
+   * @throws DomainError `school_not_found`, `school_inactive`, `school_name_taken`, `school_currency_locked`
+   */
+  async update(id: number, changes: SchoolChanges): Promise<School> {
+    if (Object.keys(changes).length === 0) return await this.find(id);
+    return await this.#change(id, 'school_updated', async (school, { schools }) => {
+      assertSchoolChangeable(school);
+      return await schools.update({ ...school, ...changes }, this.#clock.now());
+    });
+  }
+
+  /** @throws DomainError `school_not_found`, `school_already_active` */
+  async activate(id: number): Promise<School> {
+    return await this.#change(id, 'school_activated', async (school, { schools }) => {
+      assertActivatable(school);
+      return await schools.update({ ...school, isActive: true }, this.#clock.now());
+    });
+  }
+
+  /**
+   * Takes the school out of business; what it billed stays. Enrolment waits for the row lock held here, so a student is
+   * either counted or refused.
+   *
+   * @throws DomainError `school_not_found`, `school_already_inactive`, `school_has_students`
+   */
+  async deactivate(id: number): Promise<School> {
+    return await this.#change(id, 'school_deactivated', async (school, { schools, students }) => {
+      assertDeactivatable(school, await students.count({ schoolId: id }));
+      return await schools.update({ ...school, isActive: false }, this.#clock.now());
+    });
+  }
+
+  async #change(
+    id: number,
+    event: string,
+    decide: (school: School, repositories: Repositories) => Promise<School>,
+  ): Promise<School> {
+    const after = await this.#unitOfWork.transaction(async (repositories) => {
+      const school = await repositories.schools.findForUpdate(id);
+      if (school === undefined) throw notFound(id);
+      return await decide(school, repositories);
+    });
+    this.#log.info({ school_id: id }, event);
+    return after;
+  }
+}
+
+function notFound(id: number): DomainError {
+  return new DomainError('school_not_found', `School with id ${id} not found`);
+}

@@ -1,0 +1,72 @@
+import { DomainError } from '../domain/errors.ts';
+import type { AccountOwner, LineRange, StatementHeader } from '../domain/statement.ts';
+import type { UnitOfWork } from '../repositories/unit-of-work.ts';
+import type { Clock, Log } from './ports.ts';
+
+/** A statement whose lines are all here, or still to be read. Lines are JSON text, newest first. */
+export type Statement = Readonly<{
+  owner: AccountOwner;
+  header: StatementHeader;
+  /**
+   * The lines as the inside of a JSON array; or, where there may be more than fit in memory, batches of lines. Batches
+   * hold a database connection: drain them or call `return`.
+   */
+  lines: string | AsyncGenerator<string[], void, undefined>;
+}>;
+
+/** A student with more lines than this gets them streamed. A school's lines are streamed unless a limit is asked for. */
+const LINES_AT_ONCE_MAX = 1_000;
+const STREAM_BATCH_LINES = 500;
+
+export class StatementService {
+  readonly #unitOfWork: UnitOfWork;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+    this.#unitOfWork = dependencies.unitOfWork;
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+  }
+
+  /**
+   * What was invoiced, credited and paid, and what is owed, in one snapshot with the lines it adds up. Totals cover
+   * every invoice that is not void, whatever lines are asked for.
+   *
+   * @throws DomainError `student_not_found`, `school_not_found`
+   */
+  async open(owner: AccountOwner, range: LineRange): Promise<Statement> {
+    const statement = (await this.#whole(owner, range)) ?? (await this.#streamed(owner, range.offset));
+    this.#log.info({ [`${owner.kind}_id`]: owner.id }, `${owner.kind}_statement_generated`);
+    return statement;
+  }
+
+  /** Header and lines at once, in one round trip; undefined when there may be too many lines for that. */
+  async #whole(owner: AccountOwner, { limit, offset }: LineRange): Promise<Statement | undefined> {
+    if (limit === null && owner.kind === 'school') return undefined;
+    const asked = limit ?? LINES_AT_ONCE_MAX + 1;
+    const whole = await this.#unitOfWork.read(
+      async ({ statements }) => await statements.find(owner, { limit: asked, offset }, this.#clock.now()),
+    );
+    if (whole === undefined) throw notFound(owner);
+    if (limit === null && whole.lineCount > LINES_AT_ONCE_MAX) return undefined;
+    return { owner, header: whole.header, lines: whole.lines };
+  }
+
+  async #streamed(owner: AccountOwner, offset: number): Promise<Statement> {
+    const now = this.#clock.now();
+    const opened = await this.#unitOfWork.openStream(
+      async ({ statements }) => await statements.findHeader(owner, now),
+      ({ statements }) => statements.streamLines(owner, offset, now, STREAM_BATCH_LINES),
+    );
+    if (opened.first !== undefined) return { owner, header: opened.first, lines: opened.rest };
+    await opened.rest.return();
+    throw notFound(owner);
+  }
+}
+
+function notFound({ kind, id }: AccountOwner): DomainError {
+  return kind === 'school'
+    ? new DomainError('school_not_found', `School with id ${id} not found`)
+    : new DomainError('student_not_found', `Student with id ${id} not found`);
+}
