@@ -84,7 +84,9 @@ export async function aChild(dataDir: string, project = PROJECT): Promise<Child>
   const program = join(project, CHILD.slice(PROJECT.length));
   const child = spawn(process.execPath, ['--import', TSX, program, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
-  const [line] = await once(lines, 'line');
+  // A child that ends without a word closes its output: that must fail here, not wait for the end of time.
+  const [line] = await Promise.race([once(lines, 'line'), once(lines, 'close')]);
+  if (line === undefined) throw new Error(`The child for ${dataDir} ended before its server was up.`);
   const server = JSON.parse(String(line));
   const { pid = 0 } = child;
   cleanups.push(async () => {
