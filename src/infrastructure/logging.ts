@@ -7,13 +7,20 @@ export type { Logger };
 const BUFFER_BYTES = 4_096;
 const FLUSH_EVERY_MS = 500;
 
+export type LogOptions = Readonly<{
+  level: string;
+  isTerminal: boolean;
+  /** Where lines go instead of standard output. */
+  stream?: { write(line: string): void };
+}>;
+
 /**
  * JSON lines on standard output, or readable ones on a terminal.
  *
  * What is logged is ids, decimal text and event names. `redact` is a net under that rule, not the rule: it knows only
  * these places.
  */
-export function createLogger({ level, isTerminal }: { level: string; isTerminal: boolean }): Logger {
+export function createLogger({ level, isTerminal, stream }: LogOptions): Logger {
   const options = {
     level,
     base: {},
@@ -22,6 +29,7 @@ export function createLogger({ level, isTerminal }: { level: string; isTerminal:
     messageKey: 'event',
     redact: ['email', '*.email', 'headers["x-api-key"]', '*.headers["x-api-key"]', 'api_key', '*.api_key'],
   };
+  if (stream !== undefined) return pino(options, stream);
   if (isTerminal) return pino(options, pretty({ colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l' }));
 
   const destination = pino.destination({ dest: 1, sync: false, minLength: BUFFER_BYTES });

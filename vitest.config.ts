@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['tests/**/*.test.ts'],
+    globalSetup: ['tests/support/postgres-server.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      // Process entry points: what they run is tested in processes of their own, where nothing counts lines.
+      exclude: ['src/cli/main.ts', 'src/infrastructure/embedded-postgres-watchdog.ts'],
+      reporter: ['text-summary', 'html'],
+    },
+  },
+});
