@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { errorCode, readOrUndefined } from './embedded-postgres-process.ts';
 
@@ -43,8 +44,23 @@ export function prepareHome(dataDir: string, version: number): ServerHome {
   makeDirectories(directory, isRoot ? 0o711 : 0o700);
   const cluster = join(directory, 'data');
   const account = isRoot ? serverAccount(cluster) : undefined;
-  if (account !== undefined) assertCanEnter(directory, account);
+  if (account !== undefined) {
+    letEnter(dirname(directory));
+    assertCanEnter(directory, account);
+  }
   return { directory, cluster, account };
+}
+
+/**
+ * Lets other accounts pass through the data directory, and through root's own directories between it and the system's
+ * temporary one (mktemp makes them closed): they may enter by name what they still cannot list. Nothing else is opened.
+ */
+function letEnter(dataDir: string): void {
+  const temporary = realpathSync(tmpdir());
+  for (let path = dataDir; path === dataDir || path.startsWith(join(temporary, '/')); path = dirname(path)) {
+    const { uid, mode } = statSync(path);
+    if (uid === 0 && (mode & ENTER_BIT) === 0) chmodSync(path, (mode & 0o7777) | ENTER_BIT);
+  }
 }
 
 /** Whether `account` may read what lies at `path`, judged by the permission bits of it and of every parent. */

@@ -26,7 +26,13 @@ const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
 /** How long the watchdog of an owner that died is given, and how long after our own signal. */
 const WATCHDOG_GRACE_MS = 5_000;
 
-export type Server = Readonly<{ pid: number; port: number; stop(): Promise<void> }>;
+export type Server = Readonly<{
+  pid: number;
+  port: number;
+  /** Resolves to how the server ended, whoever ended it. */
+  ended: Promise<string>;
+  stop(): Promise<void>;
+}>;
 
 /** What a server says about itself in its pid file. */
 export type RunningServer = Readonly<{ pid: number; port: number; isReady: boolean; isOurs: boolean }>;
@@ -112,7 +118,7 @@ async function startOnce(
   if (pid === undefined) throw new Error(await ended);
   const watchdog = startWatchdog({ pid, home, pgCtl: binaries.pgCtl, log });
   void ended.then(() => watchdog.release());
-  const server = { pid, port, stop: async () => await stopServer(child, pid, ended, binaries.pgCtl) };
+  const server = { pid, port, ended, stop: async () => await stopServer(child, pid, ended, binaries.pgCtl) };
 
   const failure = await Promise.race([ended, untilReady(home, pid, onProgress)]);
   if (failure === undefined) {

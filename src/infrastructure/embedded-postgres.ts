@@ -14,8 +14,9 @@ import {
   readPasswords,
 } from './embedded-postgres-cluster.ts';
 import { acquireLock, DataDirectoryInUseError, lockHolder } from './embedded-postgres-lock.ts';
-import { endAbandonedServer, findRunningServer, startServer } from './embedded-postgres-server.ts';
+import { endAbandonedServer, findRunningServer, type Server, startServer } from './embedded-postgres-server.ts';
 import { CONNECTIONS_MAX_DEFAULT } from './embedded-postgres-settings.ts';
+import { supervise } from './embedded-postgres-supervisor.ts';
 
 export { defaultDataDir } from './embedded-postgres-account.ts';
 export { DataDirectoryInUseError };
@@ -32,7 +33,7 @@ export type EmbeddedPostgres = Readonly<{
   ownerUrl: string;
   dataDir: string;
   port: number;
-  /** Process id of the server. */
+  /** Process id of the server as it was started; another one after a crash. */
   pid: number;
   /** false when another process of ours runs the server and we only joined it. */
   owned: boolean;
@@ -54,8 +55,8 @@ export type EmbeddedPostgresOptions = Readonly<{
 }>;
 
 /**
- * Starts PostgreSQL on a data directory, which is made on the first start. The server ends with `stop()`, or shortly
- * after this process however this process ends.
+ * Starts PostgreSQL on a data directory, which is made on the first start. The server is started again should it be
+ * killed, and ends with `stop()`, or shortly after this process however this process ends.
  *
  * @throws DataDirectoryInUseError when another process uses the directory
  */
@@ -75,15 +76,17 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       connectionsMax: options.maxConnections ?? CONNECTIONS_MAX_DEFAULT,
       extra: options.settings ?? {},
     };
-    const server = await startServer({ home, binaries, settings, onProgress });
+    const start = async () => await startServer({ home, binaries, settings, onProgress });
+    const server = await start();
     try {
       if (!isProvisioned(home)) await provision(home, server.port, passwords);
     } catch (error) {
       await server.stop();
       throw error;
     }
+    const supervisor = supervise(server, async () => await onSamePort(start, server.port), onProgress);
     const stop = once(async () => {
-      await server.stop();
+      await supervisor.stop();
       lock.release();
     });
     return describe({ dataDir, passwords, port: server.port, pid: server.pid, owned: true, stop });
@@ -125,6 +128,14 @@ function findJoinable(home: ServerHome, dataDir: string): EmbeddedPostgres | und
   if (passwords === undefined) return undefined;
   const stop = async (): Promise<void> => undefined;
   return describe({ dataDir, passwords, port: server.port, pid: server.pid, owned: false, stop });
+}
+
+/** The address was handed out: a server somewhere else is of no use to anybody. */
+async function onSamePort(start: () => Promise<Server>, port: number): Promise<Server> {
+  const server = await start();
+  if (server.port === port) return server;
+  await server.stop();
+  throw new Error(`port ${port} was taken meanwhile`);
 }
 
 function describe(

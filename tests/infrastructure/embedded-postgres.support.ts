@@ -42,8 +42,8 @@ afterEach(async () => {
 });
 
 /** A directory that is removed after the test; `mode` decides whether the server's account may enter it. */
-export function aDirectory(mode = 0o755): string {
-  const directory = mkdtempSync(join(tmpdir(), 'mattilda-embedded-'));
+export function aDirectory(mode = 0o755, below = tmpdir()): string {
+  const directory = mkdtempSync(join(below, 'mattilda-embedded-'));
   chmodSync(directory, mode);
   cleanups.push(() => rmSync(directory, { recursive: true, force: true }));
   return directory;

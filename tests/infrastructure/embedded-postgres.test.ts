@@ -318,6 +318,16 @@ describe('after a crash', () => {
     await next.stop();
   });
 
+  test('a server that was killed under a living owner is started again on the same port', async () => {
+    const server = await start({ dataDir: aUsedDirectory(), durable: false });
+    process.kill(server.pid, 'SIGKILL');
+    await gone(server.pid);
+
+    await expect
+      .poll(async () => await query(server.url, 'select 1 as one').catch(() => []), { timeout: 20_000 })
+      .toEqual([{ one: 1 }]);
+  });
+
   test('a lock of an earlier process that had our pid is no obstacle', async () => {
     const dataDir = aUsedDirectory();
     writeFileSync(join(dataDir, 'postgres-18', 'lock.7'), JSON.stringify({ pid: process.pid, mark: 'before/1' }));
@@ -351,8 +361,17 @@ describe('packages installed without their install scripts', () => {
     await gone(child.server.pid);
   });
 
-  test.runIf(IS_ROOT)('a data directory the account of the server cannot enter is refused by name', async () => {
+  test.runIf(IS_ROOT)('a closed temporary directory is opened for the account of the server to pass', async () => {
     const closed = aDirectory(0o700);
+
+    const server = await start({ dataDir: join(closed, 'data'), durable: false });
+
+    expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }]);
+    expect(statSync(closed).mode & 0o777).toBe(0o701);
+  });
+
+  test.runIf(IS_ROOT)('a data directory the account of the server cannot enter is refused by name', async () => {
+    const closed = aDirectory(0o700, '/var/lib');
 
     const starting = start({ dataDir: join(closed, 'data') });
 
