@@ -66,7 +66,7 @@ export function readConfig(env: Env = process.env): Config {
     apiKey: reader.apiKey(isProduction),
     readAccess: reader.readAccess(isProduction),
     prefix: reader.prefix(),
-    logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    logLevel: reader.logLevel(),
     host: reader.text('HOST', '127.0.0.1'),
     port: reader.integer('PORT', 8000, { min: 0, max: 65_535 }),
     database: {
@@ -107,6 +107,13 @@ class EnvReader {
     const value = values.find((one) => one === given);
     if (value === undefined) this.problems.push(`${name} must be one of ${values.join(', ')}`);
     return value ?? fallback;
+  }
+
+  /** Other logging libraries' names for two of the levels are understood. */
+  logLevel(): LogLevel {
+    const level = this.oneOf('LOG_LEVEL', [...LOG_LEVELS, 'warning', 'critical'] as const, 'info');
+    if (level === 'warning') return 'warn';
+    return level === 'critical' ? 'fatal' : level;
   }
 
   integer(name: string, fallback: number, { min, max }: { min: number; max: number }): number {

@@ -8,7 +8,7 @@ import { HttpError } from './problem.ts';
 
 export const LIMIT_MAX = 1_000;
 export const LIMIT_DEFAULT = 100;
-const OFFSET_MAX = 1_000_000_000;
+const OFFSET_MAX = Number.MAX_SAFE_INTEGER;
 const CURSOR_MAX = 2_000;
 
 /** Query parameters every list takes. */

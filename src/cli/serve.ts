@@ -36,7 +36,8 @@ export async function serve(config: Config): Promise<number> {
 /** Looks first with the rights the server has, so that a role without DDL rights can serve a schema that is current. */
 async function migrateIfNeeded(database: Database, say: (message: string) => void): Promise<void> {
   const states = await migrationStates({ url: database.url });
-  if (states.every(({ appliedAt, drift }) => appliedAt !== null && drift === null)) return;
+  // A database that is ahead of this version (drift `missing`) is for its newer servers to look after.
+  if (states.every(({ appliedAt, drift }) => appliedAt !== null && drift !== 'changed')) return;
   await migrateUp({ url: database.ownerUrl, onProgress: say });
 }
 
