@@ -17,6 +17,8 @@ COPY package.json package-lock.json .npmrc ./
 # The optional packages are the embedded PostgreSQL's binaries, one per platform.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
 COPY migrations ./migrations
+# Served at /problems/{code}.
+COPY docs/errors ./docs/errors
 COPY --from=builder /app/dist ./dist
 USER node
 EXPOSE 8000
