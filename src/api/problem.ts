@@ -32,6 +32,7 @@ export const PROBLEMS = {
   school_has_students: { status: 400, title: 'School has students' },
   school_currency_locked: { status: 400, title: 'School currency cannot change' },
   school_name_taken: { status: 409, title: 'School name is taken' },
+  school_prefixes_equal: { status: 422, title: 'School prefixes are equal' },
   student_not_found: { status: 404, title: 'Student not found' },
   student_email_taken: { status: 409, title: 'Student email is taken' },
   student_has_invoices: { status: 400, title: 'Student has invoices' },
@@ -155,12 +156,19 @@ export function problemBody(code: ProblemCode, detail: string, { url, id }: { ur
   return { type: `/problems/${code}`, title, status, detail, code, instance: url.split('?', 1)[0], request_id: id };
 }
 
+/** The fields a rule that answers 422 can turn on, the most telling first. */
+const FIELDS_OF_RULE: Partial<Record<ProblemCode, readonly string[]>> = {
+  amount_not_whole: ['amount_total', 'amount'],
+  school_prefixes_equal: ['invoice_prefix', 'receipt_prefix'],
+};
+
 /** A rule can turn on a field's value too: then its 422 points to the field like any other. */
 function fieldErrorsOf(error: DomainError | UnavailableError, request: FastifyRequest): FieldError[] | undefined {
   if (error.code === 'idempotency_key_reused') return [{ pointer: '#/idempotency-key', detail: error.message }];
-  if (error.code !== 'amount_not_whole') return undefined;
+  const fields = FIELDS_OF_RULE[error.code];
+  if (fields === undefined) return undefined;
   const { body } = request;
-  const field = typeof body === 'object' && body !== null && 'amount_total' in body ? 'amount_total' : 'amount';
+  const field = fields.find((name) => typeof body === 'object' && body !== null && name in body) ?? fields[0];
   return [{ pointer: `#/${field}`, detail: error.message }];
 }
 

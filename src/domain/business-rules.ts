@@ -5,7 +5,7 @@
 import { DomainError } from './errors.ts';
 import type { Invoice, InvoiceStatus } from './invoice.ts';
 import { addMoney, formatMoney, isPayable, type Money, subtractMoney } from './money.ts';
-import type { School } from './school.ts';
+import type { NewSchool, School } from './school.ts';
 
 /** What is still owed: billed, less credited, less paid. */
 export function calculatePending({ total, credited, paid }: Pick<Invoice, 'total' | 'credited' | 'paid'>): Money {
@@ -128,6 +128,16 @@ export function assertIssuable(total: Money, currency: string | null): void {
 export function assertSchoolChangeable(school: School): void {
   if (!school.isActive) {
     throw new DomainError('school_inactive', `School with id ${school.id} is inactive and cannot be changed`);
+  }
+}
+
+/** @throws DomainError `school_prefixes_equal`: an invoice and a receipt of one school would share a number */
+export function assertPrefixesDiffer({ invoicePrefix, receiptPrefix }: NewSchool): void {
+  if (invoicePrefix === receiptPrefix) {
+    throw new DomainError(
+      'school_prefixes_equal',
+      `Invoices and receipts cannot both be numbered with ${invoicePrefix}: their numbers would be the same`,
+    );
   }
 }
 

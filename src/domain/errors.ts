@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'school_has_students'
   | 'school_currency_locked'
   | 'school_name_taken'
+  | 'school_prefixes_equal'
   | 'student_not_found'
   | 'student_email_taken'
   | 'student_has_invoices'

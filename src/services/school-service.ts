@@ -1,11 +1,16 @@
-import { assertActivatable, assertDeactivatable, assertSchoolChangeable } from '../domain/business-rules.ts';
+import {
+  assertActivatable,
+  assertDeactivatable,
+  assertPrefixesDiffer,
+  assertSchoolChangeable,
+} from '../domain/business-rules.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { CountMode, PageRequest } from '../domain/page.ts';
 import type { NewSchool, School, SchoolChanges } from '../domain/school.ts';
 import type { SchoolFilter } from '../repositories/school-repository.ts';
 import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
 import { type Created, type Creation, createOnce } from './idempotency.ts';
-import { type Listing, listing } from './listing.ts';
+import { type Listing, listing, openRows, type Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
 
 export class SchoolService {
@@ -27,6 +32,13 @@ export class SchoolService {
     });
   }
 
+  /** Every school the filter matches. */
+  async stream(filter: SchoolFilter): Promise<Rows> {
+    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ schools }, batchSize) =>
+      schools.stream(filter, batchSize),
+    );
+  }
+
   /** @throws DomainError `school_not_found` */
   async find(id: number): Promise<School> {
     const school = await this.#unitOfWork.read(async ({ schools }) => await schools.find(id));
@@ -34,9 +46,10 @@ export class SchoolService {
     return school;
   }
 
-  /** @throws DomainError `school_name_taken`, or a refusal of {@link createOnce} */
+  /** @throws DomainError `school_prefixes_equal`, `school_name_taken`, or a refusal of {@link createOnce} */
   async create(school: NewSchool, creation: Creation<School>): Promise<Created<School>> {
     const insert = async ({ schools }: Repositories): Promise<School> => {
+      assertPrefixesDiffer(school);
       const made = await schools.insert(school, this.#clock.now());
       if (made !== undefined) return made;
       throw new DomainError('school_name_taken', `School with name=${school.name} in ${school.country} already exists`);
@@ -54,12 +67,14 @@ export class SchoolService {
   /**
    * Changes what `changes` names; nothing at all when it names nothing.
    *
-   * @throws DomainError `school_not_found`, `school_inactive`, `school_name_taken`, `school_currency_locked`
+   * @throws DomainError `school_not_found`, `school_inactive`, `school_prefixes_equal`, `school_name_taken`,
+   *   `school_currency_locked`
    */
   async update(id: number, changes: SchoolChanges): Promise<School> {
     if (Object.keys(changes).length === 0) return await this.find(id);
     return await this.#change(id, 'school_updated', async (school, { schools }) => {
       assertSchoolChangeable(school);
+      assertPrefixesDiffer({ ...school, ...changes });
       return await schools.update({ ...school, ...changes }, this.#clock.now());
     });
   }

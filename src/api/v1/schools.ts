@@ -1,8 +1,10 @@
 import { Type } from '@fastify/type-provider-typebox';
 import type { SchoolService } from '../../services/school-service.ts';
+import { columnsOf, refusePaging, sendCsv } from '../csv.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
+import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, STRICT } from '../schemas/common.ts';
 import {
@@ -16,6 +18,7 @@ import {
   toSchoolResponse,
 } from '../schemas/school.ts';
 
+const CSV_COLUMNS = columnsOf(SchoolResponse);
 const ONE = { status: 200, schema: SchoolResponse, description: 'The school.' };
 
 export function schoolRoutes(routes: Routes, schools: SchoolService): void {
@@ -28,18 +31,24 @@ export function schoolRoutes(routes: Routes, schools: SchoolService): void {
           id: 'listSchools',
           summary: 'List schools, by id',
           success: { status: 200, schema: Type.Array(SchoolResponse), description: 'A page.', headers: LIST_HEADERS },
+          formats: LIST_FORMATS,
         }),
-        querystring: Type.Object({ ...SchoolQuery, ...PAGE_PARAMETERS }, STRICT),
+        querystring: Type.Object({ ...SchoolQuery, ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS) }, STRICT),
       },
     },
     async (request, reply) => {
       const { is_active: isActive, country, q } = request.query;
-      const page = readPageRequest(request.query, ['id']);
       const filter = {
         ...(isActive === undefined ? {} : { isActive }),
         ...(country === undefined ? {} : { country: country.toUpperCase() }),
         ...(q === undefined ? {} : { q }),
       };
+      if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
+        refusePaging(request.query);
+        const rows = await schools.stream(filter);
+        return await sendCsv(request, reply, { name: 'schools', columns: CSV_COLUMNS, rows });
+      }
+      const page = readPageRequest(request.query, ['id']);
       const listing = await schools.list(filter, page, countModeOf(request.query));
       return sendListing(request, reply, listing, page);
     },
@@ -53,7 +62,7 @@ export function schoolRoutes(routes: Routes, schools: SchoolService): void {
           tag: 'schools',
           id: 'createSchool',
           summary: 'Open a school',
-          refusals: ['school_name_taken'],
+          refusals: ['school_prefixes_equal', 'school_name_taken'],
           success: { status: 201, schema: SchoolResponse, description: 'The new school.' },
         }),
         body: SchoolCreate,
@@ -94,7 +103,13 @@ export function schoolRoutes(routes: Routes, schools: SchoolService): void {
           id: 'updateSchool',
           summary: 'Change a school',
           description: 'What is absent stays as it is.',
-          refusals: ['school_not_found', 'school_inactive', 'school_name_taken', 'school_currency_locked'],
+          refusals: [
+            'school_not_found',
+            'school_inactive',
+            'school_prefixes_equal',
+            'school_name_taken',
+            'school_currency_locked',
+          ],
           success: ONE,
         }),
         params: IdParams,
