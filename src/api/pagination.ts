@@ -96,9 +96,13 @@ function parse(text: string): unknown[] {
   }
 }
 
+/** As the lists write it. Other spellings of RFC 3339 are not all PostgreSQL's: it knows no offset of 20 hours. */
+const CURSOR_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+
 function isOfKind(value: unknown, kind: CursorShape[number]): boolean {
   if (kind === 'id') return typeof value === 'number' && Number.isSafeInteger(value);
-  return typeof value === 'string' && (kind === 'text' ? !value.includes('\0') : isTimestamp(value));
+  if (typeof value !== 'string') return false;
+  return kind === 'text' ? !value.includes('\0') : CURSOR_TIME.test(value) && isTimestamp(value);
 }
 
 function invalidCursor(detail: string): HttpError {

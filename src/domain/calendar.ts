@@ -10,10 +10,12 @@ export function isCalendarDate(text: string): boolean {
   return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
 }
 
-/** Whether `text` is an RFC 3339 timestamp of a real day. */
+/** Whether `text` is an RFC 3339 timestamp of a real day that is in the years 1 to 9999 in UTC too. */
 export function isTimestamp(text: string): boolean {
   const date = TIMESTAMP.exec(text)?.[1];
-  return date !== undefined && isCalendarDate(date) && Number.isFinite(parseTimestamp(text).getTime());
+  if (date === undefined || !isCalendarDate(date)) return false;
+  const year = parseTimestamp(text).getUTCFullYear();
+  return year >= 1 && year <= 9999;
 }
 
 /** @param text for which {@link isTimestamp} holds; digits beyond milliseconds are cut off */
