@@ -17,6 +17,8 @@ const ajv = new Ajv({
   useDefaults: false,
   strict: true,
   allowUnionTypes: true,
+  // An error then carries the schema it comes from, and with it what to tell of a pattern.
+  verbose: true,
 });
 
 /** Formats by name, and what a value that has not the form is told. */
@@ -160,7 +162,8 @@ function detailOf({ keyword, params, message, parentSchema }: ErrorObject): stri
 
 function isTimezone(name: string): boolean {
   // Intl knows aliases and offsets too ("+05:00"); PostgreSQL must understand the name, so only IANA's form is taken.
-  if (!/^(UTC|[A-Za-z]+(\/[A-Za-z0-9_+-]+){1,2})$/.test(name)) return false;
+  // The one name of ICU that IANA has withdrawn and PostgreSQL does not know.
+  if (!/^(UTC|[A-Za-z]+(\/[A-Za-z0-9_+-]+){1,2})$/.test(name) || /^us\/pacific-new$/i.test(name)) return false;
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone.length > 0;
   } catch {
