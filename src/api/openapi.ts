@@ -3,6 +3,7 @@ import fastifySwaggerUi from '@fastify/swagger-ui';
 import { type TSchema, Type } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { PROBLEMS, type ProblemCode } from './problem.ts';
+import type { Format } from './representation.ts';
 
 const ProblemSchema = Type.Object(
   {
@@ -41,11 +42,14 @@ type Operation = Readonly<{
   /** Codes of the business this route can refuse with. */
   refusals?: readonly ProblemCode[];
   success: Readonly<{ status: number; schema?: TSchema; description: string; headers?: object }>;
+  /** Forms the answer can have, JSON first. Absent: JSON, whatever `Accept` says. */
+  formats?: readonly Format[];
 }>;
 
 /** Documents a GET: open by default, behind the key with READ_ACCESS=key. */
 export function readDocs(operation: Operation) {
-  return docs(operation, [...ALWAYS, ...(operation.refusals ?? [])], [{}, ...KEY]);
+  const negotiation: readonly ProblemCode[] = operation.formats === undefined ? [] : ['not_acceptable'];
+  return docs(operation, [...ALWAYS, ...negotiation, ...(operation.refusals ?? [])], [{}, ...KEY]);
 }
 
 /** Documents a GET that needs the key whatever READ_ACCESS says. */
@@ -75,7 +79,7 @@ export function creationDocs(operation: Operation) {
 }
 
 function docs(
-  { tag, id, summary, description, success }: Operation,
+  { tag, id, summary, description, success, formats = [] }: Operation,
   codes: readonly ProblemCode[],
   security: object[],
 ) {
@@ -91,10 +95,18 @@ function docs(
         ...(success.headers === undefined ? {} : { headers: success.headers }),
         ...(success.schema === undefined
           ? { type: 'null' }
-          : { content: { 'application/json': { schema: success.schema } } }),
+          : { content: { 'application/json': { schema: success.schema }, ...filesOf(formats) } }),
       },
       ...problemResponses(codes),
     },
+  };
+}
+
+/** Answers that are files: no schema describes their inside, docs/statements.md does. */
+function filesOf(formats: readonly Format[]): Record<string, object> {
+  return {
+    ...(formats.includes('csv') ? { 'text/csv': { schema: { type: 'string' } } } : {}),
+    ...(formats.includes('pdf') ? { 'application/pdf': { schema: { type: 'string', format: 'binary' } } } : {}),
   };
 }
 
@@ -163,10 +175,22 @@ export async function registerOpenApi(app: FastifyInstance, { version }: { versi
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `def-${index}`) },
   });
-  await app.register(fastifySwaggerUi, {
-    routePrefix: '/docs',
-    uiConfig: { persistAuthorization: true, docExpansion: 'list', deepLinking: true },
-    staticCSP: true,
+  await app.register((open, _options, done) => {
+    open.addHook('onRoute', (route) => {
+      route.config = { ...route.config, isOpen: true };
+    });
+    void open.register(fastifySwaggerUi, {
+      routePrefix: '/docs',
+      uiConfig: { persistAuthorization: true, docExpansion: 'list', deepLinking: true },
+      theme: {
+        title: 'Mattilda Billing API',
+        css: [{ filename: 'page.css', content: '.swagger-ui .topbar { display: none }' }],
+      },
+      // Everything the page needs comes from this process; it also works behind plain http on another host.
+      staticCSP:
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'self'; frame-ancestors 'none'; object-src 'none'",
+    });
+    done();
   });
   let document: string | undefined;
   app.get('/openapi.json', { schema: { hide: true }, config: { isOpen: true } }, async (_request, reply) => {
