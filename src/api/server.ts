@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyInstance, type FastifyRequest, type HTTPMethods } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import type { InvoiceService } from '../services/invoice-service.ts';
 import type { PaymentService } from '../services/payment-service.ts';
 import type { Clock } from '../services/ports.ts';
@@ -49,6 +49,8 @@ const PARAM_LENGTH_MAX = 100;
 /** The HTTP face of the product: every route and everything they share. */
 export async function buildServer(options: ServerOptions, dependencies: ServerDependencies): Promise<FastifyInstance> {
   const { log } = dependencies;
+  const gate = authentication(options);
+  const handle = problemHandler(log);
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -57,11 +59,17 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     genReqId: requestIds(),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
-    frameworkErrors: problemHandler(log),
+    // An address that cannot be read reaches no hook: what every answer owes is done here.
+    frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id);
+      reply.raw.once('finish', () => logRequest(request, reply));
+      gate.call(app, request, reply, (refusal) => handle(refusal ?? error, request, reply));
+    },
     clientErrorHandler: answerClientError,
-    return503OnClosing: true,
+    // Fastify's own 503 is no problem document. What still arrives while the server drains is served, and told to close.
+    return503OnClosing: false,
   }).withTypeProvider<TypeBoxTypeProvider>();
-  app.setErrorHandler(problemHandler(log));
+  app.setErrorHandler(handle);
   app.setValidatorCompiler(compileValidator);
   // Answers are either text already or small objects: a compiled serializer each would cost more at start than it saves.
   app.setSerializerCompiler(() => JSON.stringify);
@@ -72,13 +80,19 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     reply.header('x-request-id', request.id);
     done();
   });
-  app.addHook('onRequest', authentication(options));
+  app.addHook('onRequest', gate);
+  // Before the body is looked at: what was sent to an address that does not exist is not worth reading.
+  app.addHook('onRequest', (request, _reply, done) => {
+    done(request.is404 ? new HttpError('route_not_found', 'There is nothing at this address') : undefined);
+  });
   app.addHook('onResponse', (request, reply, done) => {
-    const { method, id, routeOptions } = request;
-    const facts = { request_id: id, method, route: routeOptions.url ?? null, status: reply.statusCode };
-    log.info({ ...facts, ms: Math.round(reply.elapsedTime * 100) / 100 }, 'request_completed');
+    logRequest(request, reply);
     done();
   });
+  function logRequest({ method, id, routeOptions }: FastifyRequest, reply: FastifyReply): void {
+    const facts = { request_id: id, method, route: routeOptions.url ?? null, status: reply.statusCode };
+    log.info({ ...facts, ms: Math.round(reply.elapsedTime * 100) / 100 }, 'request_completed');
+  }
 
   const methods = collectMethods(app);
   await registerOpenApi(app, options);
@@ -161,10 +175,12 @@ function refuseOtherMethods(app: FastifyInstance, methods: ReadonlyMap<string, R
       method: [...others],
       url,
       schema: { hide: true },
-      handler: (request, reply) => {
+      // Before the body is looked at, which may be of any type and size.
+      onRequest: (request, _reply, done) => {
         const detail = `${request.method} is not allowed here; allowed: ${allow}`;
-        sendProblem(new HttpError('method_not_allowed', detail, { headers: { allow } }), request, reply);
+        done(new HttpError('method_not_allowed', detail, { headers: { allow } }));
       },
+      handler: () => undefined,
     });
   }
 }
