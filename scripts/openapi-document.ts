@@ -4,8 +4,34 @@ import { compose, composeServer } from '../src/compose.ts';
 import { readConfig } from '../src/config.ts';
 import { createLogger } from '../src/infrastructure/logging.ts';
 
-/** A JSON object whose members nobody has looked at yet. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+export type Schema = Readonly<Record<string, unknown>>;
+export type MediaType = Readonly<{ schema: Schema; examples?: Readonly<Record<string, { value: unknown }>> }>;
+export type Parameter = Readonly<{ name: string; in: string; schema: Schema; example?: unknown; required?: boolean }>;
+export type Answer = Readonly<{
+  description: string;
+  headers?: Readonly<Record<string, { schema: Schema }>>;
+  content?: Readonly<Record<string, MediaType>>;
+}>;
+export type Operation = Readonly<{
+  operationId?: string;
+  summary?: string;
+  tags?: readonly string[];
+  security?: readonly object[];
+  parameters?: readonly Parameter[];
+  requestBody?: Readonly<{ content: Readonly<Record<string, MediaType>> }>;
+  responses: Readonly<Record<string, Answer>>;
+}>;
+
+/** As much of an OpenAPI document as is looked at here. */
+export type OpenApiDocument = Readonly<{
+  openapi: string;
+  tags: readonly { name: string }[];
+  components: Readonly<{
+    schemas: Readonly<Record<string, Schema>>;
+    securitySchemes: Readonly<Record<string, unknown>>;
+  }>;
+  paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}>;
 
 /** Nothing listens there, and nothing connects: pools make their first connection with their first query. */
 const NO_DATABASE = 'postgresql://nobody@127.0.0.1:1/none';
@@ -44,24 +70,17 @@ export async function withServer<T>(
 }
 
 /** The OpenAPI document of the routes as they are, paths by name and methods in one order, so that diffs stay small. */
-export async function openApiDocument(): Promise<JsonObject> {
+export async function openApiDocument(): Promise<OpenApiDocument> {
   return await withServer((app) => {
-    const document: unknown = JSON.parse(JSON.stringify(app.swagger()));
-    const { paths, ...rest } = toObject(document);
-    const sorted = Object.entries(toObject(paths))
+    const document: OpenApiDocument = JSON.parse(JSON.stringify(app.swagger()));
+    const paths = Object.entries(document.paths)
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([path, item]) => [path, byMethod(toObject(item))]);
-    return { ...rest, paths: Object.fromEntries(sorted) };
+      .map(([path, item]) => [path, byMethod(item)]);
+    return { ...document, paths: Object.fromEntries(paths) };
   });
 }
 
-/** @throws TypeError when it is none */
-export function toObject(value: unknown): JsonObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  throw new TypeError(`not a JSON object: ${JSON.stringify(value)}`);
-}
-
-function byMethod(item: JsonObject): JsonObject {
+function byMethod<T>(item: Readonly<Record<string, T>>): Record<string, T> {
   const rank = (method: string): number => METHOD_ORDER.indexOf(method);
   return Object.fromEntries(Object.entries(item).sort(([a], [b]) => rank(a) - rank(b)));
 }

@@ -1,0 +1,195 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import type { RouteOptions } from 'fastify';
+import { describe, expect, test } from 'vitest';
+import {
+  type Answer,
+  type OpenApiDocument,
+  type Operation,
+  openApiDocument,
+  type Schema,
+  withServer,
+} from '../scripts/openapi-document.ts';
+import { PROBLEMS } from '../src/api/problem.ts';
+import { compileValidator } from '../src/api/validation.ts';
+
+/** Of an invoice or of totals, as decimal text; an invoice's status beside them. */
+type Amounts = Readonly<Record<string, string>>;
+type Named = Readonly<{ method: string; path: string; operation: Operation }>;
+
+/** Addresses for people and tools, not for programs that are written against the document. */
+const LEFT_OUT = /^\/(docs(\/.*)?|openapi\.json|problems\/:code)$/;
+/** Formats that a schema is bounded by: each has a longest text. */
+const BOUNDED_FORMATS = new Set(['date', 'date-time', 'date-or-date-time', 'country', 'currency']);
+
+const document = await openApiDocument();
+const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, operation]): Named => ({ method: method.toUpperCase(), path, operation })),
+);
+const named = operations.map((one): [string, Named] => [`${one.method} ${one.path}`, one]);
+
+test('it is a valid OpenAPI 3.1 document', async () => {
+  const validator = new Validator();
+  const { valid, errors } = await validator.validate(copyOf(document));
+  expect({ valid, errors, version: validator.version }).toEqual({ valid: true, errors: undefined, version: '3.1' });
+});
+
+test('every route is in it, save the pages for people', async () => {
+  const routes = await withServer((_app, all) => [...all]);
+  const [hidden, shown] = [routes.filter(isHidden), routes.filter((route) => !isHidden(route))];
+  const shownUrls = new Set(shown.map(({ url }) => url));
+  const hiddenUrls = hidden.map(({ url }) => url).filter((url) => !LEFT_OUT.test(url));
+
+  expect(new Set(shown.flatMap(toNames))).toEqual(new Set(named.map(([name]) => name)));
+  // At each address one hidden route refuses the methods it does not take; a second one would be a secret.
+  expect(hiddenUrls.filter((url, index) => !shownUrls.has(url) || hiddenUrls.indexOf(url) !== index)).toEqual([]);
+});
+
+test('every operation has an id of its own', () => {
+  const ids = operations.map(({ operation }) => operation.operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+describe.each(named)('%s', (_name, { method, path, operation }) => {
+  test('says what it does and who may', () => {
+    const { operationId, summary, tags, security } = operation;
+    expect(operationId).toMatch(/^[a-z][A-Za-z]+$/);
+    expect(summary).toMatch(/\S{2}/);
+    expect(document.tags.map(({ name }) => name)).toEqual(expect.arrayContaining([...(tags ?? ['none'])]));
+    const needsKey = !(security ?? []).some((one) => Object.keys(one).length === 0);
+    expect(security).toContainEqual({ apiKey: [] });
+    if (method !== 'GET') expect(needsKey).toBe(true);
+    expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(needsKey ? ['401', '403'] : []));
+  });
+
+  test('has an answer for what goes well, and for what can go wrong with such a request', () => {
+    const statuses = Object.keys(operation.responses);
+    expect(statuses.filter((status) => /^2/.test(status))).toHaveLength(1);
+    const expected = ['500', '503'];
+    if (path.includes('{')) expected.push('404', '422');
+    if (operation.requestBody !== undefined) expected.push('413', '415', '422');
+    expect(statuses).toEqual(expect.arrayContaining(expected));
+  });
+
+  test('answers every error with a problem document of that status', () => {
+    for (const [status, answer] of errorsOf(operation)) {
+      const { 'application/problem+json': problem, ...others } = answer.content ?? {};
+      expect(others, status).toEqual({});
+      expect(problem?.schema, status).toEqual({ $ref: '#/components/schemas/Problem' });
+      expect(Object.keys(problem?.examples ?? {}).length, status).toBeGreaterThan(0);
+      for (const [code, { value }] of Object.entries(problem?.examples ?? {})) {
+        expect(problemOf(code), code).toEqual({ code, status: Number(status) });
+        expect(value).toMatchObject({ code, status: Number(status), type: `/problems/${code}` });
+        expect(refusalOf(document.components.schemas['Problem'] ?? {}, value), code).toBeUndefined();
+      }
+    }
+  });
+
+  test('bounds every path and query parameter', () => {
+    const parameters = (operation.parameters ?? []).filter((one) => one.in === 'path' || one.in === 'query');
+    expect(parameters.filter(({ schema }) => !isBounded(schema)).map(({ name }) => name)).toEqual([]);
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    expect(parameters.filter((one) => one.in === 'path').map(({ name }) => name)).toEqual(inPath);
+  });
+
+  test('gives examples that its own schemas accept', () => {
+    for (const { name, schema, example } of operation.parameters ?? []) {
+      if (example !== undefined) expect(refusalOf(schema, example), name).toBeUndefined();
+    }
+    for (const schema of schemasOf(operation)) expect(wrongExamples(schema)).toEqual([]);
+  });
+
+  test('names the type of every header it answers with', () => {
+    const headers = Object.values(operation.responses).flatMap((answer) => Object.entries(answer.headers ?? {}));
+    expect(headers.filter(([, { schema }]) => typeof schema['type'] !== 'string')).toEqual([]);
+  });
+});
+
+test('the examples of an invoice and of a statement add up', () => {
+  const invoice: Amounts = exampleOf(answerSchema('/api/v1/invoices/{id}', 'get'));
+  const statement: { totals: Amounts; invoices: Amounts[] } = exampleOf(
+    answerSchema('/api/v1/students/{id}/statement', 'get'),
+  );
+  const { invoiced: amount_total = '', ...totals } = statement.totals;
+  for (const amounts of [invoice, ...statement.invoices, { ...totals, amount_total }]) {
+    const left = minor(amounts['amount_total']) - minor(amounts['credited']) - minor(amounts['paid']);
+    expect(left).toBe(minor(amounts['pending']));
+  }
+  expect([invoice, ...statement.invoices].map(({ status }) => status)).toEqual(['PARTIAL', 'PARTIAL']);
+});
+
+function isHidden({ schema }: RouteOptions): boolean {
+  return schema?.hide === true;
+}
+
+/** `GET /api/v1/schools/{id}`, as the document would name it. HEAD goes without saying where there is GET. */
+function toNames({ method, url }: RouteOptions): string[] {
+  const path = url.replaceAll(/:(\w+)/g, '{$1}');
+  return [method].flat().flatMap((one) => (one === 'HEAD' ? [] : [`${one} ${path}`]));
+}
+
+function errorsOf({ responses }: Operation): [string, Answer][] {
+  return Object.entries(responses).filter(([status]) => Number(status) >= 400);
+}
+
+function problemOf(code: string): { code: string; status: number } | undefined {
+  const entry = Object.entries(PROBLEMS).find(([name]) => name === code);
+  return entry && { code, status: entry[1].status };
+}
+
+function isBounded(schema: Schema): boolean {
+  const { type, minimum, maximum, maxLength, format, pattern } = schema;
+  if (type === 'boolean' || Array.isArray(schema['enum'])) return true;
+  if (type === 'integer') return typeof minimum === 'number' && typeof maximum === 'number';
+  const isShort = typeof pattern === 'string' && /^\^\[[^\]]+\]\{\d+(,\d+)?\}\$$/.test(pattern);
+  return typeof maxLength === 'number' || BOUNDED_FORMATS.has(String(format)) || isShort;
+}
+
+/** Bodies, and answers in JSON. */
+function schemasOf({ requestBody, responses }: Operation): Schema[] {
+  const contents = [requestBody?.content, ...Object.values(responses).map(({ content }) => content)];
+  return contents.flatMap((content) => Object.entries(content ?? {}).map(([, { schema }]) => schema));
+}
+
+/** What is wrong with a value, by the validator that requests go through; undefined when nothing is. */
+function refusalOf(schema: Schema, value: unknown): unknown {
+  const validate = compileValidator({ schema, method: 'POST', url: '/', httpPart: 'body' });
+  const result: unknown = validate(value);
+  return typeof result === 'object' && result !== null && 'error' in result ? result.error : undefined;
+}
+
+function wrongExamples(schema: Schema): unknown[] {
+  const examples = Array.isArray(schema['examples']) ? schema['examples'] : [];
+  const wrong = examples.filter((example) => refusalOf(schema, example) !== undefined);
+  return [...wrong, ...Object.values(partsOf(schema)).flatMap(wrongExamples)];
+}
+
+function partsOf(schema: Schema): Record<string, Schema> {
+  const properties: Record<string, Schema> = Object(schema['properties']);
+  const items = schema['items'];
+  return { ...properties, ...(typeof items === 'object' && items !== null ? { items: { ...items } } : {}) };
+}
+
+function answerSchema(path: string, method: string): Schema {
+  const answer = document.paths[path]?.[method]?.responses['200'];
+  return answer?.content?.['application/json']?.schema ?? {};
+}
+
+/** The value that a schema's examples put together, of the form that the schema says. */
+function exampleOf<T>(schema: Schema): T {
+  return JSON.parse(JSON.stringify(compose(schema)));
+}
+
+function compose(schema: Schema): unknown {
+  const parts = Object.entries(partsOf(schema));
+  if (schema['type'] === 'object') return Object.fromEntries(parts.map(([name, part]) => [name, compose(part)]));
+  if (schema['type'] === 'array') return parts.map(([, part]) => compose(part));
+  return Array.isArray(schema['examples']) ? schema['examples'][0] : undefined;
+}
+
+function minor(amount = ''): bigint {
+  return BigInt(amount.replace('.', ''));
+}
+
+function copyOf(value: OpenApiDocument): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(value));
+}
