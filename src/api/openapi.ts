@@ -149,8 +149,8 @@ function examplesOf(codes: readonly ProblemCode[]): Record<string, object> {
 
 /** Headers of a list's answer. */
 export const LIST_HEADERS = {
-  'X-Total-Count': { description: 'Rows that match the filter, on all pages.', schema: { type: 'integer' } },
-  Link: { description: 'The `next` and `prev` pages, RFC 8288.', schema: { type: 'string' } },
+  'X-Total-Count': { description: 'Rows that match the filter, on all pages.', type: 'integer' },
+  Link: { description: 'The `next` and `prev` pages, RFC 8288.', type: 'string' },
 };
 
 /** Registers the generator and, at /docs, its page, both served from this process. Register before the routes. */

@@ -3,7 +3,7 @@ import { formatMoney, type Money, parseMoney } from '../domain/money.ts';
 import type { Page, PageRequest } from '../domain/page.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { sql } from '../infrastructure/sql.ts';
-import { type List, type Order, readPage } from './paging.ts';
+import { type List, type Order, readPage, streamRows } from './paging.ts';
 import { isoTime } from './sql-text.ts';
 
 type CreditNoteRow = {
@@ -47,13 +47,11 @@ export class CreditNoteRepository {
   }
 
   async list(invoiceId: number, page: PageRequest): Promise<Page> {
-    const list: List = {
-      columns: JSON_COLUMNS,
-      from: sql`credit_notes c`,
-      conditions: [sql`c.invoice_id = ${invoiceId}`],
-      order: ORDER,
-    };
-    return await readPage(this.#sql, list, page);
+    return await readPage(this.#sql, toList(invoiceId), page);
+  }
+
+  stream(invoiceId: number, batchSize: number): AsyncGenerator<string[], void, undefined> {
+    return streamRows(this.#sql, toList(invoiceId), batchSize);
   }
 
   async count(invoiceId: number): Promise<number> {
@@ -62,4 +60,13 @@ export class CreditNoteRepository {
     );
     return row?.total ?? 0;
   }
+}
+
+function toList(invoiceId: number): List {
+  return {
+    columns: JSON_COLUMNS,
+    from: sql`credit_notes c`,
+    conditions: [sql`c.invoice_id = ${invoiceId}`],
+    order: ORDER,
+  };
 }

@@ -12,7 +12,7 @@ import type { CountMode, PageRequest } from '../domain/page.ts';
 import type { InvoiceFilter } from '../repositories/invoice-repository.ts';
 import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
 import { type Created, type Creation, createOnce } from './idempotency.ts';
-import { type Listing, listing } from './listing.ts';
+import { type Listing, listing, openRows, type Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
 
 /** `amount` is decimal text with two places, in the invoice's currency. */
@@ -39,6 +39,13 @@ export class InvoiceService {
       total: async () =>
         await this.#unitOfWork.read(async ({ invoices }) => await invoices.count({ ...filter, ...now })),
     });
+  }
+
+  /** Every invoice the filter matches. */
+  async stream(filter: Omit<InvoiceFilter, 'now'>): Promise<Rows> {
+    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ invoices }, batchSize, now) =>
+      invoices.stream({ ...filter, now }, batchSize),
+    );
   }
 
   /** @throws DomainError `invoice_not_found` */
@@ -136,6 +143,19 @@ export class InvoiceService {
       total: async () => await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.count(invoiceId)),
     });
   }
+
+  /** Every credit note of an invoice. @throws DomainError `invoice_not_found` */
+  async streamCredits(invoiceId: number): Promise<Rows> {
+    return await openRows(
+      { unitOfWork: this.#unitOfWork, clock: this.#clock },
+      ({ creditNotes }, batchSize) => creditNotes.stream(invoiceId, batchSize),
+      async (repositories) => await lookUp(repositories, invoiceId),
+    );
+  }
+}
+
+async function lookUp({ invoices }: Repositories, id: number): Promise<void> {
+  if ((await invoices.find(id)) === undefined) throw notFound(id);
 }
 
 async function lock({ invoices }: Repositories, id: number): Promise<Invoice> {

@@ -6,7 +6,7 @@ import type { NewPayment, Payment } from '../domain/payment.ts';
 import type { PaymentFilter } from '../repositories/payment-repository.ts';
 import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
 import { type Created, type Creation, createOnce } from './idempotency.ts';
-import { type Listing, listing } from './listing.ts';
+import { type Listing, listing, openRows, type Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the invoice's currency. */
@@ -38,6 +38,24 @@ export class PaymentService {
     const invoice = await this.#unitOfWork.read(async ({ invoices }) => await invoices.find(invoiceId));
     if (invoice === undefined) throw invoiceNotFound(invoiceId);
     return await this.list({ invoiceId }, page, count);
+  }
+
+  /** Every payment the filter matches. */
+  async stream(filter: PaymentFilter): Promise<Rows> {
+    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ payments }, batchSize) =>
+      payments.stream(filter, batchSize),
+    );
+  }
+
+  /** Every payment of one invoice. @throws DomainError `invoice_not_found` */
+  async streamOfInvoice(invoiceId: number): Promise<Rows> {
+    return await openRows(
+      { unitOfWork: this.#unitOfWork, clock: this.#clock },
+      ({ payments }, batchSize) => payments.stream({ invoiceId }, batchSize),
+      async ({ invoices }) => {
+        if ((await invoices.find(invoiceId)) === undefined) throw invoiceNotFound(invoiceId);
+      },
+    );
   }
 
   /** @throws DomainError `payment_not_found` */

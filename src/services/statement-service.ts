@@ -1,6 +1,7 @@
 import { DomainError } from '../domain/errors.ts';
 import type { AccountOwner, LineRange, StatementHeader } from '../domain/statement.ts';
 import type { UnitOfWork } from '../repositories/unit-of-work.ts';
+import type { Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
 
 /** A statement whose lines are all here, or still to be read. Lines are JSON text, newest first. */
@@ -13,6 +14,8 @@ export type Statement = Readonly<{
    */
   lines: string | AsyncGenerator<string[], void, undefined>;
 }>;
+
+type StreamedStatement = Statement & Readonly<{ lines: AsyncGenerator<string[], void, undefined> }>;
 
 /** A student with more lines than this gets them streamed. A school's lines are streamed unless a limit is asked for. */
 const LINES_AT_ONCE_MAX = 1_000;
@@ -36,9 +39,22 @@ export class StatementService {
    * @throws DomainError `student_not_found`, `school_not_found`
    */
   async open(owner: AccountOwner, range: LineRange): Promise<Statement> {
-    const statement = (await this.#whole(owner, range)) ?? (await this.#streamed(owner, range.offset));
+    const statement =
+      (await this.#whole(owner, range)) ?? (await this.#streamed(owner, range.offset, this.#clock.now()));
     this.#log.info({ [`${owner.kind}_id`]: owner.id }, `${owner.kind}_statement_generated`);
     return statement;
+  }
+
+  /**
+   * The same with every line still to be read, however few there are: for answers that are written line by line.
+   *
+   * @throws DomainError `student_not_found`, `school_not_found`
+   */
+  async stream(owner: AccountOwner): Promise<Readonly<{ header: StatementHeader; rows: Rows }>> {
+    const readAt = this.#clock.now();
+    const { header, lines } = await this.#streamed(owner, 0, readAt);
+    this.#log.info({ [`${owner.kind}_id`]: owner.id }, `${owner.kind}_statement_generated`);
+    return { header, rows: { batches: lines, readAt } };
   }
 
   /** Header and lines at once, in one round trip; undefined when there may be too many lines for that. */
@@ -53,8 +69,7 @@ export class StatementService {
     return { owner, header: whole.header, lines: whole.lines };
   }
 
-  async #streamed(owner: AccountOwner, offset: number): Promise<Statement> {
-    const now = this.#clock.now();
+  async #streamed(owner: AccountOwner, offset: number, now: Date): Promise<StreamedStatement> {
     const opened = await this.#unitOfWork.openStream(
       async ({ statements }) => await statements.findHeader(owner, now),
       ({ statements }) => statements.streamLines(owner, offset, now, STREAM_BATCH_LINES),

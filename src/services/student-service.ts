@@ -4,7 +4,7 @@ import type { NewStudent, Student, StudentChanges } from '../domain/student.ts';
 import { emailTaken, type StudentFilter } from '../repositories/student-repository.ts';
 import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
 import { type Created, type Creation, createOnce } from './idempotency.ts';
-import { type Listing, listing } from './listing.ts';
+import { type Listing, listing, openRows, type Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
 
 export class StudentService {
@@ -24,6 +24,13 @@ export class StudentService {
       read: async () => await this.#unitOfWork.read(async ({ students }) => await students.list(filter, page)),
       total: async () => await this.#unitOfWork.read(async ({ students }) => await students.count(filter)),
     });
+  }
+
+  /** Every student the filter matches. */
+  async stream(filter: StudentFilter): Promise<Rows> {
+    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ students }, batchSize) =>
+      students.stream(filter, batchSize),
+    );
   }
 
   /** @throws DomainError `student_not_found` */

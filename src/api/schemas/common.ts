@@ -20,10 +20,13 @@ export function readAmount(amount: string | number): string {
   return normalizeAmount(String(amount));
 }
 
+/** Grammar of an amount as the API shows it. */
+export const AMOUNT_OUT_PATTERN = '^-?[0-9]+\\.[0-9]{2}$';
+
 /** Money as the API shows it: always text with two decimals. */
 export function amountOut(example: string, description?: string) {
   return Type.String({
-    pattern: '^-?[0-9]+\\.[0-9]{2}$',
+    pattern: AMOUNT_OUT_PATTERN,
     examples: [example],
     ...(description === undefined ? {} : { description }),
   });

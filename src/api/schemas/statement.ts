@@ -1,7 +1,8 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { Type } from '@fastify/type-provider-typebox';
 import type { StatementHeader } from '../../domain/statement.ts';
 import type { Statement } from '../../services/statement-service.ts';
+import { streamOf } from '../streaming.ts';
 import { amountOut } from './common.ts';
 import { INVOICE_FIELDS } from './invoice.ts';
 import { SchoolResponse } from './school.ts';
@@ -15,7 +16,7 @@ const Totals = Type.Object({
   overdue: amountOut('5000.00', 'The part of pending whose due day has passed.'),
 });
 
-const Line = Type.Object({
+export const StatementLine = Type.Object({
   ...INVOICE_FIELDS,
   overdue: amountOut('5000.00', 'pending once the due day has passed, else 0.00.'),
   days_overdue: Type.Integer({ minimum: 0, examples: [12] }),
@@ -24,7 +25,7 @@ const Line = Type.Object({
 const FIELDS = {
   currency: Type.String({ examples: ['MXN'] }),
   totals: Totals,
-  invoices: Type.Array(Line, { description: 'Newest first; VOID invoices are left out.' }),
+  invoices: Type.Array(StatementLine, { description: 'Newest first; VOID invoices are left out.' }),
 };
 
 export const StudentStatementResponse = Type.Object({ student: StudentResponse, ...FIELDS });
@@ -39,7 +40,7 @@ export const SchoolStatementResponse = Type.Object({
 export function toStatementResponse({ owner, header, lines }: Statement): string | Readable {
   const opening = `${openingOf(owner.kind, header)},"invoices":[`;
   if (typeof lines === 'string') return `${opening}${lines}]}`;
-  return Readable.from(chunks(opening, lines), { objectMode: false });
+  return streamOf(chunks(opening, lines), lines);
 }
 
 async function* chunks(opening: string, batches: AsyncIterable<string[]>): AsyncGenerator<string, void, undefined> {

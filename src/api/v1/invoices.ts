@@ -1,8 +1,10 @@
 import { Type } from '@fastify/type-provider-typebox';
 import type { InvoiceService } from '../../services/invoice-service.ts';
+import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
+import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, readAmount, STRICT } from '../schemas/common.ts';
 import {
@@ -19,6 +21,8 @@ import {
   VoidQuery,
 } from '../schemas/invoice.ts';
 
+const CSV_COLUMNS = columnsOf(InvoiceResponse);
+const CREDIT_NOTE_CSV_COLUMNS = columnsOf(CreditNoteResponse);
 const ONE = { status: 200, schema: InvoiceResponse, description: 'The invoice.' };
 
 export function invoiceRoutes(routes: Routes, invoices: InvoiceService): void {
@@ -31,8 +35,12 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService): void {
           id: 'listInvoices',
           summary: 'List invoices, newest first',
           success: { status: 200, schema: Type.Array(InvoiceResponse), description: 'A page.', headers: LIST_HEADERS },
+          formats: LIST_FORMATS,
         }),
-        querystring: Type.Object({ ...InvoiceQuery, ...PAGE_PARAMETERS }, STRICT),
+        querystring: Type.Object(
+          { ...InvoiceQuery, ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS) },
+          STRICT,
+        ),
       },
     },
     async (request, reply) => {
@@ -44,7 +52,6 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService): void {
         due_to: dueTo,
         overdue,
       } = request.query;
-      const page = readPageRequest(request.query, ['time', 'id']);
       const filter = {
         ...(studentId === undefined ? {} : { studentId }),
         ...(schoolId === undefined ? {} : { schoolId }),
@@ -53,6 +60,12 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService): void {
         ...(dueTo === undefined ? {} : { dueTo }),
         ...(overdue === undefined ? {} : { overdue }),
       };
+      if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
+        refusePaging(request.query);
+        const rows = await invoices.stream(filter);
+        return await sendCsv(request, reply, { name: csvName('invoices', filter), columns: CSV_COLUMNS, rows });
+      }
+      const page = readPageRequest(request.query, ['time', 'id']);
       const listing = await invoices.list(filter, page, countModeOf(request.query));
       return sendListing(request, reply, listing, page);
     },
@@ -163,14 +176,22 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService): void {
             description: 'A page.',
             headers: LIST_HEADERS,
           },
+          formats: LIST_FORMATS,
         }),
         params: IdParams,
-        querystring: Type.Object(PAGE_PARAMETERS, STRICT),
+        querystring: Type.Object({ ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS) }, STRICT),
       },
     },
     async (request, reply) => {
+      const invoiceId = request.params.id;
+      if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
+        refusePaging(request.query);
+        const rows = await invoices.streamCredits(invoiceId);
+        const name = csvName('credit-notes', { invoiceId });
+        return await sendCsv(request, reply, { name, columns: CREDIT_NOTE_CSV_COLUMNS, rows });
+      }
       const page = readPageRequest(request.query, ['time', 'id']);
-      const listing = await invoices.listCredits(request.params.id, page, countModeOf(request.query));
+      const listing = await invoices.listCredits(invoiceId, page, countModeOf(request.query));
       return sendListing(request, reply, listing, page);
     },
   );

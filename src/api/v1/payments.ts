@@ -3,10 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isCalendarDate, parseTimestamp } from '../../domain/calendar.ts';
 import type { PaymentService, RecordPayment } from '../../services/payment-service.ts';
 import type { Clock } from '../../services/ports.ts';
+import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
 import { HttpError } from '../problem.ts';
+import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, STRICT } from '../schemas/common.ts';
 import {
@@ -19,6 +21,7 @@ import {
   toRecordPayment,
 } from '../schemas/payment.ts';
 
+const CSV_COLUMNS = columnsOf(PaymentResponse);
 const PAGE = { status: 200, schema: Type.Array(PaymentResponse), description: 'A page.', headers: LIST_HEADERS };
 const RECORDED = { status: 201, schema: PaymentResponse, description: 'The new payment.' };
 const REFUSALS = ['invoice_not_found', 'invoice_void', 'amount_not_whole', 'payment_exceeds_pending'] as const;
@@ -44,14 +47,17 @@ export function paymentRoutes(routes: Routes, payments: PaymentService, clock: C
           id: 'listPayments',
           summary: 'List payments, in order of payment',
           success: PAGE,
+          formats: LIST_FORMATS,
         }),
-        querystring: Type.Object({ ...PaymentQuery, ...PAGE_PARAMETERS }, STRICT),
+        querystring: Type.Object(
+          { ...PaymentQuery, ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS) },
+          STRICT,
+        ),
       },
     },
     async (request, reply) => {
       const { invoice_id: invoiceId, student_id: studentId, school_id: schoolId, method } = request.query;
       const { paid_from: paidFrom, paid_to: paidTo } = request.query;
-      const page = readPageRequest(request.query, ['time', 'id']);
       const filter = {
         ...(invoiceId === undefined ? {} : { invoiceId }),
         ...(studentId === undefined ? {} : { studentId }),
@@ -60,6 +66,12 @@ export function paymentRoutes(routes: Routes, payments: PaymentService, clock: C
         ...(paidFrom === undefined ? {} : { paidFrom: toTimeBound(paidFrom) }),
         ...(paidTo === undefined ? {} : { paidTo: toTimeBound(paidTo) }),
       };
+      if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
+        refusePaging(request.query);
+        const rows = await payments.stream(filter);
+        return await sendCsv(request, reply, { name: csvName('payments', filter), columns: CSV_COLUMNS, rows });
+      }
+      const page = readPageRequest(request.query, ['time', 'id']);
       const listing = await payments.list(filter, page, countModeOf(request.query));
       return sendListing(request, reply, listing, page);
     },
@@ -137,14 +149,21 @@ export function paymentRoutes(routes: Routes, payments: PaymentService, clock: C
           summary: 'List the payments of an invoice',
           refusals: ['invoice_not_found'],
           success: PAGE,
+          formats: LIST_FORMATS,
         }),
         params: IdParams,
-        querystring: Type.Object(PAGE_PARAMETERS, STRICT),
+        querystring: Type.Object({ ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS) }, STRICT),
       },
     },
     async (request, reply) => {
+      const invoiceId = request.params.id;
+      if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
+        refusePaging(request.query);
+        const rows = await payments.streamOfInvoice(invoiceId);
+        return await sendCsv(request, reply, { name: csvName('payments', { invoiceId }), columns: CSV_COLUMNS, rows });
+      }
       const page = readPageRequest(request.query, ['time', 'id']);
-      const listing = await payments.listOfInvoice(request.params.id, page, countModeOf(request.query));
+      const listing = await payments.listOfInvoice(invoiceId, page, countModeOf(request.query));
       return sendListing(request, reply, listing, page);
     },
   );

@@ -1,11 +1,20 @@
 import { type TSchema, Type } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AccountOwner, StatementTotals } from '../../domain/statement.ts';
 import type { StatementService } from '../../services/statement-service.ts';
+import { columnsOf, refusePaging, sendCsv } from '../csv.ts';
 import { JSON_TYPE } from '../idempotency.ts';
 import { readDocs } from '../openapi.ts';
 import { PAGE_PARAMETERS } from '../pagination.ts';
+import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, STRICT } from '../schemas/common.ts';
-import { SchoolStatementResponse, StudentStatementResponse, toStatementResponse } from '../schemas/statement.ts';
+import {
+  SchoolStatementResponse,
+  StatementLine,
+  StudentStatementResponse,
+  toStatementResponse,
+} from '../schemas/statement.ts';
 
 const { offset } = PAGE_PARAMETERS;
 const limit = Type.Optional(
@@ -15,8 +24,16 @@ const limit = Type.Optional(
     description: 'Lines to show. Default: all. Totals always cover everything.',
   }),
 );
+const LINE_COLUMNS = columnsOf(StatementLine);
 
 export function statementRoutes(routes: Routes, statements: StatementService): void {
+  /** Lines only, so that a program can read the file; their totals go beside it, so that it can check it. */
+  async function sendLines(request: FastifyRequest, reply: FastifyReply, owner: AccountOwner): Promise<FastifyReply> {
+    const { header, rows } = await statements.stream(owner);
+    reply.header('x-statement-totals', toDictionary(header.totals));
+    return await sendCsv(request, reply, { name: `statement-${owner.kind}-${owner.id}`, columns: LINE_COLUMNS, rows });
+  }
+
   const register = (kind: 'student' | 'school', schema: TSchema): void => {
     routes.get(
       `/${kind}s/:id/statement`,
@@ -30,18 +47,31 @@ export function statementRoutes(routes: Routes, statements: StatementService): v
               'One snapshot: totals are the sum of all lines. Lines are complete by default, at any size; `limit` and `offset` page the lines alone.',
             refusals: [`${kind}_not_found`],
             success: { status: 200, schema, description: 'The statement.' },
+            formats: LIST_FORMATS,
           }),
           params: IdParams,
-          querystring: Type.Object({ limit, offset }, STRICT),
+          querystring: Type.Object({ limit, offset, format: formatParameter(LIST_FORMATS) }, STRICT),
         },
       },
       async (request, reply) => {
-        const { limit: lines = null, offset: skip = 0 } = request.query;
-        const statement = await statements.open({ kind, id: request.params.id }, { limit: lines, offset: skip });
-        return await reply.type(JSON_TYPE).send(toStatementResponse(statement));
+        const owner = { kind, id: request.params.id };
+        const { limit: lines = null, offset: skip = 0, format: asked } = request.query;
+        const format = formatOf(request, reply, LIST_FORMATS, asked);
+        if (format === 'json') {
+          const statement = await statements.open(owner, { limit: lines, offset: skip });
+          return await reply.type(JSON_TYPE).send(toStatementResponse(statement));
+        }
+        refusePaging(request.query);
+        return await sendLines(request, reply, owner);
       },
     );
   };
   register('student', StudentStatementResponse);
   register('school', SchoolStatementResponse);
+}
+
+/** RFC 9651. */
+function toDictionary({ invoiced, credited, paid, pending, overdue }: StatementTotals): string {
+  const members = Object.entries({ invoiced, credited, paid, pending, overdue });
+  return members.map(([name, amount]) => `${name}="${amount}"`).join(', ');
 }

@@ -1,8 +1,10 @@
 import { Type } from '@fastify/type-provider-typebox';
 import type { StudentService } from '../../services/student-service.ts';
+import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
+import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, STRICT } from '../schemas/common.ts';
 import {
@@ -15,6 +17,7 @@ import {
   toStudentResponse,
 } from '../schemas/student.ts';
 
+const CSV_COLUMNS = columnsOf(StudentResponse);
 const ONE = { status: 200, schema: StudentResponse, description: 'The student.' };
 
 export function studentRoutes(routes: Routes, students: StudentService): void {
@@ -27,14 +30,23 @@ export function studentRoutes(routes: Routes, students: StudentService): void {
           id: 'listStudents',
           summary: 'List students, by last name in one school, else by id',
           success: { status: 200, schema: Type.Array(StudentResponse), description: 'A page.', headers: LIST_HEADERS },
+          formats: LIST_FORMATS,
         }),
-        querystring: Type.Object({ ...StudentQuery, ...PAGE_PARAMETERS }, STRICT),
+        querystring: Type.Object(
+          { ...StudentQuery, ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS) },
+          STRICT,
+        ),
       },
     },
     async (request, reply) => {
       const { school_id: schoolId, q } = request.query;
-      const page = readPageRequest(request.query, schoolId === undefined ? ['id'] : ['text', 'text', 'id']);
       const filter = { ...(schoolId === undefined ? {} : { schoolId }), ...(q === undefined ? {} : { q }) };
+      if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
+        refusePaging(request.query);
+        const rows = await students.stream(filter);
+        return await sendCsv(request, reply, { name: csvName('students', filter), columns: CSV_COLUMNS, rows });
+      }
+      const page = readPageRequest(request.query, schoolId === undefined ? ['id'] : ['text', 'text', 'id']);
       const listing = await students.list(filter, page, countModeOf(request.query));
       return sendListing(request, reply, listing, page);
     },

@@ -1,0 +1,28 @@
+import { Readable } from 'node:stream';
+
+/**
+ * Chunks of text as the body of an answer. When the client leaves, `source` is closed: not by way of `chunks`, because a
+ * generator that was never asked for anything ends without running its `finally`, and what `source` holds would stay held.
+ *
+ * @param source what `chunks` reads from, already started: the rows that hold a database connection
+ */
+export function streamOf(
+  chunks: AsyncIterator<string, void>,
+  source: AsyncGenerator<unknown, void, undefined>,
+): Readable {
+  return new Readable({
+    encoding: 'utf8',
+    read() {
+      chunks.next().then(
+        ({ done, value }) => void this.push(done === true ? null : value),
+        (error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))),
+      );
+    },
+    destroy(error, done) {
+      source.return().then(
+        () => done(error),
+        () => done(error),
+      );
+    },
+  });
+}
