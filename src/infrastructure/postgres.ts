@@ -67,6 +67,8 @@ export class Pool implements Sql {
     });
     // Without a listener the death of an idle connection would be the death of the process.
     this.#pool.on('error', (error) => options.onIdleError?.(error));
+    // The pool stops listening while somebody uses a connection. Its user learns of the end by its statement.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   async rows<Row>(statement: Statement): Promise<Row[]> {
