@@ -1,0 +1,139 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Case, openCases } from './cases.ts';
+import { type BenchDatabase, checkBooks, DATA_DIR, openDatabase } from './database.ts';
+import { measure, type Row } from './measure.ts';
+import { HELP, type Options, readOptions, SIZES } from './options.ts';
+import { plotOf } from './plot.ts';
+import { rssMb } from './processes.ts';
+import { say } from './progress.ts';
+import { factsOf, type Report, tableOf } from './report.ts';
+import { startServer } from './server.ts';
+import { median } from './statistics.ts';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const RESULTS_DIR = join(HERE, 'results');
+const LOG_FILE = join(DATA_DIR, 'server.log');
+const STARTS = 5;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = readOptions(argv, join(HERE, '../dist/cli/main.js'));
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const earlier = options.compare === null ? null : readReport(options.compare);
+  const database = await openDatabase(options.size, options.fresh);
+  try {
+    const { report, cases } = await run(options, argv, database);
+    console.log(`${tableOf(report, cases, earlier)}\n\n${factsOf(report)}`);
+    if (options.json !== null) writeFileSync(options.json, toJson(report));
+    if (options.write) writeResults(report, cases);
+    return report.books.length === 0 ? 0 : 1;
+  } finally {
+    await database.stop();
+  }
+}
+
+async function run(
+  options: Options,
+  argv: readonly string[],
+  database: BenchDatabase,
+): Promise<{ report: Report; cases: readonly Case[] }> {
+  rmSync(LOG_FILE, { force: true });
+  const wants = (name: string): boolean => options.cases.length === 0 || options.cases.includes(name);
+  const startMs = wants('start') ? await measureStarts(options, database) : null;
+  const server = await startServer(options.server, LOG_FILE, { DATABASE_URL: database.url });
+  const recorder = await openCases(database.url);
+  let rows: readonly Row[];
+  let rssAfterLoadMb: number;
+  try {
+    const cases = recorder.cases.filter(({ name }) => wants(name));
+    rows = await measure(options, cases, recorder.record, server, database);
+    rssAfterLoadMb = rssMb(server.pid);
+  } finally {
+    await recorder.close();
+    await server.stop();
+  }
+  const command = ['npm run bench --', ...argv].join(' ');
+  const report = {
+    size: options.size,
+    command,
+    machine: machineOf(database),
+    startMs,
+    rssAfterLoadMb,
+    books: await checkBooks(database),
+    rows,
+  };
+  return { report, cases: recorder.cases };
+}
+
+/** From a fresh process to the first answer of /health, some times each. */
+async function measureStarts({ server }: Options, { url }: BenchDatabase): Promise<NonNullable<Report['startMs']>> {
+  const embedded = join(DATA_DIR, 'start');
+  const times = async (database: { DATABASE_URL: string } | { DATA_DIR: string }): Promise<number> => {
+    const all: number[] = [];
+    for (let start = 0; start < STARTS; start++) {
+      const started = await startServer(server, LOG_FILE, database);
+      all.push(started.startMs);
+      await started.stop();
+    }
+    return median(all);
+  };
+  say('Measuring starts');
+  await (await startServer(server, LOG_FILE, { DATA_DIR: embedded })).stop();
+  return { existing: await times({ DATABASE_URL: url }), embedded: await times({ DATA_DIR: embedded }) };
+}
+
+function machineOf({ version }: BenchDatabase): Report['machine'] {
+  return {
+    cores: cpus().length,
+    processor: cpus()[0]?.model ?? 'unknown',
+    memory_gb: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+    postgresql: version,
+    platform: `${process.platform} ${process.arch}`,
+  };
+}
+
+/** Keeps this run beside those of the other sizes, and makes the page and the plot from all there are. */
+function writeResults(report: Report, cases: readonly Case[]): void {
+  mkdirSync(RESULTS_DIR, { recursive: true });
+  writeFileSync(join(RESULTS_DIR, `${report.size}.json`), toJson(report));
+  const reports = Object.keys(SIZES)
+    .map((size) => join(RESULTS_DIR, `${size}.json`))
+    .filter((file) => existsSync(file))
+    .map(readReport);
+  const sections = reports.map((one) => {
+    const machine = Object.entries(one.machine).map(([name, value]) => `${name.replace('_', ' ')} ${value}`);
+    return `## Data set ${one.size}\n\n${machine.join(', ')}\n\n    ${one.command}\n\n${factsOf(one)}\n\n${tableOf(one, cases, null)}\n`;
+  });
+  writeFileSync(join(HERE, 'RESULTS.md'), `${INTRODUCTION}\n${sections.join('\n')}`);
+  writeFileSync(join(HERE, 'results.svg'), plotOf(reports));
+}
+
+const INTRODUCTION = `# Results of the benchmark
+
+Written by \`npm run bench -- --write\`; what the columns mean, what was done and what bounds each case now is in
+[README.md](README.md). Server, database and load generator share the machine, so rates say what is left after the load
+generator took its part; processor time per answer does not depend on that. "Reference" is the Python implementation of
+the same API on another machine and day: multiples of it are a rough guide, the ratio to the limits measured in the same
+run ("of limit": of Fastify + SQL, or of Fastify where there is no SQL) is the figure to trust.
+
+![Throughput, and growth from XS to S to L](results.svg)
+`;
+
+function readReport(file: string): Report {
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+function toJson(report: Report): string {
+  return `${JSON.stringify(report, (_key, value) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value), 2)}\n`;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error instanceof Error && /^(--|Unknown option)/.test(error.message) ? error.message : error);
+  return 2;
+});

@@ -1,0 +1,171 @@
+import { get } from 'node:http';
+import type { Case } from './cases.ts';
+import type { BenchDatabase } from './database.ts';
+import { Worker } from './jobs.ts';
+import type { LimitJob, LimitResult, Recorded } from './limits.ts';
+import type { LoadJob, LoadResult } from './load.ts';
+import type { Options } from './options.ts';
+import { cpuMs, familyCpuMs, rssMb } from './processes.ts';
+import { Progress } from './progress.ts';
+import { requestText, type ServerProcess } from './server.ts';
+import { median } from './statistics.ts';
+
+/** Medians over the rounds of one case at one number of clients. Rates are per second, times in milliseconds. */
+export type Row = Readonly<{
+  case: string;
+  clients: number;
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  firstByteMs: number;
+  /** Per answer. */
+  serverCpuMs: number;
+  databaseCpuMs: number;
+  /** Highest memory of the server in megabytes, and how much above that before the load. */
+  rssMb: number;
+  rssGrowthMb: number;
+  bytes: number;
+  failures: number;
+  /** Null where a case has no such limit. */
+  sqlPerSecond: number | null;
+  sqlRoutePerSecond: number | null;
+  bodyRoutePerSecond: number | null;
+}>;
+
+const WARM_UP_CLIENTS = 16;
+const WARM_UP_SECONDS = 1;
+const RSS_SAMPLE_MS = 50;
+
+type Prepared = Readonly<{ one: Case; recorded: readonly Recorded[]; body: string }>;
+
+/** Measures every case at every number of clients, server and limits by turns, round after round. */
+export async function measure(
+  { rounds, seconds, clients }: Options,
+  cases: readonly Case[],
+  record: (one: Case) => Promise<readonly Recorded[]>,
+  server: ServerProcess,
+  database: BenchDatabase,
+): Promise<Row[]> {
+  const load = new Worker<LoadJob, LoadResult>('./load.ts');
+  const limits = new Worker<LimitJob, LimitResult>('./limits.ts');
+  const progress = new Progress('Measuring', cases.length * (rounds + 1));
+  const measured = new Map<string, Row[]>();
+  try {
+    for (const one of cases) {
+      progress.step(`${one.name}: warm-up`);
+      const { port } = server;
+      await load.run({ port, clients: WARM_UP_CLIENTS, seconds: WARM_UP_SECONDS, requests: one.requests });
+    }
+    const prepared: Prepared[] = [];
+    for (const one of cases) {
+      prepared.push({ one, recorded: await record(one), body: await bodyOf(server.port, one) });
+    }
+    for (let round = 1; round <= rounds; round++) {
+      for (const each of prepared) {
+        progress.step(`${each.one.name}: round ${round} of ${rounds}`);
+        for (const count of each.one.clients ?? clients) {
+          const row = await measureOnce({ ...each, clients: count, seconds, server, database, load, limits });
+          const key = `${row.case} ${count}`;
+          measured.set(key, [...(measured.get(key) ?? []), row]);
+        }
+      }
+    }
+  } finally {
+    progress.stop();
+    load.stop();
+    limits.stop();
+  }
+  return [...measured.values()].map(medians);
+}
+
+async function measureOnce(
+  of: Prepared & {
+    clients: number;
+    seconds: number;
+    server: ServerProcess;
+    database: BenchDatabase;
+    load: Worker<LoadJob, LoadResult>;
+    limits: Worker<LimitJob, LimitResult>;
+  },
+): Promise<Row> {
+  const { one, recorded, body, clients, seconds, server, database, load, limits } = of;
+  const before = { server: cpuMs(server.pid), database: familyCpuMs(database.pid), rss: rssMb(server.pid) };
+  let rss = before.rss;
+  const sampling = setInterval(() => {
+    rss = Math.max(rss, rssMb(server.pid));
+  }, RSS_SAMPLE_MS);
+  const result = await load.run({ port: server.port, clients, seconds, requests: one.requests });
+  clearInterval(sampling);
+  const spent = { server: cpuMs(server.pid) - before.server, database: familyCpuMs(database.pid) - before.database };
+
+  const hasSql = recorded.length > 0;
+  const { port } = await limits.run({ kind: 'routes', url: database.url, body, recorded });
+  const route = async (path: string): Promise<number> =>
+    (await load.run({ port, clients, seconds, requests: [requestText('GET', path)] })).perSecond;
+  const isStreamed = one.replay === undefined && one.clients !== undefined;
+  return {
+    case: one.name,
+    clients,
+    perSecond: result.perSecond,
+    p50Ms: result.p50Ms,
+    p99Ms: result.p99Ms,
+    firstByteMs: result.firstByteMs,
+    serverCpuMs: spent.server / result.answers,
+    databaseCpuMs: spent.database / result.answers,
+    rssMb: rss,
+    rssGrowthMb: rss - before.rss,
+    bytes: result.bytesPerAnswer,
+    failures: result.failures,
+    sqlPerSecond: hasSql
+      ? (await limits.run({ kind: 'sql', url: database.url, clients, seconds, recorded })).perSecond
+      : null,
+    sqlRoutePerSecond: hasSql ? await route('/sql') : null,
+    bodyRoutePerSecond: isStreamed ? null : await route('/body'),
+  };
+}
+
+/** What the server answers, so that the bare route sends just as much. */
+async function bodyOf(port: number, { requests, clients }: Case): Promise<string> {
+  const path = /^GET (\S+) /.exec(requests[0] ?? '')?.[1];
+  // An answer to a POST is as large as that of a GET of what was made, a few hundred bytes.
+  if (path === undefined) return JSON.stringify({ answer: 'x'.repeat(400) });
+  if (clients !== undefined) return '';
+  return await new Promise((resolve, reject) => {
+    get({ port, path, host: '127.0.0.1', agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.on('end', () => resolve(body));
+    }).on('error', reject);
+  });
+}
+
+/** Medians, but every failure and the highest memory. */
+function medians(rows: readonly Row[]): Row {
+  const [first] = rows;
+  if (first === undefined) throw new Error('nothing was measured');
+  const of = (pick: (row: Row) => number | null): number | null => {
+    const values = rows.map(pick).filter((value) => value !== null);
+    return values.length === 0 ? null : median(values);
+  };
+  const number = (pick: (row: Row) => number): number => median(rows.map(pick));
+  return {
+    case: first.case,
+    clients: first.clients,
+    perSecond: number((row) => row.perSecond),
+    p50Ms: number((row) => row.p50Ms),
+    p99Ms: number((row) => row.p99Ms),
+    firstByteMs: number((row) => row.firstByteMs),
+    serverCpuMs: number((row) => row.serverCpuMs),
+    databaseCpuMs: number((row) => row.databaseCpuMs),
+    rssMb: Math.max(...rows.map((row) => row.rssMb)),
+    rssGrowthMb: Math.max(...rows.map((row) => row.rssGrowthMb)),
+    bytes: number((row) => row.bytes),
+    failures: rows.reduce((sum, row) => sum + row.failures, 0),
+    sqlPerSecond: of((row) => row.sqlPerSecond),
+    sqlRoutePerSecond: of((row) => row.sqlRoutePerSecond),
+    bodyRoutePerSecond: of((row) => row.bodyRoutePerSecond),
+  };
+}

@@ -1,0 +1,127 @@
+import type { Case } from './cases.ts';
+import type { Row } from './measure.ts';
+
+/** All of one run, as --json writes it. */
+export type Report = Readonly<{
+  size: string;
+  command: string;
+  machine: Readonly<Record<string, string | number>>;
+  /** Milliseconds to the first answer of /health: with a database that runs, and with the embedded one started too. */
+  startMs: Readonly<{ existing: number; embedded: number }> | null;
+  rssAfterLoadMb: number;
+  books: readonly string[];
+  rows: readonly Row[];
+}>;
+
+type Description = Readonly<Pick<Case, 'name' | 'title' | 'reference' | 'goal' | 'limitGoal'>>;
+
+const HEAD = [
+  'Case',
+  'Clients',
+  'per s',
+  'p50 ms',
+  'p99 ms',
+  'CPU ms server',
+  'CPU ms PG',
+  'RSS MB',
+  'non-2xx',
+  'SQL alone',
+  'Fastify + SQL',
+  'Fastify',
+  'of limit',
+  'Reference',
+  'times it',
+];
+
+/** The table of a run in Markdown, each row with its ratio to the limit measured beside it. */
+export function tableOf({ rows }: Report, cases: readonly Description[], earlier: Report | null): string {
+  const head = earlier === null ? HEAD : [...HEAD, 'was per s', 'was CPU ms server', 'was CPU ms PG'];
+  const body = rows.map((row) => {
+    const cells = cellsOf(
+      row,
+      cases.find(({ name }) => name === row.case),
+    );
+    if (earlier === null) return cells;
+    const old = earlier.rows.find((one) => one.case === row.case && one.clients === row.clients);
+    return [...cells, rate(old?.perSecond), time(old?.serverCpuMs), time(old?.databaseCpuMs)];
+  });
+  return toMarkdown([head, ...body]);
+}
+
+/** Start, memory, first bytes: what is not a rate. */
+export function factsOf({ startMs, rssAfterLoadMb, books, rows }: Report): string {
+  const streamed = rows.filter(({ case: name }) => name === 'school-statement-full');
+  return [
+    ...(startMs === null
+      ? []
+      : [
+          `Start to the first answer of /health: ${time(startMs.existing)} ms with a database that runs (goal 500), ${time(startMs.embedded)} ms with the embedded one started too, warm (goal 700).`,
+        ]),
+    `Memory of the server after all of this: ${rssAfterLoadMb.toFixed(0)} MB RSS (goal 110).`,
+    ...streamed.map(
+      ({ clients, firstByteMs, rssGrowthMb, bytes }) =>
+        `Full school statement (${(bytes / 1e6).toFixed(1)} MB) at ${clients} clients: first byte after ${time(firstByteMs)} ms (goal 50), RSS + ${rssGrowthMb.toFixed(0)} MB (goal 30).`,
+    ),
+    books.length === 0
+      ? 'Books after the run: 0 invoices overpaid, amount_paid is the sum of the payments, numbers have no gaps.'
+      : `BOOKS DO NOT BALANCE: ${books.join('; ')}`,
+  ]
+    .map((line) => `* ${line}`)
+    .join('\n');
+}
+
+/** The limit is the same SQL behind a bare route; without SQL, a bare route. */
+export function limitOf({ sqlRoutePerSecond, bodyRoutePerSecond }: Row): number | null {
+  return sqlRoutePerSecond ?? bodyRoutePerSecond;
+}
+
+function cellsOf(row: Row, description: Description | undefined): string[] {
+  const limit = limitOf(row);
+  const at = row.clients === 1 || row.clients === 16 ? row.clients : null;
+  const reference = at === null ? undefined : description?.reference?.[at];
+  const goal = at === null ? undefined : description?.goal?.[at];
+  const share = limit === null ? undefined : row.perSecond / limit;
+  return [
+    description?.title ?? row.case,
+    String(row.clients),
+    rate(row.perSecond),
+    time(row.p50Ms),
+    time(row.p99Ms),
+    time(row.serverCpuMs),
+    time(row.databaseCpuMs),
+    row.rssMb.toFixed(0),
+    String(row.failures),
+    rate(row.sqlPerSecond),
+    rate(row.sqlRoutePerSecond),
+    rate(row.bodyRoutePerSecond),
+    share === undefined ? '' : `${share.toFixed(2)}${goalText(description?.limitGoal)}`,
+    rate(reference),
+    reference === undefined ? '' : `${(row.perSecond / reference).toFixed(1)}x${goalText(goal, 'x')}`,
+  ];
+}
+
+function goalText(goal: number | undefined, unit = ''): string {
+  return goal === undefined ? '' : ` (≥ ${goal}${unit})`;
+}
+
+function rate(value: number | null | undefined): string {
+  if (value === null || value === undefined) return '';
+  return value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en');
+}
+
+function time(value: number | undefined): string {
+  if (value === undefined) return '';
+  return value < 10 ? value.toFixed(2) : value.toFixed(0);
+}
+
+function toMarkdown(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => [...(row[column] ?? '')].length)));
+  const lines = rows.map((row) => {
+    const cells = row.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+    );
+    return `| ${cells.join(' | ')} |`;
+  });
+  const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+  return [lines[0], rule, ...lines.slice(1)].join('\n');
+}
