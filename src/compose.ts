@@ -10,8 +10,10 @@ import { Readiness } from './infrastructure/readiness.ts';
 import { UnitOfWork } from './repositories/unit-of-work.ts';
 import { IdempotencyCleaner } from './services/idempotency-cleaner.ts';
 import { InvoiceService } from './services/invoice-service.ts';
+import { LedgerService } from './services/ledger-service.ts';
 import { PaymentService } from './services/payment-service.ts';
 import type { Clock } from './services/ports.ts';
+import { ReportService } from './services/report-service.ts';
 import { SchoolService } from './services/school-service.ts';
 import { StatementService } from './services/statement-service.ts';
 import { StudentService } from './services/student-service.ts';
@@ -29,6 +31,8 @@ export type Services = Readonly<{
   invoices: InvoiceService;
   payments: PaymentService;
   statements: StatementService;
+  ledgers: LedgerService;
+  reports: ReportService;
   idempotencyCleaner: IdempotencyCleaner;
 }>;
 
@@ -71,6 +75,8 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       invoices: new InvoiceService(dependencies),
       payments: new PaymentService(dependencies),
       statements: new StatementService(dependencies),
+      ledgers: new LedgerService(dependencies),
+      reports: new ReportService(dependencies),
       idempotencyCleaner: new IdempotencyCleaner(dependencies),
     },
     unitOfWork,

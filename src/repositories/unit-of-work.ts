@@ -5,7 +5,9 @@ import { CreditNoteRepository } from './credit-note-repository.ts';
 import { isSafeToRepeat, translate, type Work } from './database-failures.ts';
 import { IdempotencyRepository } from './idempotency-repository.ts';
 import { InvoiceRepository } from './invoice-repository.ts';
+import { LedgerRepository } from './ledger-repository.ts';
 import { PaymentRepository } from './payment-repository.ts';
+import { ReportRepository } from './report-repository.ts';
 import { SchoolRepository } from './school-repository.ts';
 import { StatementRepository } from './statement-repository.ts';
 import { StudentRepository } from './student-repository.ts';
@@ -17,6 +19,8 @@ export type Repositories = Readonly<{
   payments: PaymentRepository;
   creditNotes: CreditNoteRepository;
   statements: StatementRepository;
+  ledger: LedgerRepository;
+  reports: ReportRepository;
   idempotency: IdempotencyRepository;
 }>;
 
@@ -139,6 +143,8 @@ function bind(sql: Sql): Repositories {
     payments: new PaymentRepository(sql),
     creditNotes: new CreditNoteRepository(sql),
     statements: new StatementRepository(sql),
+    ledger: new LedgerRepository(sql),
+    reports: new ReportRepository(sql),
     idempotency: new IdempotencyRepository(sql),
   };
 }

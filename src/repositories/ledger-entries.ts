@@ -1,0 +1,153 @@
+import { AGING_STARTS } from '../domain/aging.ts';
+import type { AccountOwner } from '../domain/statement.ts';
+import { joinSql, type Statement, sql } from '../infrastructure/sql.ts';
+
+/**
+ * Which days' entries: each bound is a date expression that needs no row to be computed (a parameter or a scalar
+ * subquery), so that an index can be searched by it.
+ */
+export type DayBounds = Readonly<{ from?: Statement; to?: Statement; after?: Statement }>;
+
+/** UTC offsets stay within it, so a day in any zone begins and ends this close to the same day in UTC. */
+const ZONE_MARGIN = sql`interval '15 hours'`;
+
+/** The order of a ledger: by value date, within a day as it was recorded. Total: `rank` and `id` name one entry. */
+export const LEDGER_KEY = sql`day, recorded_at, rank, id`;
+
+/**
+ * The CTE `account` of one row: the owner's JSON, its school and that school's currency and zone. Everything below
+ * expects it.
+ *
+ * @param more further columns; `sc` is the school, `st` a student who owns the account
+ */
+export function account(owner: AccountOwner, ownerColumns: Statement, more: Statement): Statement {
+  const from = owner.kind === 'school' ? sql`schools sc` : sql`students st join schools sc on sc.id = st.school_id`;
+  const isOwner = owner.kind === 'school' ? sql`sc.id = ${owner.id}` : sql`st.id = ${owner.id}`;
+  return sql`account as (
+    select row_to_json(owner)::text as owner, sc.id as school_id, sc.currency, sc.timezone ${more}
+    from ${from} cross join lateral (select ${ownerColumns}) owner
+    where ${isOwner}
+  )`;
+}
+
+/** The calendar day of an instant in the account's zone. */
+function dayOf(instant: Statement): Statement {
+  return sql`(${instant} at time zone a.timezone)::date`;
+}
+
+/**
+ * Everything that moved the account, one row an entry: the only place that says what does, by how much and when.
+ * `debit` raises what is owed, `credit` lowers it; `rank` is the position of the type in ENTRY_TYPES, from 1; `day` is
+ * the value date (docs/decisions/0010). `id` is that of the document: of an invoice (INVOICE, VOID), a payment
+ * (PAYMENT, REVERSAL) or a credit note.
+ *
+ * An invoice counts with the amount it has now: a corrected amount is the amount it should have had all along. A
+ * voided one stays, and its VOID takes back what credit notes had left of it; there are no live payments on it then.
+ */
+export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
+  const own = ownership(owner);
+  return sql`
+    select ${dayOf(sql`i.issued_at`)} as day, i.issued_at as recorded_at, 1 as rank, i.id, i.id as invoice_id,
+           null::text as method, i.amount_total as debit, 0.00 as credit
+    from account a cross join invoices i
+    where ${own.invoice} ${within(sql`i.issued_at`, bounds)}
+    union all
+    select ${dayOf(sql`p.paid_at`)}, p.created_at, 2, p.id, p.invoice_id, p.method, 0.00, p.amount
+    from account a cross join payments p ${own.joinInvoice(sql`p`)}
+    where ${own.by(sql`p`)} ${within(sql`p.paid_at`, bounds)}
+    union all
+    select ${dayOf(sql`c.created_at`)}, c.created_at, 3, c.id, c.invoice_id, null, 0.00, c.amount
+    from account a cross join credit_notes c ${own.joinInvoice(sql`c`)}
+    where ${own.by(sql`c`)} ${within(sql`c.created_at`, bounds)}
+    union all
+    select ${dayOf(sql`r.reversed_at`)}, r.reversed_at, 4, p.id, p.invoice_id, p.method, p.amount, 0.00
+    from account a cross join payment_reversals r
+    join payments p on p.id = r.payment_id and p.school_id = r.school_id ${own.joinInvoice(sql`p`)}
+    where ${own.by(sql`r`)} ${within(sql`r.reversed_at`, bounds)}
+    union all
+    select ${dayOf(sql`i.voided_at`)}, i.voided_at, 5, i.id, i.id, null, 0.00, i.amount_total - i.amount_credited
+    from account a cross join invoices i
+    where ${own.invoice} and i.voided_at is not null ${within(sql`i.voided_at`, bounds)}`;
+}
+
+/**
+ * What is owed on each invoice of the account, as rows of `id`, `student_id`, `due_date` and `pending`; invoices on
+ * which nothing is owed are left out.
+ *
+ * Today's balances are columns of the invoices. Those of an earlier day are today's with the later entries taken back,
+ * so a recent day costs little more than today.
+ *
+ * @param after the last day that counts; null for everything there is, now
+ */
+export function openInvoices(owner: AccountOwner, after: Statement | null): Statement {
+  const balance = sql`case when i.voided_at is null then i.amount_total - i.amount_credited - i.amount_paid else 0.00 end`;
+  if (after === null) {
+    return sql`
+      select i.id, i.student_id, i.due_date, ${balance} as pending
+      from invoices i
+      where ${ownership(owner).invoice} and i.voided_at is null
+        and i.amount_total - i.amount_credited - i.amount_paid <> 0`;
+  }
+  return sql`
+    select i.id, i.student_id, i.due_date, ${balance} - coalesce(later.change, 0.00) as pending
+    from invoices i
+    left join (
+      select invoice_id, sum(debit - credit) as change from (${entries(owner, { after })}) e group by invoice_id
+    ) later on later.invoice_id = i.id
+    where ${ownership(owner).invoice} and ${balance} - coalesce(later.change, 0.00) <> 0`;
+}
+
+/**
+ * How many days past its due day an open invoice is, 0 when it is not; and its age group. Owed less than nothing, as
+ * an earlier day can show (paid before it was issued), it is no debt and so never late.
+ */
+export function daysLate(asOf: Statement): Statement {
+  return sql`case when pending > 0 and due_date < ${asOf} then ${asOf} - due_date else 0 end`;
+}
+
+export function bucketOf(days: Statement): Statement {
+  return sql`width_bucket(${days}, ${AGING_STARTS}::int[])`;
+}
+
+function within(instant: Statement, { from, to, after }: DayBounds): Statement {
+  const conditions: Statement[] = [];
+  // The exact condition needs each row's day; a coarse one beside it lets an index narrow the search.
+  if (from !== undefined) conditions.push(sql`${instant} >= ${utcStart(from)}`, sql`${dayOf(instant)} >= ${from}`);
+  if (after !== undefined) conditions.push(sql`${instant} >= ${utcStart(after)}`, sql`${dayOf(instant)} > ${after}`);
+  if (to !== undefined) {
+    conditions.push(
+      sql`${instant} < (${to} + 1)::timestamp at time zone 'UTC' + ${ZONE_MARGIN}`,
+      sql`${dayOf(instant)} <= ${to}`,
+    );
+  }
+  return conditions.length === 0 ? sql`` : sql`and ${joinSql(conditions, ' and ')}`;
+}
+
+function utcStart(day: Statement): Statement {
+  return sql`${day}::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`;
+}
+
+type Ownership = Readonly<{
+  /** Whether the invoice `i` is the owner's. */
+  invoice: Statement;
+  /** Joins a table with invoice_id to its invoice where that is what names the owner. */
+  joinInvoice(table: Statement): Statement;
+  by(table: Statement): Statement;
+}>;
+
+function ownership({ kind, id }: AccountOwner): Ownership {
+  if (kind === 'school') {
+    const none = sql``;
+    return {
+      invoice: sql`i.school_id = ${id}`,
+      joinInvoice: () => none,
+      by: (table) => sql`${table}.school_id = ${id}`,
+    };
+  }
+  const invoice = sql`i.student_id = ${id}`;
+  return {
+    invoice,
+    joinInvoice: (table) => sql`join invoices i on i.id = ${table}.invoice_id and i.school_id = ${table}.school_id`,
+    by: () => invoice,
+  };
+}

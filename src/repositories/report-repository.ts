@@ -1,0 +1,230 @@
+import { type Aging, toBuckets } from '../domain/aging.ts';
+import {
+  type Collected,
+  type CollectedByMethod,
+  DAILY_DAYS_MAX,
+  type Debtor,
+  type DebtorOrder,
+  type Debtors,
+  type Flows,
+  type Summary,
+} from '../domain/report.ts';
+import type { AccountOwner } from '../domain/statement.ts';
+import type { Sql } from '../infrastructure/postgres.ts';
+import { type Statement, sql } from '../infrastructure/sql.ts';
+import { account, bucketOf, daysLate, entries, openInvoices } from './ledger-entries.ts';
+import { SCHOOL_JSON_COLUMNS } from './school-repository.ts';
+import { STUDENT_JSON_COLUMNS } from './student-repository.ts';
+
+type AgingRow = {
+  owner: string;
+  currency: string;
+  timezone: string;
+  as_of: string;
+  aged: { bucket: number; amount: string; invoiceCount: number }[];
+};
+
+type DebtorsRow = { as_of: string; total: number; debtors: Debtor[] };
+
+type SummaryRow = {
+  owner: string;
+  currency: string;
+  timezone: string;
+  first_day: string;
+  last_day: string;
+  as_of: string;
+  pending: string;
+  overdue: string;
+  on_time_rate: string | null;
+  delinquency_rate: string | null;
+  flows: Flows;
+  by_month: (Flows & { month: string })[];
+  by_method: CollectedByMethod[];
+  daily: (Collected & { date: string; byMethod: CollectedByMethod[] })[] | null;
+};
+
+/**
+ * Reports are sums that PostgreSQL makes; none of them is stored. Each is one statement, so one snapshot. A school's
+ * are read from `invoices_school_totals_idx` and `payments_school_paid_idx` alone, the tables untouched.
+ */
+export class ReportRepository {
+  readonly #sql: Sql;
+
+  constructor(on: Sql) {
+    this.#sql = on;
+  }
+
+  async findAging(owner: AccountOwner, asOf: string | null, now: Date): Promise<Aging | undefined> {
+    const columns = owner.kind === 'school' ? SCHOOL_JSON_COLUMNS : STUDENT_JSON_COLUMNS;
+    const row = await this.#sql.first<AgingRow>(sql`
+      with ${account(owner, columns, sql`, ${dayOrToday(asOf, now)} as as_of`)}, aged as (
+        select ${bucketOf(daysLate(AS_OF))} as bucket, sum(pending)::text as amount, count(*) as "invoiceCount"
+        from (${openInvoices(owner, asOf === null ? null : sql`${asOf}::date`)}) open
+        group by 1
+      )
+      select a.owner, a.currency, a.timezone, a.as_of,
+             coalesce((select json_agg(row_to_json(aged)) from aged), '[]') as aged
+      from account a`);
+    if (row === undefined) return undefined;
+    const { owner: ownerJson, currency, timezone } = row;
+    return { ownerJson, currency, timezone, asOf: row.as_of, ...toBuckets(row.aged, currency) };
+  }
+
+  async findDebtors(
+    schoolId: number,
+    { order, asOf }: Readonly<{ order: DebtorOrder; asOf: string | null }>,
+    { limit, offset }: Readonly<{ limit: number | null; offset: number }>,
+    now: Date,
+  ): Promise<Debtors | undefined> {
+    const school: AccountOwner = { kind: 'school', id: schoolId };
+    const first = order === 'amount' ? sql`pending desc, days desc` : sql`days desc, pending desc`;
+    const row = await this.#sql.first<DebtorsRow>(sql`
+      with ${account(school, sql`sc.id`, sql`, ${dayOrToday(asOf, now)} as as_of`)}, debtors as materialized (
+        select student_id, sum(pending) as pending, coalesce(sum(pending) filter (where days > 0), 0.00) as overdue,
+               count(*) filter (where pending > 0) as invoice_count,
+               min(due_date) filter (where pending > 0) as oldest_due_date, max(days) as days
+        from (
+          select student_id, due_date, pending, ${daysLate(AS_OF)} as days
+          from (${openInvoices(school, asOf === null ? null : sql`${asOf}::date`)}) open
+        ) late
+        group by student_id
+        having sum(pending) > 0
+      ), page as (
+        select * from debtors order by ${first}, student_id limit ${limit} offset ${offset}
+      ), shown as (
+        select json_build_object('id', st.id, 'name', st.first_name || ' ' || st.last_name) as student, a.currency,
+               page.pending::text as pending, page.overdue::text as overdue, page.invoice_count as "invoiceCount",
+               page.oldest_due_date as "oldestDueDate", page.days as "daysOverdue"
+        from account a cross join page join students st on st.id = page.student_id and st.school_id = a.school_id
+        order by ${order === 'amount' ? sql`page.pending desc, days desc` : sql`days desc, page.pending desc`},
+                 page.student_id
+      )
+      select a.as_of, (select count(*) from debtors) as total,
+             coalesce((select json_agg(row_to_json(shown)) from shown), '[]') as debtors
+      from account a`);
+    return row && { asOf: row.as_of, debtors: row.debtors, total: row.total };
+  }
+
+  async findSummary(
+    schoolId: number,
+    range: Readonly<{ from: string | null; to: string | null }>,
+    now: Date,
+  ): Promise<Summary | undefined> {
+    const school: AccountOwner = { kind: 'school', id: schoolId };
+    const row = await this.#sql.first<SummaryRow>(sql`
+      with ${account(school, SCHOOL_JSON_COLUMNS, rangeColumns(range, now))}, sums as materialized (
+        select day, rank, method, sum(debit + credit) as amount, count(*) as n
+        from (${entries(school, { from: sql`(select first_day from account)`, to: LAST_DAY })}) e
+        group by day, rank, method
+      ), owed as (
+        select coalesce(sum(pending), 0.00) as pending,
+               coalesce(sum(pending) filter (where ${daysLate(AS_OF)} > 0), 0.00) as overdue
+        from (${openInvoices(school, LAST_DAY)}) open
+      ), punctual as (${punctuality(school)})
+      select a.owner, a.currency, a.timezone, a.first_day, a.last_day, a.as_of,
+             owed.pending::text, owed.overdue::text,
+             round(punctual.paid / nullif(punctual.due, 0), 4)::text as on_time_rate,
+             round(owed.overdue / nullif(owed.pending, 0), 4)::text as delinquency_rate,
+             (select row_to_json(f) from (select ${FLOWS} from sums) f) as flows,
+             coalesce((select json_agg(row_to_json(m) order by m.month) from (
+               select to_char(day, 'YYYY-MM') as month, ${FLOWS} from sums group by 1
+             ) m), '[]') as by_month,
+             coalesce((select json_agg(row_to_json(m) order by m.method) from (
+               select method, ${COLLECTED} from sums where ${IS_COLLECTION} group by method
+             ) m), '[]') as by_method,
+             case when a.last_day - a.first_day < ${DAILY_DAYS_MAX} then coalesce(${DAILY}, '[]') end as daily
+      from account a cross join owed cross join punctual`);
+    return row && toSummary(row);
+  }
+}
+
+const AS_OF = sql`(select as_of from account)`;
+const LAST_DAY = sql`(select last_day from account)`;
+
+function today(now: Date): Statement {
+  return sql`(${now}::timestamptz at time zone sc.timezone)::date`;
+}
+
+function dayOrToday(day: string | null, now: Date): Statement {
+  return day === null ? today(now) : sql`${day}::date`;
+}
+
+function rangeColumns({ from, to }: Readonly<{ from: string | null; to: string | null }>, now: Date): Statement {
+  const last = to === null ? sql`greatest(${today(now)}, ${from}::date)` : sql`${to}::date`;
+  const first = from === null ? sql`date_trunc('month', ${last}::timestamp)::date` : sql`${from}::date`;
+  return sql`, ${first} as first_day, ${last} as last_day, least(${last}, ${today(now)}) as as_of`;
+}
+
+/** Of the CTE `sums`, whose `rank` counts ENTRY_TYPES from 1: 2 are payments, 4 reversals. */
+const COLLECTED = sql`
+  coalesce(sum(n) filter (where rank = 2), 0) as "paymentCount",
+  coalesce(sum(amount) filter (where rank = 2), 0.00)::text as collected,
+  coalesce(sum(amount) filter (where rank = 4), 0.00)::text as reversed,
+  coalesce(sum(case rank when 2 then amount else -amount end) filter (where rank in (2, 4)), 0.00)::text
+    as "netCollected"`;
+const IS_COLLECTION = sql`rank in (2, 4)`;
+const FLOWS = sql`
+  coalesce(sum(n) filter (where rank = 1), 0) as "invoiceCount",
+  coalesce(sum(amount) filter (where rank = 1), 0.00)::text as invoiced,
+  coalesce(sum(amount) filter (where rank = 3), 0.00)::text as credited,
+  coalesce(sum(amount) filter (where rank = 5), 0.00)::text as voided,
+  ${COLLECTED}`;
+
+const DAILY = sql`(
+  select json_agg(row_to_json(d) order by d.date)
+  from (
+    select days.*, methods."byMethod"
+    from (select day as date, ${COLLECTED} from sums where ${IS_COLLECTION} group by day) days
+    join (
+      select date, json_agg(json_build_object('method', method, 'paymentCount', "paymentCount", 'collected', collected,
+               'reversed', reversed, 'netCollected', "netCollected") order by method) as "byMethod"
+      from (select day as date, method, ${COLLECTED} from sums where ${IS_COLLECTION} group by day, method) m
+      group by date
+    ) methods using (date)
+  ) d
+)`;
+
+/**
+ * Of the invoices whose due day is in the range and has passed: what was due on them, and what of it was paid by the
+ * due day. As it stood at the end of the last day: what was voided, credited or reversed by then does not count.
+ */
+function punctuality({ id }: AccountOwner): Statement {
+  const day = (instant: Statement): Statement => sql`(${instant} at time zone a.timezone)::date`;
+  return sql`
+    select coalesce(sum(greatest(due - credited, 0.00)), 0.00) as due,
+           coalesce(sum(least(paid, greatest(due - credited, 0.00))), 0.00) as paid
+    from (
+      select i.id, i.amount_total as due,
+        (select coalesce(sum(c.amount), 0.00) from credit_notes c
+          where i.amount_credited > 0 and c.invoice_id = i.id and c.school_id = i.school_id
+            and ${day(sql`c.created_at`)} <= a.last_day) as credited,
+        (select coalesce(sum(p.amount), 0.00)
+          from payments p
+          left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
+          where p.invoice_id = i.id and p.school_id = i.school_id and ${day(sql`p.paid_at`)} <= i.due_date
+            and (r.id is null or ${day(sql`r.reversed_at`)} > a.last_day)) as paid
+      from account a cross join invoices i
+      where i.school_id = ${id} and i.due_date between a.first_day and least(a.last_day, a.as_of - 1)
+        and ${day(sql`i.issued_at`)} <= a.last_day
+        and (i.voided_at is null or ${day(sql`i.voided_at`)} > a.last_day)
+    ) of_invoice`;
+}
+
+function toSummary(row: SummaryRow): Summary {
+  return {
+    ownerJson: row.owner,
+    currency: row.currency,
+    timezone: row.timezone,
+    from: row.first_day,
+    to: row.last_day,
+    asOf: row.as_of,
+    flows: row.flows,
+    pending: row.pending,
+    overdue: row.overdue,
+    onTimeRate: row.on_time_rate,
+    delinquencyRate: row.delinquency_rate,
+    byMonth: row.by_month,
+    byMethod: row.by_method,
+    daily: row.daily,
+  };
+}
