@@ -2,3 +2,50 @@
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 }
+
+/** What the address of a database got instead of a connection, in words. No password in them. */
+export function explainDatabase(error: unknown, text: string, variable: string): unknown {
+  const url = new URL(text);
+  const where = `${url.hostname}:${url.port === '' ? '5432' : url.port}`;
+  const user = decodeURIComponent(url.username);
+  const name = decodeURIComponent(url.pathname.slice(1));
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : '';
+  const because = (reason: string): CommandError => new CommandError(`${variable} does not work: ${reason}`);
+  if (code === 'ECONNREFUSED') return because(`nothing listens at ${where}. Is PostgreSQL running there?`);
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return because(`there is no host ${url.hostname}`);
+  if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || /timeout/.test(message)) {
+    return because(`${where} does not answer. Is the host right, and is no firewall in between?`);
+  }
+  if (code === '28P01' || code === '28000' || /password must be/.test(message)) {
+    return because(`PostgreSQL at ${where} refuses the user ${user} or its password`);
+  }
+  if (code === '3D000') {
+    return because(`there is no database ${name} at ${where}. Make it with: createdb -h ${url.hostname} ${name}`);
+  }
+  if (code === '53300') return because(`PostgreSQL at ${where} has no connection to spare`);
+  if (code === '57P03') return because(`PostgreSQL at ${where} is starting or stopping. Try again in a moment`);
+  if (/SSL/.test(message)) return because(`PostgreSQL at ${where}: ${message}`);
+  return error;
+}
+
+/** Why the embedded database cannot keep its data there, in words. */
+export function explainDataDir(error: unknown, dataDir: string): unknown {
+  const reasons: Readonly<Record<string, string>> = {
+    EACCES: 'this user may not write there',
+    EPERM: 'this user may not write there',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
+    ENOTDIR: 'a file is in the way',
+    EEXIST: 'a file is in the way',
+  };
+  const reason = reasons[codeOf(error) ?? ''];
+  if (reason === undefined) return error;
+  return new CommandError(
+    `The data directory ${dataDir} cannot be used: ${reason}.\nSet DATA_DIR to another directory, or DATABASE_URL to a PostgreSQL of your own.`,
+  );
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,78 +1,99 @@
 import { writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Config } from '../config.ts';
-import { MIGRATIONS_DIR, migrateDown, migrateUp, migrationStates, newestMigration } from '../infrastructure/migrate.ts';
+import {
+  MIGRATIONS_DIR,
+  type MigrateOptions,
+  migrateDown,
+  migrateUp,
+  migrationStates,
+  newestMigration,
+} from '../infrastructure/migrate.ts';
 import { openDatabase } from './database.ts';
-import { CommandError } from './errors.ts';
+import { CommandError, codeOf } from './errors.ts';
+import type { Io } from './io.ts';
 
 export const MIGRATE_HELP = `Usage: mattilda-billing migrate [up | down | status | make NAME]
 
   up [--to NNNN]      apply what is missing (default), up to a number
   down [--steps N]    take back the newest N migrations (default 1)
-  status              every migration and when it was applied
-  make NAME           a new pair of empty files with the next number
+  status              every migration and when it was applied; exit code 1 when one is missing or was edited
+  make NAME           a new pair of files with the next number, such as: make add_campus
 
 Works on DATABASE_MIGRATION_URL, else DATABASE_URL, else the embedded database.`;
 
-/** Resolves with the exit code: 1 from \`status\` when something is missing or edited. */
-export async function migrate(args: string[], config: Config): Promise<number> {
+/** Names become file names and lines of `status`. */
+const NAME_LENGTH_MAX = 40;
+
+/** Resolves with the exit code: 1 from `status` when something is missing or edited. */
+export async function migrate(args: string[], config: Config, io: Io, directory = MIGRATIONS_DIR): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
     options: { to: { type: 'string' }, steps: { type: 'string' } },
   });
-  const [action = 'up', name, ...rest] = positionals;
-  if (rest.length > 0 || (name !== undefined && action !== 'make')) throw new CommandError(MIGRATE_HELP);
-  if (action === 'make') return await make(name);
+  const [action = 'up', ...names] = positionals;
+  if (action === 'make') return await make(names, io, directory);
+  const known = action === 'up' || action === 'down' || action === 'status';
+  if (!known || names.length > 0) {
+    io.say(`There is no ${['migrate', ...positionals].join(' ')}.\n\n${MIGRATE_HELP}`);
+    return 2;
+  }
+  const steps = readSteps(values.steps);
 
-  const database = await openDatabase(config, 'join', progress);
+  const database = await openDatabase(config, 'join', 'owner', io.say);
   try {
-    const url = database.ownerUrl;
-    switch (action) {
-      case 'up': {
-        const { to } = values;
-        const applied = await migrateUp({ url, onProgress: progress, ...(to === undefined ? {} : { to }) });
-        console.log(applied.length === 0 ? 'Nothing to do: the schema is current.' : `Applied: ${applied.join(', ')}`);
-        return 0;
-      }
-      case 'down': {
-        const steps = Number(values.steps ?? 1);
-        if (!Number.isInteger(steps) || steps < 1) throw new CommandError('--steps must be a whole number from 1');
-        const taken = await migrateDown({ url, steps, onProgress: progress });
-        console.log(taken.length === 0 ? 'Nothing to take back.' : `Taken back: ${taken.join(', ')}`);
-        return 0;
-      }
-      case 'status':
-        return await status(url);
-      default:
-        throw new CommandError(MIGRATE_HELP);
+    const options = { url: database.ownerUrl, directory, onProgress: io.say };
+    if (action === 'status') return await status(options, io);
+    if (action === 'down') {
+      const taken = await migrateDown({ ...options, steps });
+      io.out(taken.length === 0 ? 'Nothing to take back.' : `Taken back: ${taken.join(', ')}`);
+    } else {
+      const applied = await migrateUp({ ...options, ...(values.to === undefined ? {} : { to: values.to }) });
+      io.out(applied.length === 0 ? 'Nothing to do: the schema is current.' : `Applied: ${applied.join(', ')}`);
     }
+    return 0;
   } finally {
     await database.stop();
   }
 }
 
-async function status(url: string): Promise<number> {
-  const states = await migrationStates({ url });
+function readSteps(text = '1'): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new CommandError('--steps must be a whole number from 1');
+}
+
+async function status(options: MigrateOptions, io: Io): Promise<number> {
+  const states = await migrationStates(options);
   for (const { name, appliedAt, drift } of states) {
     const state = appliedAt === null ? 'missing' : `applied ${appliedAt.toISOString()}`;
-    console.log(`${name.padEnd(44)} ${state}${drift === null ? '' : `  (file ${drift})`}`);
+    io.out(`${name.padEnd(44)} ${state}${drift === null ? '' : `  (file ${drift})`}`);
   }
   return states.every(({ appliedAt, drift }) => appliedAt !== null && drift === null) ? 0 : 1;
 }
 
-async function make(name: string | undefined): Promise<number> {
-  if (name === undefined || !/^[a-z][a-z0-9_]*$/.test(name)) {
-    throw new CommandError('Give the migration a name in snake_case: npm run migrate:make add_campus');
+/** Takes "add campus" and add-campus for add_campus. */
+async function make(words: readonly string[], io: Io, directory: string): Promise<number> {
+  const name = words
+    .join('_')
+    .toLowerCase()
+    .replaceAll(/[\s-]+/g, '_');
+  if (!/^[a-z][a-z0-9_]*$/.test(name) || name.length > NAME_LENGTH_MAX) {
+    throw new CommandError(
+      `Give the migration a name of letters, digits and _, at most ${NAME_LENGTH_MAX}: npm run migrate:make add_campus`,
+    );
   }
-  const number = String(Number((await newestMigration()).slice(0, 4)) + 1).padStart(4, '0');
-  const path = `${MIGRATIONS_DIR}${number}_${name}`;
-  await writeFile(`${path}.up.sql`, `-- ${number}: what changes.\n--\n-- Why it changes.\n`, { flag: 'wx' });
-  await writeFile(`${path}.down.sql`, '-- Takes it back. Say what is lost.\n', { flag: 'wx' });
-  console.log(`Made migrations/${number}_${name}.up.sql and .down.sql`);
+  const number = String(Number((await newestMigration(directory)).slice(0, 4)) + 1).padStart(4, '0');
+  const up = join(directory, `${number}_${name}.up.sql`);
+  const down = join(directory, `${number}_${name}.down.sql`);
+  try {
+    await writeFile(up, `-- ${number}: what changes.\n--\n-- Why it changes.\n`, { flag: 'wx' });
+    await writeFile(down, '-- Takes it back. Say what is lost.\n', { flag: 'wx' });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    throw new CommandError(`There is a file ${number}_${name} already`);
+  }
+  io.out(`Made ${relative('', up)}\n     ${relative('', down)}\nThen: npm run migrate`);
   return 0;
-}
-
-function progress(message: string): void {
-  process.stderr.write(`${message}\n`);
 }

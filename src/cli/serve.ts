@@ -1,55 +1,57 @@
+import { parseArgs } from 'node:util';
 import { type Config, DEVELOPMENT_API_KEY } from '../config.ts';
 import { createLogger } from '../infrastructure/logging.ts';
-import { migrateUp, migrationStates } from '../infrastructure/migrate.ts';
 import { type RunningServer, startServer } from '../main.ts';
-import { type Database, openDatabase } from './database.ts';
-import { CommandError } from './errors.ts';
+import { type Database, migrateIfNeeded, openDatabase } from './database.ts';
+import { CommandError, codeOf } from './errors.ts';
+import type { Io } from './io.ts';
+
+export const SERVE_HELP = `Usage: mattilda-billing serve
+
+Starts the API and runs until SIGTERM or Ctrl-C. Applies missing migrations first.
+Without DATABASE_URL it starts an embedded PostgreSQL, whose data stays in DATA_DIR.
+
+  HOST, PORT            where it listens (127.0.0.1, 8000)
+  DATABASE_URL          postgresql://user:password@host:5432/database, PostgreSQL 16 or newer
+  DATA_DIR              where the embedded PostgreSQL keeps its data
+  API_KEY               what writes send as X-API-Key (dev-secret-key)
+  READ_ACCESS           public, or key: reads need the key too
+  ENVIRONMENT           development, test or production
+  LOG_LEVEL             TRACE, DEBUG, INFO, WARN, ERROR, FATAL (INFO)
+
+The README names the rest.`;
 
 /** Beyond this a stop is no longer graceful, and no longer waited for. */
 const STOP_MAX_MS = 9_500;
 
 /** Starts everything, says where it is, and runs until a signal. Resolves with the exit code. */
-export async function serve(config: Config): Promise<number> {
-  const isTerminal = process.stdout.isTTY === true;
-  const log = createLogger({ level: config.logLevel, isTerminal });
-  const stopped = signalled();
-  const say = (message: string): void => void process.stderr.write(`${message}\n`);
+export async function serve(args: string[], config: Config, io: Io): Promise<number> {
+  parseArgs({ args, options: {} });
+  const log = createLogger({ level: config.logLevel, isTerminal: io.isTerminal.out });
+  const signalled = io.signalled();
 
-  const database = await openDatabase(config, 'own', say);
+  const database = await openDatabase(config, 'own', 'app', io.say);
   let server: RunningServer | undefined;
+  let overdue: NodeJS.Timeout | undefined;
   try {
-    await migrateIfNeeded(database, say);
+    await migrateIfNeeded(database, io.say);
     server = await startServer({ config, databaseUrl: database.url, log }).catch((error: unknown) => {
       throw explain(error, config);
     });
-    say(welcome(server, database, config));
-    const signal = await stopped;
-    say(`${signal}: stopping`);
-    setTimeout(() => process.exit(1), STOP_MAX_MS).unref();
+    io.say(welcome(server, database, config));
+    const signal = await signalled;
+    io.say(`${signal}: stopping`);
+    overdue = setTimeout(() => io.exit(1), STOP_MAX_MS);
     return 0;
   } finally {
     await server?.stop();
     await database.stop();
+    clearTimeout(overdue);
   }
 }
 
-/** Looks first with the rights the server has, so that a role without DDL rights can serve a schema that is current. */
-async function migrateIfNeeded(database: Database, say: (message: string) => void): Promise<void> {
-  const states = await migrationStates({ url: database.url });
-  // A database that is ahead of this version (drift `missing`) is for its newer servers to look after.
-  if (states.every(({ appliedAt, drift }) => appliedAt !== null && drift !== 'changed')) return;
-  await migrateUp({ url: database.ownerUrl, onProgress: say });
-}
-
-/** The first of the signals that end a server. */
-async function signalled(): Promise<string> {
-  return await new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(signal));
-  });
-}
-
 function explain(error: unknown, { host, port }: Config): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code === 'EADDRINUSE') {
     return new CommandError(
       `Port ${port} on ${host} is in use by another process (see: ss -ltnp 'sport = :${port}', or lsof -i :${port}).\nStop it, or choose another port: PORT=${port + 1} npm start`,

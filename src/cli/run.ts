@@ -1,0 +1,106 @@
+import { ConfigError, readConfig } from '../config.ts';
+import { DomainError, UnavailableError } from '../domain/errors.ts';
+import { CommandError } from './errors.ts';
+import type { Io } from './io.ts';
+
+export const HELP = `Usage: mattilda-billing COMMAND [options]
+
+  serve      start the API (and, without DATABASE_URL, its embedded PostgreSQL)
+  migrate    up, down, status, make: the database schema
+  seed       sample schools, students, invoices and payments
+  check      compare every stored figure with the rows it is made of
+
+  -h, --help     this text, or that of a command: mattilda-billing check --help
+  -v, --version
+
+Configuration comes from environment variables: see the README.
+Exit codes: 0 done, 1 it failed or found something wrong, 2 it was asked wrongly.`;
+
+type Command = Readonly<{ help: string; run(args: string[], io: Io): Promise<number> }>;
+
+/** Loaded when asked for: the help of one command need not wait for the database driver of another. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => {
+    const { SERVE_HELP, serve } = await import('./serve.ts');
+    return { help: SERVE_HELP, run: async (args, io) => await serve(args, readConfig(io.env), io) };
+  },
+  migrate: async () => {
+    const { MIGRATE_HELP, migrate } = await import('./migrate.ts');
+    return { help: MIGRATE_HELP, run: async (args, io) => await migrate(args, readConfig(io.env), io) };
+  },
+  seed: async () => {
+    const { SEED_HELP, seed } = await import('./seed.ts');
+    return { help: SEED_HELP, run: async (args, io) => await seed(args, readConfig(io.env), io) };
+  },
+  check: async () => {
+    const { CHECK_HELP, check } = await import('./check.ts');
+    return { help: CHECK_HELP, run: async (args, io) => await check(args, readConfig(io.env), io) };
+  },
+};
+
+/**
+ * Runs one command. Never throws.
+ *
+ * @returns the exit code: 0 done, 1 it failed or found something wrong, 2 it was asked wrongly
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    return await dispatch(argv, io);
+  } catch (error) {
+    return report(error, io);
+  }
+}
+
+async function dispatch([name, ...args]: readonly string[], io: Io): Promise<number> {
+  if (name === undefined) {
+    io.say(HELP);
+    return 2;
+  }
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (load !== undefined) return await runOrHelp(await load(), args, io);
+  if (isHelp(name) || name === 'help') {
+    const [about = ''] = args;
+    io.out(Object.hasOwn(COMMANDS, about) ? ((await COMMANDS[about]?.())?.help ?? HELP) : HELP);
+    return 0;
+  }
+  if (name === '--version' || name === '-v') {
+    io.out((await import('../compose.ts')).VERSION);
+    return 0;
+  }
+  io.say(`There is no command ${name}.\n\n${HELP}`);
+  return 2;
+}
+
+async function runOrHelp(command: Command, args: string[], io: Io): Promise<number> {
+  if (!args.some(isHelp)) return await command.run(args, io);
+  io.out(command.help);
+  return 0;
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h';
+}
+
+/** What a person can mend is shown without a stack; anything else is ours and shows where it came from. */
+function report(error: unknown, io: Io): number {
+  const wrongly = error instanceof ConfigError || isParseArgsError(error);
+  const mendable =
+    wrongly ||
+    error instanceof CommandError ||
+    error instanceof DomainError ||
+    error instanceof UnavailableError ||
+    isNamed(error, 'DataDirectoryInUseError') ||
+    isNamed(error, 'MigrationError');
+  if (error instanceof Error) io.say(mendable ? error.message : (error.stack ?? error.message));
+  else io.say(String(error));
+  return wrongly ? 2 : 1;
+}
+
+/** By name: importing the classes would load the embedded database for every command. */
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
+}
+
+function isParseArgsError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+}
