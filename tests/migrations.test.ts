@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto';
+import { appendFile, cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterEach, expect, inject, test } from 'vitest';
+import {
+  MIGRATIONS_DIR,
+  MigrationError,
+  migrateDown,
+  migrateUp,
+  migrationStates,
+} from '../src/infrastructure/migrate.ts';
+import { databaseUrl, runOn } from './support/postgres-server.ts';
+
+const { ownerUrl } = inject('postgres');
+const cleanups: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** URL of an empty database, gone after the test. */
+async function anEmptyDatabase(): Promise<string> {
+  const name = `migrations_test_${randomBytes(6).toString('hex')}`;
+  await runOn(ownerUrl, `create database ${name}`);
+  cleanups.push(async () => await runOn(ownerUrl, `drop database ${name} with (force)`));
+  return databaseUrl(ownerUrl, name);
+}
+
+/** A copy of the migrations that a test may spoil. */
+async function aCopyOfTheMigrations(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'mattilda-migrations-'));
+  await cp(MIGRATIONS_DIR, directory, { recursive: true });
+  cleanups.push(async () => await rm(directory, { recursive: true }));
+  return directory;
+}
+
+async function query<Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Row>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Everything the catalogue knows of our schema, one line each, in no order that depends on when it was made. */
+async function schemaOf(url: string): Promise<string[]> {
+  const rows = await query<{ line: string }>(
+    url,
+    `
+    select format('column %s.%s %s %s %s %s', table_name, column_name, data_type, is_nullable, column_default,
+                  generation_expression) as line
+    from information_schema.columns where table_schema = 'public'
+    union all
+    select format('constraint %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+    from pg_constraint where connamespace = 'public'::regnamespace
+    union all
+    select 'index ' || indexdef from pg_indexes where schemaname = 'public'
+    union all
+    select format('right %s %s on %s', grantee, privilege_type, table_name)
+    from information_schema.role_table_grants where table_schema = 'public' and table_name <> 'schema_migrations'
+    union all
+    select format('function %s %s', p.proname, md5(p.prosrc)) from pg_proc p
+    where p.pronamespace = 'public'::regnamespace
+      and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+    union all
+    select format('settings %s %s', relname, reloptions) from pg_class
+    where relnamespace = 'public'::regnamespace and reloptions is not null`,
+  );
+  return rows.map(({ line }) => line).sort();
+}
+
+test('up, down to nothing and up again gives the same schema', async () => {
+  const url = await anEmptyDatabase();
+  const names = await migrateUp({ url });
+  const schema = await schemaOf(url);
+  expect(schema.length).toBeGreaterThan(100);
+
+  expect(await migrateDown({ url, steps: names.length })).toEqual([...names].reverse());
+  expect((await schemaOf(url)).filter((line) => !line.includes('schema_migrations'))).toEqual([]);
+
+  expect(await migrateUp({ url })).toEqual(names);
+  expect(await schemaOf(url)).toEqual(schema);
+});
+
+test('each migration can be taken back and applied again on its own', async () => {
+  const url = await anEmptyDatabase();
+  const names = await migrateUp({ url });
+  for (const name of names) {
+    const rest = await migrateDown({ url, steps: names.length - names.indexOf(name) });
+    expect(rest.at(-1)).toBe(name);
+    await migrateUp({ url, to: name });
+    await migrateDown({ url, steps: 1 });
+    await migrateUp({ url });
+  }
+  expect((await migrationStates({ url })).every(({ appliedAt, drift }) => appliedAt !== null && drift === null)).toBe(
+    true,
+  );
+});
+
+test('of ten starters at once one migrates and all succeed', async () => {
+  const url = await anEmptyDatabase();
+  const applied = await Promise.all(Array.from({ length: 10 }, async () => await migrateUp({ url })));
+  expect(applied.filter((names) => names.length > 0)).toHaveLength(1);
+  expect((await migrationStates({ url })).map(({ appliedAt }) => appliedAt)).not.toContain(null);
+});
+
+test('a file that was edited after it was applied is refused', async () => {
+  const url = await anEmptyDatabase();
+  const directory = await aCopyOfTheMigrations();
+  await migrateUp({ url, directory });
+  await appendFile(join(directory, '0001_billing_schema.up.sql'), '\n-- edited\n');
+
+  await expect(migrateUp({ url, directory })).rejects.toThrow(MigrationError);
+  await expect(migrateUp({ url, directory })).rejects.toThrow(/0001_billing_schema was edited/);
+  expect((await migrationStates({ url, directory }))[0]).toMatchObject({ drift: 'changed' });
+});
+
+test('corrections are not taken back while there are any: their balances would be left without a reason', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0003' });
+  await insertOldRows(url, { invoices: 1, payments: 1 });
+  await query(
+    url,
+    "insert into payment_reversals (school_id, payment_id, reason) select school_id, id, 'x' from payments",
+  );
+
+  await expect(migrateDown({ url, steps: 1 })).rejects.toThrow(/reversals or credit notes/);
+  expect((await migrationStates({ url }))[2]?.appliedAt).not.toBeNull();
+});
+
+test('0004 numbers the rows it finds by age, by school and by the year of the school’s calendar', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0003' });
+  await query(
+    url,
+    `
+    insert into schools (name, country, currency, timezone)
+      values ('A', 'MX', 'MXN', 'America/Mexico_City'), ('B', 'MX', 'MXN', 'America/Mexico_City');
+    insert into students (school_id, first_name, last_name, email)
+      values (1, 'A', 'A', 'a@example.com'), (2, 'B', 'B', 'b@example.com');
+    -- 05:59 UTC on New Year's Day is still the old year in Mexico. Ids are not in the order of age, ties go by id.
+    insert into invoices (school_id, student_id, currency, amount_total, due_date, issued_at) values
+      (1, 1, 'MXN', 100, '2026-02-01', '2026-01-02 00:00Z'),
+      (1, 1, 'MXN', 100, '2026-02-01', '2026-01-01 05:59Z'),
+      (1, 1, 'MXN', 100, '2026-02-01', '2026-01-01 06:00Z'),
+      (2, 2, 'MXN', 100, '2026-02-01', '2026-01-05 00:00Z'),
+      (1, 1, 'MXN', 100, '2026-02-01', '2026-01-02 00:00Z');
+    insert into payments (school_id, invoice_id, amount, created_at) values
+      (1, 1, 1, '2026-03-02 00:00Z'), (1, 1, 1, '2026-03-01 00:00Z'), (2, 4, 1, '2025-03-01 00:00Z');`,
+  );
+
+  await migrateUp({ url });
+
+  expect(await query(url, 'select id::int, number from invoices order by id')).toEqual([
+    { id: 1, number: 'F-2026-000002' },
+    { id: 2, number: 'F-2025-000001' },
+    { id: 3, number: 'F-2026-000001' },
+    { id: 4, number: 'F-2026-000001' },
+    { id: 5, number: 'F-2026-000003' },
+  ]);
+  expect(await query(url, 'select id::int, number from payments order by id')).toEqual([
+    { id: 1, number: 'R-2026-000002' },
+    { id: 2, number: 'R-2026-000001' },
+    { id: 3, number: 'R-2025-000001' },
+  ]);
+  expect(
+    await query(url, 'select school_id::int, series, last_number::int as last from document_counters order by 1, 2'),
+  ).toEqual([
+    { school_id: 1, series: 'F-2025', last: 1 },
+    { school_id: 1, series: 'F-2026', last: 3 },
+    { school_id: 1, series: 'R-2026', last: 2 },
+    { school_id: 2, series: 'F-2026', last: 1 },
+    { school_id: 2, series: 'R-2025', last: 1 },
+  ]);
+});
+
+test('0004 cut short between its batches goes on where it was', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0003' });
+  // More than one batch of 2,000.
+  await insertOldRows(url, { invoices: 4_500, payments: 10 });
+  await query(
+    url,
+    `create function stumble() returns trigger language plpgsql as $$ begin
+       -- A row of the second batch.
+       if new.number = 'F-2026-003000' then raise exception 'cut short'; end if;
+       return new;
+     end $$;
+     create trigger stumble before update on invoices for each row execute function stumble();`,
+  );
+
+  await expect(migrateUp({ url })).rejects.toThrow('cut short');
+  expect(await query(url, 'select count(*)::int as numbered from invoices where number is not null')).toEqual([
+    { numbered: 2_000 },
+  ]);
+  await query(url, 'drop trigger stumble on invoices; drop function stumble');
+
+  expect(await migrateUp({ url })).toHaveLength(2);
+  expect(
+    await query(
+      url,
+      `select count(*)::int as gaps from (
+         select number, row_number() over (order by issued_at, id) as position from invoices
+       ) aged where number <> 'F-2026-' || lpad(position::text, 6, '0')`,
+    ),
+  ).toEqual([{ gaps: 0 }]);
+});
+
+/** Rows as a version before document numbers wrote them, all of one school in 2026, ids not in the order of age. */
+async function insertOldRows(url: string, count: { invoices: number; payments: number }): Promise<void> {
+  await query(
+    url,
+    `
+    insert into schools (name, country, currency) values ('Old', 'MX', 'MXN');
+    insert into students (school_id, first_name, last_name, email) values (1, 'A', 'A', 'a@example.com');
+    insert into invoices (school_id, student_id, currency, amount_total, due_date, issued_at)
+      select 1, 1, 'MXN', 100, '2026-02-01', timestamptz '2026-06-01' + (n * 7919 % ${count.invoices}) * interval '1 minute'
+      from generate_series(1, ${count.invoices}) n;
+    insert into payments (school_id, invoice_id, amount, created_at)
+      select 1, 1, 1, timestamptz '2026-06-01' - n * interval '1 minute' from generate_series(1, ${count.payments}) n;`,
+  );
+}
