@@ -1,0 +1,179 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { API_KEY, startBilling } from '../support/billing.ts';
+import { invoiceBody, schoolBody, studentBody } from '../support/factories.ts';
+import { expectProblem } from '../support/problem.ts';
+
+const billing = await startBilling();
+const schoolId = await billing.aSchool();
+const studentId = await billing.aStudent({ school_id: schoolId });
+afterEach(() => billing.clock.release());
+
+let serial = 0;
+function key(): Record<string, string> {
+  serial += 1;
+  return { 'idempotency-key': `key-${serial}` };
+}
+
+async function count(table: string): Promise<number> {
+  const { rows } = await billing.owner.query<{ n: number }>(`select count(*)::int as n from ${table}`);
+  return rows[0]?.n ?? -1;
+}
+
+describe('Idempotency-Key', () => {
+  const POSTS: [table: string, request: () => Promise<[path: string, body: object]>][] = [
+    ['schools', async () => ['/schools', schoolBody()]],
+    ['students', async () => ['/students', studentBody(schoolId)]],
+    ['invoices', async () => ['/invoices', invoiceBody(studentId)]],
+    ['payments', async () => ['/payments', { invoice_id: await anInvoice(), amount: 1 }]],
+    ['payments', async () => [`/invoices/${await anInvoice()}/payments`, { amount: 1 }]],
+    [
+      'payment_reversals',
+      async () => [`/payments/${await billing.aPayment(await anInvoice(), '1.00')}/reversal`, { reason: 'x' }],
+    ],
+    ['credit_notes', async () => [`/invoices/${await anInvoice()}/credit-notes`, { amount: 1, reason: 'other' }]],
+  ];
+  const anInvoice = async (): Promise<number> => await billing.anInvoice({ student_id: studentId });
+
+  test.each(POSTS)(
+    '201: repeating a POST into %s answers the same bytes and writes nothing',
+    async (table, request) => {
+      const [path, body] = await request();
+      const headers = key();
+      const first = await billing.post(path, body, headers);
+      const rows = await count(table);
+
+      billing.clock.travelTo('2030-01-01T00:00:00Z');
+      const again = await billing.post(path, body, headers);
+
+      expect(first.status).toBe(201);
+      expect(first.headers['idempotency-hit']).toBeUndefined();
+      expect(again.status).toBe(201);
+      expect(again.text).toBe(first.text);
+      expect(again.headers['content-type']).toBe(first.headers['content-type']);
+      expect(again.headers['idempotency-hit']).toBe('true');
+      expect(await count(table)).toBe(rows);
+    },
+  );
+
+  test('201: the first answer, whatever has happened since', async () => {
+    const id = await anInvoice();
+    const headers = key();
+    const first = await billing.pay(id, '5.00', headers);
+    await billing.post(`/payments/${first.body['id']}/reversal`, { reason: 'x' });
+    expect((await billing.pay(id, '5.00', headers)).text).toBe(first.text);
+    expect(await billing.invoice(id)).toMatchObject({ paid: '0.00' });
+  });
+
+  test('201: spaces and the order of members are no difference', async () => {
+    const id = await anInvoice();
+    const headers = key();
+    const first = await billing.post('/payments', `{"invoice_id":${id},"amount":"5.00","method":"CASH"}`, headers);
+    const again = await billing.post(
+      '/payments',
+      `{ "method": "CASH", "amount": "5.00", "invoice_id": ${id} }`,
+      headers,
+    );
+    expect(again.text).toBe(first.text);
+  });
+
+  test('422: the key was used for another body, path or noun; nothing is written', async () => {
+    const id = await anInvoice();
+    const headers = key();
+    await billing.post('/payments', { invoice_id: id, amount: '5.00' }, headers);
+    const others = [
+      await billing.post('/payments', { invoice_id: id, amount: '5.01' }, headers),
+      await billing.post('/payments', { invoice_id: id, amount: 5 }, headers),
+      await billing.post(`/invoices/${id}/payments`, { amount: '5.00' }, headers),
+      await billing.post('/schools', schoolBody(), headers),
+    ];
+    for (const answer of others) expectProblem(answer, 422, 'idempotency_key_reused', ['#/idempotency-key']);
+    expect(await billing.invoice(id)).toMatchObject({ paid: '5.00' });
+  });
+
+  test('a refusal does not use the key up', async () => {
+    const id = await billing.anInvoice({ student_id: studentId, amount_total: '10.00' });
+    const headers = key();
+    expectProblem(await billing.pay(id, '11.00', headers), 400, 'payment_exceeds_pending');
+    await billing.patch(`/invoices/${id}`, { amount_total: '20.00' });
+    expect((await billing.pay(id, '11.00', headers)).status).toBe(201);
+  });
+
+  // The promise behind "repeat it when in doubt": twins that arrive together are one payment.
+  test('201: of ten simultaneous twins one pays and all get its answer', async () => {
+    const id = await anInvoice();
+    const headers = key();
+    const answers = await billing.collideOn(
+      `select from invoices where id = ${id} for update`,
+      Array(10).fill(async () => await billing.pay(id, '100.00', headers)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(201));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(answers.filter(({ headers: all }) => all['idempotency-hit'] === undefined)).toHaveLength(1);
+    expect(await billing.invoice(id)).toMatchObject({ paid: '100.00' });
+    expect(await billing.driftedInvoices()).toEqual([]);
+  });
+
+  test('409: the twin is still being worked on', async () => {
+    const holder = await billing.owner.connect();
+    try {
+      const id = await anInvoice();
+      const headers = key();
+      // The row of a twin that has not committed, under the name of the credential that the tests send.
+      const { credential } = await credentialOfTests();
+      await holder.query('begin');
+      await holder.query('insert into idempotency_keys (credential, key, fingerprint) values ($1, $2, $3)', [
+        credential,
+        headers['idempotency-key'],
+        'another',
+      ]);
+      const answer = await billing.pay(id, '1.00', headers);
+      expectProblem(answer, 409, 'idempotency_in_flight');
+      expect(answer.headers['retry-after']).toBe('1');
+    } finally {
+      await holder.query('rollback');
+      holder.release();
+    }
+  });
+
+  test.each(['', ' ', 'a b', 'ñ', 'x'.repeat(256)])('422: the key %j', async (value) => {
+    const answer = await billing.post('/schools', schoolBody(), { 'idempotency-key': value });
+    expectProblem(answer, 422, 'request_invalid', ['#/idempotency-key']);
+  });
+
+  test('201: a key of 255 visible characters', async () => {
+    const headers = { 'idempotency-key': '~'.repeat(255) };
+    expect((await billing.post('/schools', schoolBody(), headers)).status).toBe(201);
+  });
+
+  test('the stored credential names the API key without holding it', async () => {
+    const { credential } = await credentialOfTests();
+    expect(credential).toMatch(/^[0-9a-f]{32}$/);
+    const { rows } = await billing.owner.query('select * from idempotency_keys');
+    expect(JSON.stringify(rows)).not.toContain(API_KEY);
+  });
+
+  test('keys are forgotten after 30 days and not a day before', async () => {
+    const [old, young] = [key(), key()];
+    const body = schoolBody();
+    billing.clock.travelTo('2027-01-01T00:00:00Z');
+    await billing.post('/schools', body, old);
+    billing.clock.travelTo('2027-01-02T00:00:00Z');
+    const kept = await billing.post('/schools', schoolBody({ name: 'Joven' }), young);
+
+    billing.clock.travelTo('2027-01-31T00:00:01Z');
+    await billing.product.services.idempotencyCleaner.clean();
+
+    expectProblem(await billing.post('/schools', body, old), 409, 'school_name_taken');
+    const again = await billing.post('/schools', schoolBody({ name: 'Joven' }), young);
+    expect(again.text).toBe(kept.text);
+    expect(billing.events()).toContain('idempotency_keys_removed');
+  });
+
+  async function credentialOfTests(): Promise<{ credential: string }> {
+    await billing.post('/schools', schoolBody(), key());
+    const { rows } = await billing.owner.query<{ credential: string }>(
+      'select credential from idempotency_keys limit 1',
+    );
+    return rows[0] ?? { credential: '' };
+  }
+});
