@@ -1,7 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isTimestamp } from '../domain/calendar.ts';
-import type { CountMode, Cursor, PageRequest } from '../domain/page.ts';
+import { isCalendarDate, isTimestamp } from '../domain/calendar.ts';
+import type { CountMode, Cursor, Page, PageRequest } from '../domain/page.ts';
 import type { Listing } from '../services/listing.ts';
 import { JSON_TYPE } from './idempotency.ts';
 import { HttpError } from './problem.ts';
@@ -35,7 +35,7 @@ export const PAGE_PARAMETERS = {
 type PageQuery = { limit?: number; offset?: number; cursor?: string; count?: 'exact' | 'none' };
 
 /** Types of a cursor's values, in the order of the list's columns. */
-export type CursorShape = readonly ('id' | 'text' | 'time')[];
+export type CursorShape = readonly ('id' | 'text' | 'time' | 'date')[];
 
 /** @throws HttpError `request_invalid` for a cursor that is none, is of another list, or comes with an offset */
 export function readPageRequest(query: PageQuery, shape: CursorShape): PageRequest {
@@ -57,9 +57,7 @@ export function sendListing(
   { limit, offset, cursor }: PageRequest,
 ): FastifyReply {
   if (total !== null) reply.header('x-total-count', String(total));
-  const links: string[] = [];
-  if (page.next !== null) links.push(link(request, 'next', { cursor: encode(page.next) }));
-  if (page.prev !== null) links.push(link(request, 'prev', { cursor: encode(page.prev) }));
+  const links = neighbourLinks(request, page);
   if (cursor === null && offset > 0) {
     links.push(link(request, 'prev', { offset: String(Math.max(0, offset - limit)) }));
   }
@@ -67,7 +65,15 @@ export function sendListing(
   return reply.type(JSON_TYPE).send(page.json);
 }
 
-function link({ url }: FastifyRequest, rel: string, place: Readonly<Record<string, string>>): string {
+/** The values of `Link` for the pages beside one that was reached by cursor. */
+export function neighbourLinks(request: FastifyRequest, { next, prev }: Pick<Page, 'next' | 'prev'>): string[] {
+  const links: string[] = [];
+  if (next !== null) links.push(link(request, 'next', { cursor: encode(next) }));
+  if (prev !== null) links.push(link(request, 'prev', { cursor: encode(prev) }));
+  return links;
+}
+
+export function link({ url }: FastifyRequest, rel: string, place: Readonly<Record<string, string>>): string {
   const [path = '', search = ''] = url.split('?', 2);
   const query = new URLSearchParams(search);
   query.delete('offset');
@@ -102,6 +108,7 @@ const CURSOR_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 function isOfKind(value: unknown, kind: CursorShape[number]): boolean {
   if (kind === 'id') return typeof value === 'number' && Number.isSafeInteger(value);
   if (typeof value !== 'string') return false;
+  if (kind === 'date') return isCalendarDate(value);
   return kind === 'text' ? !value.includes('\0') : CURSOR_TIME.test(value) && isTimestamp(value);
 }
 

@@ -4,8 +4,10 @@ import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import type { InvoiceService } from '../services/invoice-service.ts';
+import type { LedgerService } from '../services/ledger-service.ts';
 import type { PaymentService } from '../services/payment-service.ts';
 import type { Clock } from '../services/ports.ts';
+import type { ReportService } from '../services/report-service.ts';
 import type { SchoolService } from '../services/school-service.ts';
 import type { StatementService } from '../services/statement-service.ts';
 import type { StudentService } from '../services/student-service.ts';
@@ -15,7 +17,9 @@ import { registerOpenApi } from './openapi.ts';
 import { HttpError, PROBLEM_TYPE, problemBody, problemHandler, sendProblem } from './problem.ts';
 import { problemPages } from './problem-pages.ts';
 import { invoiceRoutes } from './v1/invoices.ts';
+import { ledgerRoutes } from './v1/ledger.ts';
 import { paymentRoutes } from './v1/payments.ts';
+import { reportRoutes } from './v1/reports.ts';
 import { schoolRoutes } from './v1/schools.ts';
 import { statementRoutes } from './v1/statements.ts';
 import { studentRoutes } from './v1/students.ts';
@@ -34,6 +38,8 @@ export type ServerDependencies = Readonly<{
   invoices: InvoiceService;
   payments: PaymentService;
   statements: StatementService;
+  ledgers: LedgerService;
+  reports: ReportService;
   readiness: Readiness;
   clock: Clock;
   log: { info(facts: object, event: string): void; error(facts: object, event: string): void };
@@ -106,6 +112,8 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
       invoiceRoutes(typed, dependencies.invoices);
       paymentRoutes(typed, dependencies.payments, dependencies.clock);
       statementRoutes(typed, dependencies.statements);
+      ledgerRoutes(typed, dependencies.ledgers);
+      reportRoutes(typed, dependencies.reports);
       done();
     },
     { prefix: options.prefix },

@@ -123,7 +123,7 @@ function pageCondition({ from }: LedgerPeriod, cursor: Cursor | null): Statement
   const within = from === null ? sql`true` : sql`day >= ${from}::date`;
   if (cursor === null) return within;
   const [day, recordedAt, rank, id] = cursor.key;
-  const place = sql`(${day}::date, ${recordedAt}::timestamptz, ${rank}::int, ${id}::bigint)`;
+  const place = sql`(${day}::date, ${recordedAt}::timestamptz, ${rank}::bigint, ${id}::bigint)`;
   return cursor.direction === 'after'
     ? sql`${within} and (${LEDGER_KEY}) > ${place}`
     : sql`${within} and (${LEDGER_KEY}) < ${place}`;
@@ -157,7 +157,9 @@ function ENTRY_JSON({ kind }: AccountOwner): Statement {
   )`;
 }
 
-const STUDENT = sql`json_build_object('id', st.id, 'name', st.first_name || ' ' || st.last_name) as student,`;
+const STUDENT = sql`(
+  select row_to_json(s) from (select st.id, st.first_name || ' ' || st.last_name as name) s
+) as student,`;
 
 function neighbours(row: PageRow, cursor: Cursor | null): Pick<LedgerPage, 'next' | 'prev'> {
   const backwards = cursor?.direction === 'before';

@@ -1,0 +1,108 @@
+import { type Static, Type } from '@fastify/type-provider-typebox';
+import { ENTRY_TYPES, type LedgerHeader, type LedgerPage, type LedgerPeriod } from '../../domain/ledger.ts';
+import { PAYMENT_METHODS } from '../../domain/payment.ts';
+import type { AccountOwner } from '../../domain/statement.ts';
+import { PAGE_PARAMETERS } from '../pagination.ts';
+import { amountOut, Id, oneOf, oneOfOrNull, STRICT, Timestamp, textOrNull } from './common.ts';
+import { day, PERIOD, refuseBackwards } from './period.ts';
+import { SchoolResponse } from './school.ts';
+import { StudentResponse } from './student.ts';
+
+const { limit, cursor } = PAGE_PARAMETERS;
+
+export const LedgerQuery = Type.Object(
+  {
+    ...PERIOD,
+    as_of: day('Leaves out what has a later value date: the ledger as it stood at the end of this day.'),
+    limit,
+    cursor,
+  },
+  STRICT,
+);
+
+const DateOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date', examples: ['2026-01-01'] });
+
+export const StudentReference = Type.Object({ id: Id, name: Type.String({ examples: ['María Hernández Ñúñez'] }) });
+
+const ENTRY_FIELDS = {
+  date: Type.String({ format: 'date', description: "Value date, in the school's zone.", examples: ['2026-03-15'] }),
+  type: oneOf(ENTRY_TYPES, {
+    description:
+      'INVOICE and REVERSAL (a payment taken back) are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.',
+    examples: ['PAYMENT'],
+  }),
+  document_id: Type.Integer({
+    minimum: 1,
+    description: 'Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL) or the credit note.',
+    examples: [9],
+  }),
+  number: textOrNull(100, {
+    description: 'Number of that invoice or receipt; credit notes have none.',
+    examples: ['R-2026-000009'],
+  }),
+  invoice_id: Id,
+  reference: textOrNull(100, { description: "The payment's.", examples: ['SPEI 8846120'] }),
+  method: oneOfOrNull(PAYMENT_METHODS, { description: "The payment's.", examples: ['TRANSFER'] }),
+  description: textOrNull(500, {
+    description: "The invoice's (INVOICE, PAYMENT), or the reason of the correction.",
+    examples: ['Colegiatura marzo 2026'],
+  }),
+  debit: amountOut('0.00'),
+  credit: amountOut('5000.00'),
+  balance: amountOut('7000.00', 'What was owed after this entry. Below zero when paid before it was invoiced.'),
+  recorded_at: Timestamp,
+};
+
+const StudentEntry = Type.Object(ENTRY_FIELDS);
+const SchoolEntry = Type.Object({ ...ENTRY_FIELDS, student: StudentReference });
+
+const HEADER_FIELDS = {
+  currency: Type.String({ description: 'Of all amounts.', examples: ['MXN'] }),
+  timezone: Type.String({ description: "The school's: whose days the dates are.", examples: ['America/Mexico_City'] }),
+  from: DateOrNull,
+  to: DateOrNull,
+  as_of: Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date', examples: [null] }),
+  opening_balance: amountOut('2000.00', 'What was owed before `from`.'),
+};
+
+const SUM_FIELDS = {
+  totals: Type.Object(
+    { debit: amountOut('10000.00'), credit: amountOut('5000.00') },
+    { description: 'Of the whole period, whatever page is shown.' },
+  ),
+  closing_balance: amountOut('7000.00', 'opening_balance + debit - credit. Without an end: what is pending.'),
+};
+
+export const StudentLedgerResponse = Type.Object({
+  student: StudentResponse,
+  ...HEADER_FIELDS,
+  entries: Type.Array(StudentEntry),
+  ...SUM_FIELDS,
+});
+
+export const SchoolLedgerResponse = Type.Object({
+  school: SchoolResponse,
+  ...HEADER_FIELDS,
+  entries: Type.Array(SchoolEntry),
+  ...SUM_FIELDS,
+});
+
+/** @throws HttpError `request_invalid` when the period ends before it begins */
+export function toLedgerPeriod(query: Pick<Static<typeof LedgerQuery>, 'from' | 'to' | 'as_of'>): LedgerPeriod {
+  const { from, to, as_of: asOf } = query;
+  refuseBackwards(from, 'to', to);
+  refuseBackwards(from, 'as_of', asOf);
+  return { from: from ?? null, to: to ?? null, asOf: asOf ?? null };
+}
+
+/** Put together as text because its parts already are JSON text. */
+export function toLedgerResponse({ kind }: AccountOwner, { header, entries }: LedgerPage): string {
+  const { from, to, asOf: as_of } = header.period;
+  const { currency, timezone, openingBalance: opening_balance } = header;
+  const opening = JSON.stringify({ currency, timezone, from, to, as_of, opening_balance }).slice(1, -1);
+  return `{"${kind}":${header.ownerJson},${opening},"entries":[${entries}],${sumsOf(header)}}`;
+}
+
+function sumsOf({ totals: { debit, credit }, closingBalance: closing_balance }: LedgerHeader): string {
+  return JSON.stringify({ totals: { debit, credit }, closing_balance }).slice(1, -1);
+}
