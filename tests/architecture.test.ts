@@ -1,0 +1,115 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+/** Which layers a layer may import, itself included. What is not named here (compose, main, cli) may import all. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  domain: ['domain'],
+  infrastructure: ['infrastructure'],
+  repositories: ['repositories', 'domain', 'infrastructure'],
+  services: ['services', 'domain', 'repositories'],
+  api: ['api', 'domain', 'services'],
+  'config.ts': ['infrastructure'],
+};
+
+type Source = Readonly<{ path: string; layer: string; text: string; imports: readonly string[] }>;
+
+function sourcesOf(folder: string): Source[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => {
+      const text = readFileSync(join(ROOT, folder, path), 'utf8');
+      const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, target]) => target ?? '');
+      return { path: `${folder}/${path}`, layer: layerOf(path), text, imports };
+    });
+}
+
+function layerOf(path: string): string {
+  return path.split(/[\\/]/)[0] ?? '';
+}
+
+const sources = sourcesOf('src');
+
+/** Where an import leads: a layer of src, or the package's name. */
+function targetOf(from: Source, target: string): string {
+  return target.startsWith('.') ? layerOf(relative(join(ROOT, 'src'), resolve(ROOT, from.path, '..', target))) : target;
+}
+
+describe('architecture', () => {
+  test('the sources are found', () => {
+    expect(new Set(sources.map(({ layer }) => layer))).toEqual(
+      new Set([
+        'api',
+        'services',
+        'repositories',
+        'domain',
+        'infrastructure',
+        'cli',
+        'compose.ts',
+        'config.ts',
+        'main.ts',
+      ]),
+    );
+    expect(sources.flatMap(({ imports }) => imports).length).toBeGreaterThan(100);
+  });
+
+  test('imports only ever point down the layers', () => {
+    const violations = sources.flatMap((source) =>
+      source.imports
+        .filter((target) => target.startsWith('.'))
+        .map((target) => targetOf(source, target))
+        .filter((layer) => !(MAY_IMPORT[source.layer] ?? [layer]).includes(layer))
+        .map((layer) => `${source.path} -> ${layer}`),
+    );
+    expect(violations).toEqual([]);
+  });
+
+  test('the domain imports nothing from outside itself, not even from Node', () => {
+    const outside = sources
+      .filter(({ layer }) => layer === 'domain')
+      .flatMap((source) =>
+        source.imports.filter((target) => !target.startsWith('./')).map((to) => `${source.path}: ${to}`),
+      );
+    expect(outside).toEqual([]);
+  });
+
+  test('the domain asks neither the clock nor chance', () => {
+    const asking = sources.filter(
+      ({ layer, text }) => layer === 'domain' && /Date\.now|new Date\(\)|Math\.random|process\./.test(text),
+    );
+    expect(asking.map(({ path }) => path)).toEqual([]);
+  });
+
+  test.each([
+    ['process.env', /process\.env/, ['src/config.ts']],
+    ['embedded-postgres', /infrastructure\/embedded-postgres\.ts'/, ['src/cli/database.ts']],
+  ])('only one file knows %s', (_, pattern, expected) => {
+    expect(sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path)).toEqual(expected);
+  });
+
+  test('services know no HTTP, and only infrastructure knows the driver', () => {
+    const knows = (layers: readonly string[], pattern: RegExp): string[] =>
+      sources
+        .filter(({ layer, imports }) => !layers.includes(layer) && imports.some((target) => pattern.test(target)))
+        .map(({ path }) => path);
+    expect(knows(['api', 'compose.ts', 'main.ts'], /^(fastify|@fastify\/.*)$/)).toEqual([]);
+    expect(knows(['infrastructure'], /^(pg|pg-cursor)$/)).toEqual([]);
+  });
+
+  test('no console outside the command line, no escape from the type checker', () => {
+    const consoles = sources.filter(({ layer, text }) => layer !== 'cli' && /\bconsole\./.test(text));
+    expect(consoles.map(({ path }) => path)).toEqual([]);
+    const escapes = sources.filter(({ text }) => /@ts-(ignore|nocheck|expect-error)|\bas any\b|: any\b/.test(text));
+    expect(escapes.map(({ path }) => path)).toEqual([]);
+  });
+
+  // Amounts never touch a JavaScript number.
+  test('nothing below the routes turns text into a float', () => {
+    const floats = sources.filter(
+      ({ layer, text }) => ['domain', 'services', 'repositories'].includes(layer) && /parseFloat|toFixed/.test(text),
+    );
+    expect(floats.map(({ path }) => path)).toEqual([]);
+  });
+});
