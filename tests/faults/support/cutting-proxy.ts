@@ -1,0 +1,48 @@
+import net, { type AddressInfo, type Socket } from 'node:net';
+
+/**
+ * A proxy between a client and the server that can end a connection at the moment the server answers: by then what was
+ * asked for is committed, and the client does not know.
+ */
+export class CuttingProxy {
+  readonly base: string;
+  /** How much of the answer still gets through before the cut; null lets everything through. */
+  bytesBeforeCut: number | null = null;
+  cuts = 0;
+  readonly #server: net.Server;
+
+  static async start(target: string): Promise<CuttingProxy> {
+    const server = net.createServer();
+    const proxy = await new Promise<CuttingProxy>((resolve) => {
+      server.listen(0, '127.0.0.1', () => resolve(new CuttingProxy(server, Number(new URL(target).port))));
+    });
+    return proxy;
+  }
+
+  private constructor(server: net.Server, targetPort: number) {
+    this.#server = server;
+    this.base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    server.on('connection', (client) => this.#join(client, net.connect(targetPort, '127.0.0.1')));
+  }
+
+  async stop(): Promise<void> {
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #join(client: Socket, server: Socket): void {
+    const end = (): void => {
+      client.destroy();
+      server.destroy();
+    };
+    for (const socket of [client, server]) socket.on('error', end).on('close', end);
+    client.pipe(server);
+    server.on('data', (chunk: Buffer) => {
+      if (this.bytesBeforeCut === null) {
+        client.write(chunk);
+        return;
+      }
+      this.cuts += 1;
+      client.write(chunk.subarray(0, this.bytesBeforeCut), () => end());
+    });
+  }
+}
