@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
-import { buildServer } from './api/server.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits } from './api/connection-limits.ts';
+import { buildServer, type Telemetry } from './api/server.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './infrastructure/clock.ts';
+import { EventLoopDelay } from './infrastructure/event-loop.ts';
 import type { Logger } from './infrastructure/logging.ts';
+import { Metrics } from './infrastructure/metrics.ts';
 import { newestMigration } from './infrastructure/migrate.ts';
 import { Pool, type PoolOptions } from './infrastructure/postgres.ts';
 import { Readiness } from './infrastructure/readiness.ts';
+import { TracedPool } from './infrastructure/traced-pool.ts';
+import { startTracing } from './infrastructure/tracing.ts';
 import { UnitOfWork } from './repositories/unit-of-work.ts';
 import { IdempotencyCleaner } from './services/idempotency-cleaner.ts';
 import { InvoiceService } from './services/invoice-service.ts';
@@ -42,6 +47,7 @@ export type Product = Readonly<{
   unitOfWork: UnitOfWork;
   pool: Pool;
   readiness: Readiness;
+  telemetry: Telemetry;
   /** Gives the connections back. */
   close(): Promise<void>;
 }>;
@@ -52,20 +58,31 @@ export type Surroundings = Readonly<{
   databaseUrl: string;
   log: Logger;
   clock?: Clock;
+  /** Other limits than those of production: for tests. */
+  limits?: ConnectionLimits;
 }>;
 
 /** The composition root: every object of the product is made here, once, by hand, in dependency order. */
 export async function compose({ config, databaseUrl, log, clock = systemClock }: Surroundings): Promise<Product> {
-  const pool = new Pool(poolOptions(config, databaseUrl, log));
-  const streamPool = new Pool({
+  const tracing = config.tracing === null ? null : await startTracing(config.tracing, VERSION);
+  const makePool = (options: PoolOptions): Pool =>
+    tracing === null ? new Pool(options) : new TracedPool(options, tracing);
+  const pool = makePool(poolOptions(config, databaseUrl, log));
+  const streamPool = makePool({
     ...poolOptions(config, databaseUrl, log),
     connectionsMax: STREAM_CONNECTIONS_MAX,
     idleInTransactionTimeoutMs: STREAM_IDLE_TIMEOUT_MS,
   });
+  const eventLoop = new EventLoopDelay();
+  const pools = { main: () => pool.gauge(), streams: () => streamPool.gauge() };
+  const metrics = new Metrics({ version: VERSION, eventLoop, pools });
   const unitOfWork = new UnitOfWork({
     pool,
     streamPool,
-    onRetry: (reason) => log.warn({ reason }, 'database_work_repeated'),
+    onRetry: (reason) => {
+      log.warn({ reason }, 'database_work_repeated');
+      metrics.workRepeated(reason);
+    },
   });
   const dependencies = { unitOfWork, clock, log };
   return {
@@ -82,8 +99,10 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     unitOfWork,
     pool,
     readiness: new Readiness({ pool, newestMigration: await newestMigration() }),
+    telemetry: { metrics, load: loadOf(eventLoop, pool, streamPool), tracing },
     close: async () => {
-      await Promise.all([pool.end(), streamPool.end()]);
+      eventLoop.stop();
+      await Promise.all([pool.end(), streamPool.end(), tracing?.stop()]);
     },
   };
 }
@@ -91,13 +110,22 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
 /** The product behind HTTP. It listens nowhere yet. */
 export async function composeServer(
   product: Product,
-  { config, log, clock = systemClock }: Omit<Surroundings, 'databaseUrl'>,
+  { config, log, clock = systemClock, limits = CONNECTION_LIMITS }: Omit<Surroundings, 'databaseUrl'>,
 ): Promise<FastifyInstance> {
-  const { prefix, apiKey, readAccess } = config;
+  const { prefix, apiKey, readAccess, rateLimitPerMinute } = config;
   return await buildServer(
-    { prefix, apiKey, readAccess, version: VERSION },
-    { ...product.services, readiness: product.readiness, clock, log },
+    { prefix, apiKey, readAccess, rateLimitPerMinute, limits, version: VERSION },
+    { ...product.services, ...product.telemetry, readiness: product.readiness, clock, log },
   );
+}
+
+function loadOf(eventLoop: EventLoopDelay, pool: Pool, streamPool: Pool): Telemetry['load'] {
+  const waitingPerConnection = ({ waiting, max }: ReturnType<Pool['gauge']>): number => waiting / max;
+  return {
+    eventLoopDelayMs: () => eventLoop.recentMs,
+    waitingPerConnection: () => waitingPerConnection(pool.gauge()),
+    streamsWaitingPerConnection: () => waitingPerConnection(streamPool.gauge()),
+  };
 }
 
 function poolOptions({ database }: Config, connectionString: string, log: Logger): PoolOptions {

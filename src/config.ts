@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { defaultDataDir } from './infrastructure/embedded-postgres-account.ts';
+import { TRACES_SAMPLERS, type TracingOptions } from './infrastructure/tracing.ts';
 
 export type Environment = 'development' | 'test' | 'production';
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -31,6 +32,8 @@ export type Config = Readonly<{
   shutdownDelayMs: number;
   /** Requests per minute and key; 0 is no limit. */
   rateLimitPerMinute: number;
+  /** Null: no traces. */
+  tracing: TracingOptions | null;
 }>;
 
 export const DEVELOPMENT_API_KEY = 'dev-secret-key';
@@ -82,6 +85,7 @@ export function readConfig(env: Env = process.env): Config {
     },
     shutdownDelayMs: reader.integer('SHUTDOWN_DELAY_MS', 0, { min: 0, max: 8_000 }),
     rateLimitPerMinute: reader.integer('RATE_LIMIT_PER_MINUTE', 0, { min: 0, max: 1_000_000 }),
+    tracing: reader.tracing(),
   };
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   return Object.freeze(config);
@@ -174,6 +178,30 @@ class EnvReader {
     if (/^(\/[A-Za-z0-9._~-]+)+$/.test(given)) return given;
     this.problems.push('API_V1_PREFIX must be a path such as /api/v1');
     return '/api/v1';
+  }
+
+  /** On as soon as there is somewhere to send spans to. The names are OpenTelemetry's own. */
+  tracing(): TracingOptions | null {
+    const endpoint = this.#get('OTEL_EXPORTER_OTLP_ENDPOINT');
+    const options = {
+      endpoint: endpoint ?? '',
+      serviceName: this.text('OTEL_SERVICE_NAME', 'mattilda-billing'),
+      sampler: this.oneOf('OTEL_TRACES_SAMPLER', TRACES_SAMPLERS, 'parentbased_always_on'),
+      ratio: this.#ratio('OTEL_TRACES_SAMPLER_ARG'),
+    };
+    const isDisabled = this.oneOf('OTEL_SDK_DISABLED', ['true', 'false'], 'false') === 'true';
+    if (endpoint !== undefined && !/^https?:\/\/[^/]/.test(endpoint)) {
+      this.problems.push('OTEL_EXPORTER_OTLP_ENDPOINT must look like http://collector:4318');
+    }
+    return endpoint === undefined || isDisabled ? null : options;
+  }
+
+  #ratio(name: string): number {
+    const given = this.#get(name);
+    if (given === undefined) return 1;
+    const value = /^(0?\.\d{1,9}|1\.0{1,9}|0|1)$/.test(given) ? Number(given) : Number.NaN;
+    if (Number.isNaN(value)) this.problems.push(`${name} must be a number from 0 to 1`);
+    return value;
   }
 
   /** An empty variable is one that is not set: compose files pass them on so. */

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
 import { compose, composeServer } from './compose.ts';
 import type { Config } from './config.ts';
 import { flushLogger, type Logger } from './infrastructure/logging.ts';
@@ -14,6 +15,8 @@ export type RunningServer = Readonly<{
 
 /** What runs when the stop begins has this long to finish; a reader that is slower is cut off. */
 const DRAIN_MAX_MS = 7_000;
+/** A connection that was kept alive by an answer sent after the stop began is closed within this. */
+const REAP_EVERY_MS = 50;
 
 /** Composes the product, and listens. */
 export async function startServer(surroundings: {
@@ -32,19 +35,26 @@ export async function startServer(surroundings: {
   return {
     address,
     stop: async () => {
+      // From here on /health/ready says no and every answer ends its connection: balancers go elsewhere, clients with them.
       product.readiness.stop();
       await setTimeout(config.shutdownDelayMs);
       product.services.idempotencyCleaner.stop();
-      const closed = app.close();
-      const late = setTimeout(DRAIN_MAX_MS, 'late' as const, { ref: false });
-      if ((await Promise.race([closed, late])) === 'late') app.server.closeAllConnections();
-      await closed;
+      await drain(app);
       await cleaning;
       await product.close();
       log.info({}, 'server_stopped');
       await flushLogger(log);
     },
   };
+}
+
+/** Takes no new connections, lets running requests finish, and cuts off those that take too long. */
+async function drain(app: FastifyInstance): Promise<void> {
+  const closed = app.close();
+  const reaper = setInterval(() => app.server.closeIdleConnections(), REAP_EVERY_MS);
+  const late = setTimeout(DRAIN_MAX_MS, 'late' as const, { ref: false });
+  if ((await Promise.race([closed, late])) === 'late') app.server.closeAllConnections();
+  await closed.finally(() => clearInterval(reaper));
 }
 
 function toAddress(bound: AddressInfo | string | null, { host }: Config): string {

@@ -44,6 +44,18 @@ export function authentication({ apiKey, readAccess }: { apiKey: string; readAcc
   return hook;
 }
 
+/**
+ * Names who is asking, for whoever counts: the credential if the right key came along, needed or not, else the address.
+ * A wrong key names nobody, or everybody could be somebody new with every request.
+ */
+export function callers({ apiKey }: { apiKey: string }): (request: FastifyRequest) => string {
+  const expected = digest(apiKey);
+  return ({ headers, credential, ip }) => {
+    const presented = headers['x-api-key'];
+    return typeof presented === 'string' && timingSafeEqual(digest(presented), expected) ? credential : ip;
+  };
+}
+
 function needsKey(request: FastifyRequest, readAccess: 'public' | 'key'): boolean {
   if (!READS.has(request.method)) return true;
   const { isOpen = false, isGuarded = false } = request.routeOptions.config;

@@ -11,11 +11,17 @@ import type { ReportService } from '../services/report-service.ts';
 import type { SchoolService } from '../services/school-service.ts';
 import type { StatementService } from '../services/statement-service.ts';
 import type { StudentService } from '../services/student-service.ts';
-import { authentication } from './authentication.ts';
+import { authentication, callers } from './authentication.ts';
+import { answerConditionally } from './conditional.ts';
+import { type ConnectionLimits, closeWhileStopping, connectionOptions, limitConnections } from './connection-limits.ts';
 import { healthRoutes, type Readiness } from './health.ts';
+import { type Load, shedLoad } from './load-shedding.ts';
+import { countRequests, type Metrics, metricsRoute } from './metrics.ts';
 import { registerOpenApi } from './openapi.ts';
 import { HttpError, PROBLEM_TYPE, problemBody, problemHandler, sendProblem } from './problem.ts';
 import { problemPages } from './problem-pages.ts';
+import { limitRates } from './rate-limit.ts';
+import { type RequestTracing, traceRequests } from './tracing.ts';
 import { invoiceRoutes } from './v1/invoices.ts';
 import { ledgerRoutes } from './v1/ledger.ts';
 import { paymentRoutes } from './v1/payments.ts';
@@ -30,39 +36,44 @@ export type ServerOptions = Readonly<{
   apiKey: string;
   readAccess: 'public' | 'key';
   version: string;
+  /** 0: no limit. */
+  rateLimitPerMinute: number;
+  limits: ConnectionLimits;
 }>;
 
-export type ServerDependencies = Readonly<{
-  schools: SchoolService;
-  students: StudentService;
-  invoices: InvoiceService;
-  payments: PaymentService;
-  statements: StatementService;
-  ledgers: LedgerService;
-  reports: ReportService;
-  readiness: Readiness;
-  clock: Clock;
-  log: { info(facts: object, event: string): void; error(facts: object, event: string): void };
+/** What the server tells of itself, and knows of how busy it is. */
+export type Telemetry = Readonly<{
+  metrics: Metrics;
+  load: Load;
+  /** Null: no traces. */
+  tracing: RequestTracing | null;
 }>;
 
-const BODY_LIMIT_BYTES = 64 * 1024;
-/** Longest time a request may take to arrive, headers and body; and its headers alone. */
-const REQUEST_TIMEOUT_MS = 30_000;
-const HEADERS_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+export type ServerDependencies = Telemetry &
+  Readonly<{
+    schools: SchoolService;
+    students: StudentService;
+    invoices: InvoiceService;
+    payments: PaymentService;
+    statements: StatementService;
+    ledgers: LedgerService;
+    reports: ReportService;
+    readiness: Readiness & { readonly stopping: boolean };
+    clock: Clock;
+    log: { info(facts: object, event: string): void; error(facts: object, event: string): void };
+  }>;
+
 const PARAM_LENGTH_MAX = 100;
 
 /** The HTTP face of the product: every route and everything they share. */
 export async function buildServer(options: ServerOptions, dependencies: ServerDependencies): Promise<FastifyInstance> {
-  const { log } = dependencies;
+  const { log, clock, readiness, metrics, load, tracing } = dependencies;
+  const { prefix, limits, rateLimitPerMinute: perMinute } = options;
   const gate = authentication(options);
   const handle = problemHandler(log);
   const app = Fastify({
     logger: false,
-    bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    ...connectionOptions(options.limits),
     genReqId: requestIds(),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     // An address that cannot be read reaches no hook: what every answer owes is done here.
@@ -80,12 +91,15 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   // Answers are either text already or small objects: a compiled serializer each would cost more at start than it saves.
   app.setSerializerCompiler(() => JSON.stringify);
   acceptJsonOnly(app);
+  limitConnections(app, limits);
 
   app.decorateRequest('credential', '');
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();
   });
+  closeWhileStopping(app, readiness);
+  traceRequests(app, tracing);
   app.addHook('onRequest', gate);
   // Before the body is looked at: what was sent to an address that does not exist is not worth reading.
   app.addHook('onRequest', (request, _reply, done) => {
@@ -100,9 +114,21 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     log.info({ ...facts, ms: Math.round(reply.elapsedTime * 100) / 100 }, 'request_completed');
   }
 
+  answerConditionally(app);
+  limitRates(app, {
+    prefix,
+    perMinute,
+    callerOf: callers(options),
+    now: () => clock.now().getTime(),
+    onLimited: () => metrics.requestLimited(),
+  });
+  shedLoad(app, { prefix, load, onShed: (what) => metrics.requestShed(what) });
+  countRequests(app, metrics);
+
   const methods = collectMethods(app);
   await registerOpenApi(app, options);
-  healthRoutes(app, dependencies.readiness);
+  healthRoutes(app, readiness);
+  metricsRoute(app, metrics);
   problemPages(app);
   await app.register(
     (routes, _options, done) => {
@@ -110,13 +136,13 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
       schoolRoutes(typed, dependencies.schools);
       studentRoutes(typed, dependencies.students);
       invoiceRoutes(typed, dependencies.invoices);
-      paymentRoutes(typed, dependencies.payments, dependencies.clock);
+      paymentRoutes(typed, dependencies.payments, clock);
       statementRoutes(typed, dependencies.statements);
       ledgerRoutes(typed, dependencies.ledgers);
       reportRoutes(typed, dependencies.reports);
       done();
     },
-    { prefix: options.prefix },
+    { prefix },
   );
   refuseOtherMethods(app, methods);
   app.setNotFoundHandler((request, reply) => {

@@ -1,0 +1,54 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+/** Where requests are counted, and shown. */
+export interface Metrics {
+  /** The meter of one route, asked for once. */
+  route(methods: string | readonly string[], pattern: string): (status: number, ms: number) => void;
+  paymentAnswered(method: unknown, result: 'recorded' | 'replayed' | 'refused' | 'failed'): void;
+  requestShed(what: string): void;
+  requestLimited(): void;
+  readonly contentType: string;
+  expose(): Promise<string>;
+}
+
+/** Both ways to record a payment. */
+const PAYMENT_ROUTES = /\/payments$/;
+
+/**
+ * Counts every answer under its route's pattern, never under its address: ids that are crawled make no new series.
+ * Routes are known when they are registered, so a request costs two additions and no look-up.
+ */
+export function countRequests(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onRoute', (route) => {
+    const { method, url } = route;
+    const pattern = url.startsWith('/docs') ? '/docs' : url;
+    const count = metrics.route(method, pattern);
+    const isPayment = method === 'POST' && PAYMENT_ROUTES.test(url);
+    const hook = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+      count(reply.statusCode, reply.elapsedTime);
+      if (isPayment) countPayment(metrics, request, reply);
+      done();
+    };
+    route.onResponse = [route.onResponse ?? [], hook].flat();
+  });
+  const countUnknown = metrics.route([], '');
+  app.addHook('onResponse', (request, reply, done) => {
+    if (request.is404) countUnknown(reply.statusCode, reply.elapsedTime);
+    done();
+  });
+}
+
+function countPayment(metrics: Metrics, { body }: FastifyRequest, reply: FastifyReply): void {
+  const method = typeof body === 'object' && body !== null && 'method' in body ? body.method : null;
+  const { statusCode: status } = reply;
+  const succeeded = reply.hasHeader('idempotency-hit') ? 'replayed' : 'recorded';
+  metrics.paymentAnswered(method, status < 400 ? succeeded : status < 500 ? 'refused' : 'failed');
+}
+
+/** GET /metrics for Prometheus, behind the key: how much a school is paid is nobody's business. */
+export function metricsRoute(app: FastifyInstance, metrics: Metrics): void {
+  app.get('/metrics', { config: { isGuarded: true }, schema: { hide: true } }, async (_request, reply) => {
+    const text = await metrics.expose();
+    return await reply.type(metrics.contentType).send(text);
+  });
+}

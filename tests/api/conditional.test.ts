@@ -1,0 +1,82 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { startBilling } from '../support/billing.ts';
+
+const billing = await startBilling();
+let schoolId: number;
+let studentId: number;
+let invoiceId: number;
+let paymentId: number;
+
+beforeAll(async () => {
+  schoolId = await billing.aSchool();
+  studentId = await billing.aStudent({ school_id: schoolId });
+  invoiceId = await billing.anInvoice({ student_id: studentId });
+  paymentId = await billing.aPayment(invoiceId, '10.00');
+});
+
+const addresses = (): string[] => [
+  `/schools/${schoolId}`,
+  `/students/${studentId}`,
+  `/invoices/${invoiceId}`,
+  `/payments/${paymentId}`,
+  `/students/${studentId}/statement`,
+  `/schools/${schoolId}/statement?limit=10`,
+];
+
+describe('ETag and If-None-Match', () => {
+  test('200: single resources and statements carry a strong tag that stays while they do', async () => {
+    for (const address of addresses()) {
+      const first = await billing.get(address);
+      const second = await billing.get(address);
+      expect(first.headers['etag'], address).toMatch(/^"[\w-]{43}"$/);
+      expect(second.headers['etag'], address).toBe(first.headers['etag']);
+      expect(first.headers['cache-control'], address).toBe('private, no-cache');
+    }
+  });
+
+  test('304: who has the body already gets none, only its tag', async () => {
+    for (const address of addresses()) {
+      const etag = String((await billing.get(address)).headers['etag']);
+      for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*', ' * ']) {
+        const answer = await billing.get(address, { 'if-none-match': known });
+        expect(answer, `${address} ${known}`).toMatchObject({ status: 304, text: '' });
+        expect(answer.headers['etag'], address).toBe(etag);
+        expect(answer.headers['content-type'], address).toBeUndefined();
+        expect(answer.headers['x-request-id'], address).toBeDefined();
+      }
+    }
+  });
+
+  test('200: another tag, or one that only begins like it, is no match', async () => {
+    const etag = String((await billing.get(`/invoices/${invoiceId}`)).headers['etag']);
+    for (const known of ['"other"', etag.slice(0, -2), '', '"*"']) {
+      expect((await billing.get(`/invoices/${invoiceId}`, { 'if-none-match': known })).status, known).toBe(200);
+    }
+  });
+
+  test('200: a payment changes the tags of its invoice and of both statements', async () => {
+    const changing = [
+      `/invoices/${invoiceId}`,
+      `/students/${studentId}/statement`,
+      `/schools/${schoolId}/statement?limit=10`,
+    ];
+    const before = await Promise.all(changing.map(async (address) => (await billing.get(address)).headers['etag']));
+    await billing.aPayment(invoiceId, '1.00');
+    for (const [index, address] of changing.entries()) {
+      expect((await billing.get(address, { 'if-none-match': String(before[index]) })).status, address).toBe(200);
+    }
+  });
+
+  test('200: HEAD carries the tag of GET', async () => {
+    const { headers } = await billing.get(`/invoices/${invoiceId}`);
+    const head = await billing.send('HEAD', `/invoices/${invoiceId}`);
+    expect(head).toMatchObject({ status: 200, text: '' });
+    expect(head.headers['etag']).toBe(headers['etag']);
+  });
+
+  test('404 and lists: no tag', async () => {
+    for (const address of ['/invoices/999999', '/invoices', `/invoices/${invoiceId}/payments`]) {
+      expect((await billing.get(address, { 'if-none-match': '*' })).headers['etag'], address).toBeUndefined();
+    }
+  });
+});
