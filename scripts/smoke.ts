@@ -74,6 +74,7 @@ async function useTheProduct(): Promise<void> {
   await checkRefusals();
   const studentId = await checkBilling();
   await checkSeed();
+  await check('npm run check finds nothing wrong', async () => await runCommand('npm', ['run', 'check']));
   const before = (await get(`${apiUrl}/students/${studentId}/statement`)).json();
   await check('SIGTERM to npm start ends it with exit code 0', async () => await stop(server));
 
@@ -143,7 +144,7 @@ async function checkBilling(): Promise<number> {
     expectProblem(answer, 400);
     assert.equal(field(answer.json(), 'code'), 'payment_exceeds_pending');
   });
-  const totals = { invoiced: '1000.10', paid: '400.05', pending: '600.05' };
+  const totals = { invoiced: '1000.10', credited: '0.00', paid: '400.05', pending: '600.05', overdue: '0.00' };
   await check("the student's statement adds up", async () => {
     const statement = (await get(`${apiUrl}/students/${studentId}/statement`)).json();
     assert.deepEqual(field(statement, 'totals'), totals);

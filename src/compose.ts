@@ -18,6 +18,7 @@ import { InvoiceService } from './services/invoice-service.ts';
 import { LedgerService } from './services/ledger-service.ts';
 import { PaymentService } from './services/payment-service.ts';
 import type { Clock } from './services/ports.ts';
+import { ReconciliationService } from './services/reconciliation-service.ts';
 import { ReportService } from './services/report-service.ts';
 import { SchoolService } from './services/school-service.ts';
 import { StatementService } from './services/statement-service.ts';
@@ -38,6 +39,7 @@ export type Services = Readonly<{
   statements: StatementService;
   ledgers: LedgerService;
   reports: ReportService;
+  reconciliation: ReconciliationService;
   idempotencyCleaner: IdempotencyCleaner;
 }>;
 
@@ -94,6 +96,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       statements: new StatementService(dependencies),
       ledgers: new LedgerService(dependencies),
       reports: new ReportService(dependencies),
+      reconciliation: new ReconciliationService(dependencies),
       idempotencyCleaner: new IdempotencyCleaner(dependencies),
     },
     unitOfWork,

@@ -7,6 +7,7 @@ import type { InvoiceService } from '../services/invoice-service.ts';
 import type { LedgerService } from '../services/ledger-service.ts';
 import type { PaymentService } from '../services/payment-service.ts';
 import type { Clock } from '../services/ports.ts';
+import type { ReconciliationService } from '../services/reconciliation-service.ts';
 import type { ReportService } from '../services/report-service.ts';
 import type { SchoolService } from '../services/school-service.ts';
 import type { StatementService } from '../services/statement-service.ts';
@@ -25,6 +26,7 @@ import { type RequestTracing, traceRequests } from './tracing.ts';
 import { invoiceRoutes } from './v1/invoices.ts';
 import { ledgerRoutes } from './v1/ledger.ts';
 import { paymentRoutes } from './v1/payments.ts';
+import { reconciliationRoutes } from './v1/reconciliation.ts';
 import { reportRoutes } from './v1/reports.ts';
 import { schoolRoutes } from './v1/schools.ts';
 import { statementRoutes } from './v1/statements.ts';
@@ -56,6 +58,7 @@ export type ServerDependencies = Telemetry &
     invoices: InvoiceService;
     payments: PaymentService;
     statements: StatementService;
+    reconciliation: ReconciliationService;
     ledgers: LedgerService;
     reports: ReportService;
     readiness: Readiness & { readonly stopping: boolean };
@@ -123,7 +126,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     onLimited: () => metrics.requestLimited(),
   });
   shedLoad(app, { prefix, load, onShed: (what) => metrics.requestShed(what) });
-  countRequests(app, metrics);
+  countRequests(app, { prefix, metrics });
 
   const methods = collectMethods(app);
   await registerOpenApi(app, options);
@@ -138,6 +141,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
       invoiceRoutes(typed, dependencies.invoices);
       paymentRoutes(typed, dependencies.payments, clock);
       statementRoutes(typed, dependencies.statements);
+      reconciliationRoutes(typed, dependencies.reconciliation);
       ledgerRoutes(typed, dependencies.ledgers);
       reportRoutes(typed, dependencies.reports);
       done();

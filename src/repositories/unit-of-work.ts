@@ -7,6 +7,7 @@ import { IdempotencyRepository } from './idempotency-repository.ts';
 import { InvoiceRepository } from './invoice-repository.ts';
 import { LedgerRepository } from './ledger-repository.ts';
 import { PaymentRepository } from './payment-repository.ts';
+import { ReconciliationRepository } from './reconciliation-repository.ts';
 import { ReportRepository } from './report-repository.ts';
 import { SchoolRepository } from './school-repository.ts';
 import { StatementRepository } from './statement-repository.ts';
@@ -19,6 +20,7 @@ export type Repositories = Readonly<{
   payments: PaymentRepository;
   creditNotes: CreditNoteRepository;
   statements: StatementRepository;
+  reconciliation: ReconciliationRepository;
   ledger: LedgerRepository;
   reports: ReportRepository;
   idempotency: IdempotencyRepository;
@@ -143,6 +145,7 @@ function bind(sql: Sql): Repositories {
     payments: new PaymentRepository(sql),
     creditNotes: new CreditNoteRepository(sql),
     statements: new StatementRepository(sql),
+    reconciliation: new ReconciliationRepository(sql),
     ledger: new LedgerRepository(sql),
     reports: new ReportRepository(sql),
     idempotency: new IdempotencyRepository(sql),

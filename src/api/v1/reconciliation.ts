@@ -1,0 +1,118 @@
+import { Type } from '@fastify/type-provider-typebox';
+import { SUBJECTS, type WalkPosition } from '../../domain/reconciliation.ts';
+import type { ReconciliationService } from '../../services/reconciliation-service.ts';
+import { guardedReadDocs } from '../openapi.ts';
+import { HttpError } from '../problem.ts';
+import type { Routes } from '../routes.ts';
+import { STRICT } from '../schemas/common.ts';
+import { ReconciliationResponse, toReconciliationResponse } from '../schemas/reconciliation.ts';
+
+/** Well within the patience of clients and proxies. 480,000 invoices with their payments take some ten times as long. */
+const TIME_MAX_MS = 5_000;
+const CURSOR_LENGTH_MAX = 1_000;
+
+/**
+ * One answer covers as much as fits into a few seconds and says where to go on: a GET that ran for minutes would be cut
+ * by the first proxy on its way, and a job with an address of its own would need a table and somebody to run it.
+ */
+export function reconciliationRoutes(routes: Routes, reconciliation: ReconciliationService): void {
+  routes.get(
+    '/reconciliation',
+    {
+      config: { isGuarded: true },
+      schema: {
+        ...guardedReadDocs({
+          tag: 'service',
+          id: 'reconcile',
+          summary: 'Compare every stored figure with the rows it is made of',
+          description:
+            'Derives what is paid, credited, numbered and owned again from the rows, and lists what disagrees. One answer covers as much as fits into 5 seconds: while `complete` is false, follow `next` (also in `Link`). `mattilda-billing check` does the same in one go.',
+          success: {
+            status: 200,
+            schema: ReconciliationResponse,
+            description: 'What was checked, and what was found.',
+          },
+        }),
+        querystring: Type.Object(
+          {
+            limit: Type.Optional(
+              Type.Integer({
+                minimum: 1,
+                maximum: 10_000_000,
+                description: 'Rows to look at. Default: no limit but time.',
+              }),
+            ),
+            cursor: Type.Optional(
+              Type.String({
+                minLength: 1,
+                maxLength: CURSOR_LENGTH_MAX,
+                description: 'From `next` of the answer before.',
+              }),
+            ),
+          },
+          STRICT,
+        ),
+      },
+    },
+    async (request, reply) => {
+      const { limit, cursor } = request.query;
+      const result = await reconciliation.run({
+        timeMaxMs: TIME_MAX_MS,
+        ...(limit === undefined ? {} : { rowsMax: limit }),
+        ...(cursor === undefined ? {} : { from: decode(cursor) }),
+      });
+      const next = result.next === null ? null : linkTo(request.url, encode(result.next));
+      if (next !== null) reply.header('link', `<${next}>; rel="next"`);
+      return await reply.send(toReconciliationResponse(result, next));
+    },
+  );
+}
+
+function linkTo(url: string, cursor: string): string {
+  const [path = '', search = ''] = url.split('?', 2);
+  const query = new URLSearchParams(search);
+  query.set('cursor', cursor);
+  return `${path}?${query.toString()}`;
+}
+
+function encode({ subject, after }: WalkPosition): string {
+  return Buffer.from(JSON.stringify([subject, ...(after ?? [])])).toString('base64url');
+}
+
+/** @throws HttpError `request_invalid` for anything that {@link encode} does not write */
+function decode(text: string): WalkPosition {
+  const [name, ...after] = parse(text);
+  const subject = SUBJECTS.find((one) => one === name);
+  if (subject === undefined || !fits(subject, after)) {
+    const detail = 'is not a cursor of the reconciliation';
+    throw new HttpError('request_invalid', `cursor ${detail}`, { errors: [{ pointer: '#/cursor', detail }] });
+  }
+  return { subject, after: after.length === 0 ? null : after };
+}
+
+function parse(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}
+
+function fits(subject: WalkPosition['subject'], after: unknown[]): after is (number | string)[] {
+  if (after.length === 0) return true;
+  if (subject === 'document_numbers') {
+    const [schoolId, kind, series, position] = after;
+    return after.length === 4 && isId(schoolId) && isText(kind) && isText(series) && isId(position);
+  }
+  if (subject === 'idempotency_keys') return after.length === 2 && after.every(isText);
+  return after.length === 1 && isId(after[0]);
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && !/[\0\ud800-\udfff]/u.test(value);
+}

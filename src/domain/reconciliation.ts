@@ -1,0 +1,62 @@
+/** What can be wrong with what is stored. Each has a test that plants it. */
+export const FINDING_CODES = [
+  /** A school was deactivated although it has students. */
+  'inactive_school_has_students',
+  'student_without_school',
+  'invoice_without_school',
+  'invoice_without_student',
+  /** The invoice is in another school than its student. */
+  'invoice_school_differs',
+  'invoice_currency_differs',
+  /** amount_paid is not the sum of the payments that were not reversed. */
+  'paid_sum_differs',
+  /** amount_credited is not the sum of the credit notes. */
+  'credited_sum_differs',
+  /** Payments and credit notes together are more than was billed. */
+  'invoice_overpaid',
+  /** The status is not what the amounts and voided_at make it. */
+  'status_differs',
+  'void_invoice_has_payments',
+  'payment_without_invoice',
+  'payment_school_differs',
+  'reversal_without_payment',
+  'reversal_school_differs',
+  'credit_note_without_invoice',
+  'credit_note_school_differs',
+  'document_number_missing',
+  /** A number of no series that the school has a counter for. */
+  'document_number_unknown',
+  'document_number_duplicate',
+  'document_number_gap',
+  /** The counter is ahead of the highest number, or behind it. */
+  'document_counter_differs',
+  /** An Idempotency-Key was taken, and what it protects is not there. */
+  'idempotency_key_unanswered',
+] as const;
+export type FindingCode = (typeof FINDING_CODES)[number];
+
+/** One contradiction. `stored` is what the row says, `expected` what the rows it stands for say. */
+export type Finding = Readonly<{
+  code: FindingCode;
+  /** Which rows, such as `{ invoice_id: 7, school_id: 1 }`. */
+  ids: Readonly<Record<string, number | string>>;
+  stored: string | null;
+  expected: string | null;
+}>;
+
+/** What is walked through, in this order. */
+export const SUBJECTS = [
+  'schools',
+  'students',
+  'invoices',
+  'payments',
+  'reversals',
+  'credit_notes',
+  'document_numbers',
+  'idempotency_keys',
+] as const;
+export type Subject = (typeof SUBJECTS)[number];
+
+/** Behind which row of a subject to go on; null: at its first. */
+export type WalkKey = readonly (number | string)[] | null;
+export type WalkPosition = Readonly<{ subject: Subject; after: WalkKey }>;
