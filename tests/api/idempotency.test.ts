@@ -104,7 +104,7 @@ describe('Idempotency-Key', () => {
     const headers = key();
     const answers = await billing.collideOn(
       `select from invoices where id = ${id} for update`,
-      Array(10).fill(async () => await billing.pay(id, '100.00', headers)),
+      Array.from({ length: 10 }, () => async () => await billing.pay(id, '100.00', headers)),
     );
     expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(201));
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
