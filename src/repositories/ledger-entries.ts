@@ -1,6 +1,7 @@
 import { AGING_STARTS } from '../domain/aging.ts';
 import type { AccountOwner } from '../domain/statement.ts';
-import { joinSql, type Statement, sql } from '../infrastructure/sql.ts';
+import { type Statement, sql } from '../infrastructure/sql.ts';
+import { where } from './paging.ts';
 
 /**
  * Which days' entries: each bound is a date expression that needs no row to be computed (a parameter or a scalar
@@ -46,28 +47,33 @@ function dayOf(instant: Statement): Statement {
  */
 export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
   const own = ownership(owner);
+  // Without "offset 0" the planner would compute the day again for each condition on it, which costs more than the rest.
   return sql`
-    select ${dayOf(sql`i.issued_at`)} as day, i.issued_at as recorded_at, 1 as rank, i.id, i.id as invoice_id,
-           null::text as method, i.amount_total as debit, 0.00 as credit
-    from account a cross join invoices i
-    where ${own.invoice} ${within(sql`i.issued_at`, bounds)}
-    union all
-    select ${dayOf(sql`p.paid_at`)}, p.created_at, 2, p.id, p.invoice_id, p.method, 0.00, p.amount
-    from account a cross join payments p ${own.joinInvoice(sql`p`)}
-    where ${own.by(sql`p`)} ${within(sql`p.paid_at`, bounds)}
-    union all
-    select ${dayOf(sql`c.created_at`)}, c.created_at, 3, c.id, c.invoice_id, null, 0.00, c.amount
-    from account a cross join credit_notes c ${own.joinInvoice(sql`c`)}
-    where ${own.by(sql`c`)} ${within(sql`c.created_at`, bounds)}
-    union all
-    select ${dayOf(sql`r.reversed_at`)}, r.reversed_at, 4, p.id, p.invoice_id, p.method, p.amount, 0.00
-    from account a cross join payment_reversals r
-    join payments p on p.id = r.payment_id and p.school_id = r.school_id ${own.joinInvoice(sql`p`)}
-    where ${own.by(sql`r`)} ${within(sql`r.reversed_at`, bounds)}
-    union all
-    select ${dayOf(sql`i.voided_at`)}, i.voided_at, 5, i.id, i.id, null, 0.00, i.amount_total - i.amount_credited
-    from account a cross join invoices i
-    where ${own.invoice} and i.voided_at is not null ${within(sql`i.voided_at`, bounds)}`;
+    select * from (
+      select ${dayOf(sql`i.issued_at`)} as day, i.issued_at as recorded_at, 1 as rank, i.id, i.id as invoice_id,
+             null::text as method, i.amount_total as debit, 0.00 as credit
+      from account a cross join invoices i
+      where ${own.invoice} ${near(sql`i.issued_at`, bounds)}
+      union all
+      select ${dayOf(sql`p.paid_at`)}, p.created_at, 2, p.id, p.invoice_id, p.method, 0.00, p.amount
+      from account a cross join payments p ${own.joinInvoice(sql`p`)}
+      where ${own.by(sql`p`)} ${near(sql`p.paid_at`, bounds)}
+      union all
+      select ${dayOf(sql`c.created_at`)}, c.created_at, 3, c.id, c.invoice_id, null, 0.00, c.amount
+      from account a cross join credit_notes c ${own.joinInvoice(sql`c`)}
+      where ${own.by(sql`c`)} ${near(sql`c.created_at`, bounds)}
+      union all
+      select ${dayOf(sql`r.reversed_at`)}, r.reversed_at, 4, p.id, p.invoice_id, p.method, p.amount, 0.00
+      from account a cross join payment_reversals r
+      join payments p on p.id = r.payment_id and p.school_id = r.school_id ${own.joinInvoice(sql`p`)}
+      where ${own.by(sql`r`)} ${near(sql`r.reversed_at`, bounds)}
+      union all
+      select ${dayOf(sql`i.voided_at`)}, i.voided_at, 5, i.id, i.id, null, 0.00, i.amount_total - i.amount_credited
+      from account a cross join invoices i
+      where ${own.invoice} and i.voided_at is not null ${near(sql`i.voided_at`, bounds)}
+      offset 0
+    ) entry
+    ${where(within(bounds))}`;
 }
 
 /**
@@ -109,22 +115,22 @@ export function bucketOf(days: Statement): Statement {
   return sql`width_bucket(${days}, ${AGING_STARTS}::int[])`;
 }
 
-function within(instant: Statement, { from, to, after }: DayBounds): Statement {
+function within({ from, to, after }: DayBounds): Statement[] {
   const conditions: Statement[] = [];
-  // The exact condition needs each row's day; a coarse one beside it lets an index narrow the search.
-  if (from !== undefined) conditions.push(sql`${instant} >= ${utcStart(from)}`, sql`${dayOf(instant)} >= ${from}`);
-  if (after !== undefined) conditions.push(sql`${instant} >= ${utcStart(after)}`, sql`${dayOf(instant)} > ${after}`);
-  if (to !== undefined) {
-    conditions.push(
-      sql`${instant} < (${to} + 1)::timestamp at time zone 'UTC' + ${ZONE_MARGIN}`,
-      sql`${dayOf(instant)} <= ${to}`,
-    );
-  }
-  return conditions.length === 0 ? sql`` : sql`and ${joinSql(conditions, ' and ')}`;
+  if (from !== undefined) conditions.push(sql`day >= ${from}`);
+  if (after !== undefined) conditions.push(sql`day > ${after}`);
+  if (to !== undefined) conditions.push(sql`day <= ${to}`);
+  return conditions;
 }
 
-function utcStart(day: Statement): Statement {
-  return sql`${day}::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`;
+/** Coarser than {@link within}: without a row's own day, so that an index can be searched by it. */
+function near(instant: Statement, { from, to, after }: DayBounds): Statement {
+  const first = from ?? after;
+  const start =
+    first === undefined ? sql`` : sql`and ${instant} >= ${first}::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`;
+  const end =
+    to === undefined ? sql`` : sql`and ${instant} < (${to} + 1)::timestamp at time zone 'UTC' + ${ZONE_MARGIN}`;
+  return sql`${start} ${end}`;
 }
 
 type Ownership = Readonly<{
