@@ -8,11 +8,13 @@ import { EventLoopDelay } from './infrastructure/event-loop.ts';
 import type { Logger } from './infrastructure/logging.ts';
 import { Metrics } from './infrastructure/metrics.ts';
 import { newestMigration } from './infrastructure/migrate.ts';
+import { PdfPool } from './infrastructure/pdf/pool.ts';
 import { Pool, type PoolOptions } from './infrastructure/postgres.ts';
 import { Readiness } from './infrastructure/readiness.ts';
 import { TracedPool } from './infrastructure/traced-pool.ts';
 import { startTracing } from './infrastructure/tracing.ts';
 import { UnitOfWork } from './repositories/unit-of-work.ts';
+import { DocumentService } from './services/document-service.ts';
 import { IdempotencyCleaner } from './services/idempotency-cleaner.ts';
 import { InvoiceService } from './services/invoice-service.ts';
 import { LedgerService } from './services/ledger-service.ts';
@@ -38,6 +40,7 @@ export type Services = Readonly<{
   payments: PaymentService;
   statements: StatementService;
   ledgers: LedgerService;
+  documents: DocumentService;
   reports: ReportService;
   reconciliation: ReconciliationService;
   idempotencyCleaner: IdempotencyCleaner;
@@ -87,14 +90,18 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     },
   });
   const dependencies = { unitOfWork, clock, log };
+  const statements = new StatementService(dependencies);
+  const ledgers = new LedgerService(dependencies);
+  const renderer = new PdfPool();
   return {
     services: {
       schools: new SchoolService(dependencies),
       students: new StudentService(dependencies),
       invoices: new InvoiceService(dependencies),
       payments: new PaymentService(dependencies),
-      statements: new StatementService(dependencies),
-      ledgers: new LedgerService(dependencies),
+      statements,
+      ledgers,
+      documents: new DocumentService({ ...dependencies, statements, ledgers, renderer }),
       reports: new ReportService(dependencies),
       reconciliation: new ReconciliationService(dependencies),
       idempotencyCleaner: new IdempotencyCleaner(dependencies),
@@ -105,6 +112,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     telemetry: { metrics, load: loadOf(eventLoop, pool, streamPool), tracing },
     close: async () => {
       eventLoop.stop();
+      await renderer.close();
       await Promise.all([pool.end(), streamPool.end(), tracing?.stop()]);
     },
   };

@@ -80,13 +80,21 @@ export function csvName(
   return schoolId === undefined ? kind : `${kind}-school-${schoolId}`;
 }
 
+/** Rows that are here already. @param day YYYY-MM-DD: the day they stand for */
+export function rowsOf(objects: readonly object[], day: string): Rows {
+  async function* batches(): AsyncGenerator<string[], void, undefined> {
+    yield objects.map((object) => JSON.stringify(object));
+  }
+  return { batches: batches(), readAt: new Date(`${day}T00:00:00Z`) };
+}
+
 /** ASCII by construction: a kind, an id, a day. Names of people stay out of file names. The day is that of UTC. */
 export function fileName({ name, rows: { readAt } }: Pick<CsvFile, 'name' | 'rows'>, ending: string): string {
   return `${name}-${readAt.toISOString().slice(0, 10)}.${ending}`;
 }
 
 /**
- * A CSV file holds every row of the filter, so a request for a part of it is refused: a file that ends early looks like
+ * A file holds everything the filter matches, so a request for a part of it is refused: a file that ends early looks like
  * one that is complete.
  *
  * @throws HttpError `request_invalid` that names the parameter
@@ -94,8 +102,8 @@ export function fileName({ name, rows: { readAt } }: Pick<CsvFile, 'name' | 'row
 export function refusePaging(query: Readonly<Record<string, unknown>>): void {
   const given = ['limit', 'offset', 'cursor', 'count'].filter((name) => query[name] !== undefined);
   if (given.length === 0) return;
-  throw new HttpError('request_invalid', 'A CSV file holds every row of the filter', {
-    errors: given.map((name) => ({ pointer: `#/${name}`, detail: 'cannot be combined with format csv' })),
+  throw new HttpError('request_invalid', 'A file holds everything the filter matches', {
+    errors: given.map((name) => ({ pointer: `#/${name}`, detail: 'can only be combined with format json' })),
   });
 }
 

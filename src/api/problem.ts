@@ -48,6 +48,7 @@ export const PROBLEMS = {
   payment_exceeds_pending: { status: 400, title: 'Payment exceeds the pending amount' },
   payment_already_reversed: { status: 400, title: 'Payment is already reversed' },
   credit_exceeds_pending: { status: 400, title: 'Credit exceeds the pending amount' },
+  document_too_long: { status: 422, title: 'Document is too long' },
   idempotency_key_reused: { status: 422, title: 'Idempotency-Key was used for another request' },
   idempotency_in_flight: { status: 409, title: 'Idempotency-Key is in use' },
   database_unavailable: { status: 503, title: 'Database is unavailable' },

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
+import type { DocumentService } from '../services/document-service.ts';
 import type { InvoiceService } from '../services/invoice-service.ts';
 import type { LedgerService } from '../services/ledger-service.ts';
 import type { PaymentService } from '../services/payment-service.ts';
@@ -60,6 +61,7 @@ export type ServerDependencies = Telemetry &
     statements: StatementService;
     reconciliation: ReconciliationService;
     ledgers: LedgerService;
+    documents: DocumentService;
     reports: ReportService;
     readiness: Readiness & { readonly stopping: boolean };
     clock: Clock;
@@ -138,11 +140,11 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
       const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
       schoolRoutes(typed, dependencies.schools);
       studentRoutes(typed, dependencies.students);
-      invoiceRoutes(typed, dependencies.invoices);
-      paymentRoutes(typed, dependencies.payments, clock);
-      statementRoutes(typed, dependencies.statements);
+      invoiceRoutes(typed, dependencies.invoices, dependencies.documents);
+      paymentRoutes(typed, dependencies);
+      statementRoutes(typed, dependencies.statements, dependencies.documents);
       reconciliationRoutes(typed, dependencies.reconciliation);
-      ledgerRoutes(typed, dependencies.ledgers);
+      ledgerRoutes(typed, dependencies.ledgers, dependencies.documents);
       reportRoutes(typed, dependencies.reports);
       done();
     },

@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'payment_exceeds_pending'
   | 'payment_already_reversed'
   | 'credit_exceeds_pending'
+  | 'document_too_long'
   | 'idempotency_key_reused'
   | 'idempotency_in_flight';
 

@@ -11,6 +11,7 @@ export type OpenLedger = Readonly<{
   header: LedgerHeader;
   /** They hold a database connection: drain them or call `return`. */
   entries: AsyncGenerator<string[], void, undefined>;
+  readAt: Date;
 }>;
 
 const STREAM_BATCH_ENTRIES = 500;
@@ -18,10 +19,12 @@ const STREAM_BATCH_ENTRIES = 500;
 /** The one projection of what moved an account: every format of it, and every report, is a view of these entries. */
 export class LedgerService {
   readonly #unitOfWork: UnitOfWork;
+  readonly #clock: Clock;
   readonly #log: Log;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
+    this.#clock = dependencies.clock;
     this.#log = dependencies.log;
   }
 
@@ -47,6 +50,7 @@ export class LedgerService {
    * @throws DomainError `student_not_found`, `school_not_found`
    */
   async open(owner: AccountOwner, period: LedgerPeriod): Promise<OpenLedger> {
+    const readAt = this.#clock.now();
     const { first: header, rest: entries } = await this.#unitOfWork.openStream(
       async ({ ledger }) => await ledger.findHeader(owner, period),
       ({ ledger }) => ledger.streamEntries(owner, period, STREAM_BATCH_ENTRIES),
@@ -56,7 +60,7 @@ export class LedgerService {
       throw accountNotFound(owner);
     }
     this.#generated(owner);
-    return { owner, header, entries };
+    return { owner, header, entries, readAt };
   }
 
   #generated(owner: AccountOwner): void {

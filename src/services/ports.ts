@@ -8,3 +8,48 @@ export interface Log {
 export interface Clock {
   now(): Date;
 }
+
+/**
+ * What a printed document is made of: texts in their places, ready to be read. Services choose language, number and
+ * date forms; the renderer chooses fonts, sizes and page breaks, and never looks at what a text means.
+ */
+export type PrintedDocument = Readonly<{
+  /** BCP 47. */
+  language: string;
+  paper: 'LETTER' | 'A4';
+  title: string;
+  /** Under the title: a number, a day or a period. */
+  subtitle: string;
+  issuer: Readonly<{ name: string; details: readonly string[] }>;
+  party: Readonly<{ label: string; name: string; details: readonly string[] }> | null;
+  facts: readonly (readonly [label: string, value: string])[];
+  /** Stamped across the head. */
+  mark: Readonly<{ text: string; tone: 'good' | 'bad' }> | null;
+  tables: readonly PrintedTable[];
+  /** The box at the end; the last one stands out. */
+  totals: readonly (readonly [label: string, value: string])[];
+  notes: readonly string[];
+  footer: string;
+  /** With {page} and {pages} in it. */
+  pageLabel: string;
+  createdAt: Date;
+}>;
+
+export type PrintedTable = Readonly<{
+  caption: string | null;
+  /** `amount` stands right and is never cut, `word` is never wrapped, `text` shares what width is left. */
+  columns: readonly Readonly<{ label: string; kind: 'text' | 'word' | 'amount' }>[];
+  rows: readonly (readonly string[])[];
+  sums: readonly string[] | null;
+  /** Instead of rows when there are none. */
+  emptyText: string;
+}>;
+
+/** Draws documents, somewhere that does not keep the caller from answering others. */
+export interface DocumentRenderer {
+  /**
+   * @param read makes the document once it is its turn; what it throws is thrown on
+   * @returns a PDF; undefined when too many documents are waiting
+   */
+  render(read: () => Promise<PrintedDocument>): Promise<Uint8Array | undefined>;
+}

@@ -2,13 +2,16 @@ import { type Static, Type } from '@fastify/type-provider-typebox';
 import { ENTRY_TYPES, type LedgerHeader, type LedgerPage, type LedgerPeriod } from '../../domain/ledger.ts';
 import { PAYMENT_METHODS } from '../../domain/payment.ts';
 import type { AccountOwner } from '../../domain/statement.ts';
+import { languageParameter } from '../documents.ts';
 import { PAGE_PARAMETERS } from '../pagination.ts';
+import { ACCOUNT_FORMATS, formatParameter } from '../representation.ts';
 import { amountOut, Id, oneOf, oneOfOrNull, STRICT, Timestamp, textOrNull } from './common.ts';
 import { day, PERIOD, refuseBackwards } from './period.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
 
 const { limit, cursor } = PAGE_PARAMETERS;
+const format = formatParameter(ACCOUNT_FORMATS);
 
 export const LedgerQuery = Type.Object(
   {
@@ -16,6 +19,8 @@ export const LedgerQuery = Type.Object(
     as_of: day('Leaves out what has a later value date: the ledger as it stood at the end of this day.'),
     limit,
     cursor,
+    format,
+    lang: languageParameter,
   },
   STRICT,
 );
@@ -53,8 +58,8 @@ const ENTRY_FIELDS = {
   recorded_at: Timestamp,
 };
 
-const StudentEntry = Type.Object(ENTRY_FIELDS);
-const SchoolEntry = Type.Object({ ...ENTRY_FIELDS, student: StudentReference });
+export const StudentEntry = Type.Object(ENTRY_FIELDS);
+export const SchoolEntry = Type.Object({ ...ENTRY_FIELDS, student: StudentReference });
 
 const HEADER_FIELDS = {
   currency: Type.String({ description: 'Of all amounts.', examples: ['MXN'] }),

@@ -12,6 +12,7 @@ import {
 } from '../../domain/report.ts';
 import type { AccountOwner } from '../../domain/statement.ts';
 import { PAGE_PARAMETERS } from '../pagination.ts';
+import { formatParameter, LIST_FORMATS } from '../representation.ts';
 import { amountOut, CalendarDate, oneOf, oneOfOrNull, STRICT } from './common.ts';
 import { StudentReference } from './ledger.ts';
 import { day, PERIOD } from './period.ts';
@@ -22,8 +23,9 @@ const asOf = day(
   "Shows what was owed at the end of this day, aged by it. Default: what is owed now, in the school's zone.",
 );
 const { limit, offset } = PAGE_PARAMETERS;
+const format = formatParameter(LIST_FORMATS);
 
-export const AgingQuery = Type.Object({ as_of: asOf }, STRICT);
+export const AgingQuery = Type.Object({ as_of: asOf, format }, STRICT);
 
 export const DebtorsQuery = Type.Object(
   {
@@ -33,6 +35,7 @@ export const DebtorsQuery = Type.Object(
     as_of: asOf,
     limit,
     offset,
+    format,
   },
   STRICT,
 );
@@ -70,6 +73,15 @@ const AGING_FIELDS = {
     { description: 'Every invoice on which something is owed is in one group, with all that is owed on it.' },
   ),
 };
+
+/** The age groups as rows of a table. */
+export const AgingRow = Type.Object({
+  as_of: CalendarDate,
+  currency: Currency,
+  bucket: Type.String({ examples: ['1_30'] }),
+  amount: amountOut('5000.00'),
+  invoice_count: Type.Integer({ minimum: 0, examples: [1] }),
+});
 
 export const StudentAgingResponse = Type.Object({ student: StudentResponse, ...AGING_FIELDS });
 export const SchoolAgingResponse = Type.Object({ school: SchoolResponse, ...AGING_FIELDS });
@@ -145,6 +157,13 @@ export function toAgingResponse({ kind }: AccountOwner, aging: Aging): string {
   const buckets = Object.fromEntries(AGING_BUCKETS.map(({ name }) => [name, toBucketResponse(aging.buckets, name)]));
   const fields = JSON.stringify({ currency, timezone, as_of, pending, overdue, buckets });
   return `{"${kind}":${aging.ownerJson},${fields.slice(1)}`;
+}
+
+export function toAgingRows({ asOf: as_of, currency, buckets }: Aging): Static<typeof AgingRow>[] {
+  return AGING_BUCKETS.map(({ name }) => {
+    const { amount, invoiceCount: invoice_count } = buckets[name];
+    return { as_of, currency, bucket: name, amount, invoice_count };
+  });
 }
 
 export function toDebtorResponse(debtor: Debtor): Static<typeof DebtorResponse> {

@@ -1,10 +1,12 @@
 import { Type } from '@fastify/type-provider-typebox';
+import type { DocumentService } from '../../services/document-service.ts';
 import type { InvoiceService } from '../../services/invoice-service.ts';
 import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
+import { languageOf, languageParameter, sendPdf } from '../documents.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
-import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
+import { formatOf, formatParameter, LIST_FORMATS, SINGLE_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, readAmount, STRICT } from '../schemas/common.ts';
 import {
@@ -25,7 +27,7 @@ const CSV_COLUMNS = columnsOf(InvoiceResponse);
 const CREDIT_NOTE_CSV_COLUMNS = columnsOf(CreditNoteResponse);
 const ONE = { status: 200, schema: InvoiceResponse, description: 'The invoice.' };
 
-export function invoiceRoutes(routes: Routes, invoices: InvoiceService): void {
+export function invoiceRoutes(routes: Routes, invoices: InvoiceService, documents: DocumentService): void {
   routes.get(
     '/invoices',
     {
@@ -104,11 +106,22 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService): void {
           summary: 'Get an invoice',
           refusals: ['invoice_not_found'],
           success: ONE,
+          formats: SINGLE_FORMATS,
         }),
         params: IdParams,
+        querystring: Type.Object({ format: formatParameter(SINGLE_FORMATS), lang: languageParameter }, STRICT),
       },
     },
-    async (request) => toInvoiceResponse(await invoices.find(request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      if (formatOf(request, reply, SINGLE_FORMATS, request.query.format) === 'json') {
+        return toInvoiceResponse(await invoices.find(id));
+      }
+      return await sendPdf(
+        reply,
+        await documents.render({ kind: 'invoice', id }, languageOf(request, request.query.lang)),
+      );
+    },
   );
 
   routes.patch(

@@ -1,19 +1,43 @@
 import type { TSchema } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { LedgerHeader, LedgerPeriod } from '../../domain/ledger.ts';
+import type { AccountOwner } from '../../domain/statement.ts';
+import type { DocumentService } from '../../services/document-service.ts';
 import type { LedgerService } from '../../services/ledger-service.ts';
+import { columnsOf, refusePaging, sendCsv } from '../csv.ts';
+import { languageOf, sendPdf } from '../documents.ts';
 import { JSON_TYPE } from '../idempotency.ts';
 import { LIST_HEADERS, readDocs } from '../openapi.ts';
 import { neighbourLinks, readPageRequest } from '../pagination.ts';
+import { ACCOUNT_FORMATS, formatOf } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams } from '../schemas/common.ts';
 import {
   LedgerQuery,
+  SchoolEntry,
   SchoolLedgerResponse,
+  StudentEntry,
   StudentLedgerResponse,
   toLedgerPeriod,
   toLedgerResponse,
 } from '../schemas/ledger.ts';
 
-export function ledgerRoutes(routes: Routes, ledgers: LedgerService): void {
+const COLUMNS = { student: columnsOf(StudentEntry), school: columnsOf(SchoolEntry) };
+
+export function ledgerRoutes(routes: Routes, ledgers: LedgerService, documents: DocumentService): void {
+  /** Entries only, so that a program can read the file; its balances go beside it, so that it can check it. */
+  async function sendEntries(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    owner: AccountOwner,
+    period: LedgerPeriod,
+  ): Promise<FastifyReply> {
+    const { header, entries: batches, readAt } = await ledgers.open(owner, period);
+    reply.header('x-ledger-totals', toDictionary(header));
+    const name = `ledger-${owner.kind}-${owner.id}`;
+    return await sendCsv(request, reply, { name, columns: COLUMNS[owner.kind], rows: { batches, readAt } });
+  }
+
   const register = (kind: 'student' | 'school', schema: TSchema): void => {
     routes.get(
       `/${kind}s/:id/ledger`,
@@ -25,7 +49,8 @@ export function ledgerRoutes(routes: Routes, ledgers: LedgerService): void {
             summary: `What moved the account of a ${kind}, entry by entry`,
             description:
               'In order of value date, with a running balance. Opening balance, totals and closing balance cover the whole period, whatever page of entries is shown; `X-Total-Count` is how many entries there are. The closing balance of an open period is what the statement calls pending. An entry recorded later changes an earlier day only if its value date lies there.',
-            refusals: [`${kind}_not_found`],
+            refusals: [`${kind}_not_found`, 'document_too_long'],
+            formats: ACCOUNT_FORMATS,
             success: { status: 200, schema, description: 'The ledger.', headers: LIST_HEADERS },
           }),
           params: IdParams,
@@ -35,6 +60,13 @@ export function ledgerRoutes(routes: Routes, ledgers: LedgerService): void {
       async (request, reply) => {
         const owner = { kind, id: request.params.id };
         const period = toLedgerPeriod(request.query);
+        const format = formatOf(request, reply, ACCOUNT_FORMATS, request.query.format);
+        if (format !== 'json') refusePaging(request.query);
+        if (format === 'csv') return await sendEntries(request, reply, owner, period);
+        if (format === 'pdf') {
+          const language = languageOf(request, request.query.lang);
+          return await sendPdf(reply, await documents.render({ kind: 'ledger', owner, period }, language));
+        }
         const page = await ledgers.page(owner, period, readPageRequest(request.query, ['date', 'time', 'id', 'id']));
         const links = neighbourLinks(request, page);
         if (links.length > 0) reply.header('link', links.join(', '));
@@ -45,4 +77,10 @@ export function ledgerRoutes(routes: Routes, ledgers: LedgerService): void {
   };
   register('student', StudentLedgerResponse);
   register('school', SchoolLedgerResponse);
+}
+
+/** RFC 9651. */
+function toDictionary({ openingBalance, totals: { debit, credit }, closingBalance }: LedgerHeader): string {
+  const members = Object.entries({ opening_balance: openingBalance, debit, credit, closing_balance: closingBalance });
+  return members.map(([name, amount]) => `${name}="${amount}"`).join(', ');
 }

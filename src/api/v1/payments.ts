@@ -1,14 +1,16 @@
 import { Type } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isCalendarDate, parseTimestamp } from '../../domain/calendar.ts';
+import type { DocumentService } from '../../services/document-service.ts';
 import type { PaymentService, RecordPayment } from '../../services/payment-service.ts';
 import type { Clock } from '../../services/ports.ts';
 import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
+import { languageOf, languageParameter, sendPdf } from '../documents.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
 import { HttpError } from '../problem.ts';
-import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
+import { formatOf, formatParameter, LIST_FORMATS, SINGLE_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, STRICT } from '../schemas/common.ts';
 import {
@@ -26,7 +28,9 @@ const PAGE = { status: 200, schema: Type.Array(PaymentResponse), description: 'A
 const RECORDED = { status: 201, schema: PaymentResponse, description: 'The new payment.' };
 const REFUSALS = ['invoice_not_found', 'invoice_void', 'amount_not_whole', 'payment_exceeds_pending'] as const;
 
-export function paymentRoutes(routes: Routes, payments: PaymentService, clock: Clock): void {
+type Dependencies = Readonly<{ payments: PaymentService; documents: DocumentService; clock: Clock }>;
+
+export function paymentRoutes(routes: Routes, { payments, documents, clock }: Dependencies): void {
   /** Both ways to record a payment end here. */
   async function record(request: FastifyRequest, reply: FastifyReply, command: RecordPayment): Promise<FastifyReply> {
     refuseFuture(command.paidAt, clock.now());
@@ -106,12 +110,23 @@ export function paymentRoutes(routes: Routes, payments: PaymentService, clock: C
           id: 'getPayment',
           summary: 'Get a payment',
           refusals: ['payment_not_found'],
-          success: { status: 200, schema: PaymentResponse, description: 'The payment.' },
+          success: { status: 200, schema: PaymentResponse, description: 'The payment; as PDF its receipt.' },
+          formats: SINGLE_FORMATS,
         }),
         params: IdParams,
+        querystring: Type.Object({ format: formatParameter(SINGLE_FORMATS), lang: languageParameter }, STRICT),
       },
     },
-    async (request) => toPaymentResponse(await payments.find(request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      if (formatOf(request, reply, SINGLE_FORMATS, request.query.format) === 'json') {
+        return toPaymentResponse(await payments.find(id));
+      }
+      return await sendPdf(
+        reply,
+        await documents.render({ kind: 'receipt', id }, languageOf(request, request.query.lang)),
+      );
+    },
   );
 
   routes.post(

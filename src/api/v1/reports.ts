@@ -1,13 +1,16 @@
 import { type TSchema, Type } from '@fastify/type-provider-typebox';
 import type { ReportService } from '../../services/report-service.ts';
+import { columnsOf, refusePaging, rowsOf, sendCsv } from '../csv.ts';
 import { JSON_TYPE } from '../idempotency.ts';
 import { LIST_HEADERS, readDocs } from '../openapi.ts';
 import { LIMIT_DEFAULT, link } from '../pagination.ts';
+import { formatOf, LIST_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams } from '../schemas/common.ts';
 import { refuseBackwards } from '../schemas/period.ts';
 import {
   AgingQuery,
+  AgingRow,
   DebtorResponse,
   DebtorsQuery,
   SchoolAgingResponse,
@@ -15,9 +18,13 @@ import {
   SummaryQuery,
   SummaryResponse,
   toAgingResponse,
+  toAgingRows,
   toDebtorResponse,
   toSummaryResponse,
 } from '../schemas/report.ts';
+
+const AGING_COLUMNS = columnsOf(AgingRow);
+const DEBTOR_COLUMNS = columnsOf(DebtorResponse);
 
 export function reportRoutes(routes: Routes, reports: ReportService): void {
   agingRoutes(routes, reports);
@@ -39,6 +46,7 @@ function agingRoutes(routes: Routes, reports: ReportService): void {
               "Days are counted by the school's calendar; the due day itself is not overdue. The groups are disjoint and add up to `pending`.",
             refusals: [`${kind}_not_found`],
             success: { status: 200, schema, description: 'The age groups.' },
+            formats: LIST_FORMATS,
           }),
           params: IdParams,
           querystring: AgingQuery,
@@ -46,7 +54,12 @@ function agingRoutes(routes: Routes, reports: ReportService): void {
       },
       async (request, reply) => {
         const owner = { kind, id: request.params.id };
+        const format = formatOf(request, reply, LIST_FORMATS, request.query.format);
         const aging = await reports.aging(owner, request.query.as_of ?? null);
+        if (format === 'csv') {
+          const rows = rowsOf(toAgingRows(aging), aging.asOf);
+          return await sendCsv(request, reply, { name: `aging-${kind}-${owner.id}`, columns: AGING_COLUMNS, rows });
+        }
         return await reply.type(JSON_TYPE).send(toAgingResponse(owner, aging));
       },
     );
@@ -66,6 +79,7 @@ function debtorRoutes(routes: Routes, reports: ReportService): void {
           summary: 'List the students who owe something',
           refusals: ['school_not_found'],
           success: { status: 200, schema: Type.Array(DebtorResponse), description: 'A page.', headers: LIST_HEADERS },
+          formats: LIST_FORMATS,
         }),
         params: IdParams,
         querystring: DebtorsQuery,
@@ -73,6 +87,13 @@ function debtorRoutes(routes: Routes, reports: ReportService): void {
     },
     async (request, reply) => {
       const { order = 'amount', as_of: asOf = null, limit = LIMIT_DEFAULT, offset = 0 } = request.query;
+      if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
+        refusePaging(request.query);
+        const schoolId = request.params.id;
+        const all = await reports.debtors(schoolId, { order, asOf }, { limit: null, offset: 0 });
+        const rows = rowsOf(all.debtors.map(toDebtorResponse), all.asOf);
+        return await sendCsv(request, reply, { name: `debtors-school-${schoolId}`, columns: DEBTOR_COLUMNS, rows });
+      }
       const { debtors, total } = await reports.debtors(request.params.id, { order, asOf }, { limit, offset });
       const links: string[] = [];
       if (offset + limit < total) links.push(link(request, 'next', { offset: String(offset + limit) }));

@@ -1,12 +1,14 @@
 import { type TSchema, Type } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountOwner, StatementTotals } from '../../domain/statement.ts';
+import type { DocumentService } from '../../services/document-service.ts';
 import type { StatementService } from '../../services/statement-service.ts';
 import { columnsOf, refusePaging, sendCsv } from '../csv.ts';
+import { languageOf, languageParameter, sendPdf } from '../documents.ts';
 import { JSON_TYPE } from '../idempotency.ts';
 import { readDocs } from '../openapi.ts';
 import { PAGE_PARAMETERS } from '../pagination.ts';
-import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
+import { ACCOUNT_FORMATS, formatOf, formatParameter } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, STRICT } from '../schemas/common.ts';
 import {
@@ -26,7 +28,7 @@ const limit = Type.Optional(
 );
 const LINE_COLUMNS = columnsOf(StatementLine);
 
-export function statementRoutes(routes: Routes, statements: StatementService): void {
+export function statementRoutes(routes: Routes, statements: StatementService, documents: DocumentService): void {
   /** Lines only, so that a program can read the file; their totals go beside it, so that it can check it. */
   async function sendLines(request: FastifyRequest, reply: FastifyReply, owner: AccountOwner): Promise<FastifyReply> {
     const { header, rows } = await statements.stream(owner);
@@ -45,24 +47,28 @@ export function statementRoutes(routes: Routes, statements: StatementService): v
             summary: `What a ${kind} was invoiced, has paid, and owes`,
             description:
               'One snapshot: totals are the sum of all lines. Lines are complete by default, at any size; `limit` and `offset` page the lines alone.',
-            refusals: [`${kind}_not_found`],
+            refusals: [`${kind}_not_found`, 'document_too_long'],
             success: { status: 200, schema, description: 'The statement.' },
-            formats: LIST_FORMATS,
+            formats: ACCOUNT_FORMATS,
           }),
           params: IdParams,
-          querystring: Type.Object({ limit, offset, format: formatParameter(LIST_FORMATS) }, STRICT),
+          querystring: Type.Object(
+            { limit, offset, format: formatParameter(ACCOUNT_FORMATS), lang: languageParameter },
+            STRICT,
+          ),
         },
       },
       async (request, reply) => {
         const owner = { kind, id: request.params.id };
-        const { limit: lines = null, offset: skip = 0, format: asked } = request.query;
-        const format = formatOf(request, reply, LIST_FORMATS, asked);
+        const { limit: lines = null, offset: skip = 0, lang, format: asked } = request.query;
+        const format = formatOf(request, reply, ACCOUNT_FORMATS, asked);
         if (format === 'json') {
           const statement = await statements.open(owner, { limit: lines, offset: skip });
           return await reply.type(JSON_TYPE).send(toStatementResponse(statement));
         }
         refusePaging(request.query);
-        return await sendLines(request, reply, owner);
+        if (format === 'csv') return await sendLines(request, reply, owner);
+        return await sendPdf(reply, await documents.render({ kind: 'statement', owner }, languageOf(request, lang)));
       },
     );
   };

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import PDFDocument from 'pdfkit';
+import { type Measure, printable } from './text.ts';
+
+export type Weight = 'regular' | 'bold';
+export type Style = Readonly<{ size: number; weight?: Weight; color?: string }>;
+
+/** Room at the edges of a page, in points. */
+export const MARGIN = { left: 44, right: 44, top: 42, bottom: 54 };
+
+/** Millimetres would be nicer and points are what PDF counts in. */
+const PAPER = { LETTER: [612, 792], A4: [595.28, 841.89] } as const;
+
+const INK = '#1f2933';
+
+const require = createRequire(import.meta.url);
+/** DejaVu, because the standard fonts of PDF garble everything beyond Latin-1 without an error. Read once. */
+const FONTS: Readonly<Record<Weight, Buffer>> = {
+  regular: readFileSync(require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf')),
+  bold: readFileSync(require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf')),
+};
+
+/** A PDF being drawn: text at a place, lines, boxes, pages. Every text goes through {@link printable} here. */
+export class Canvas {
+  readonly width: number;
+  readonly bottom: number;
+  readonly #pdf: PDFKit.PDFDocument;
+  readonly #chunks: Buffer[] = [];
+  readonly #hasGlyph: (codePoint: number) => boolean;
+  readonly #printable = new Map<string, string>();
+  #style = '';
+
+  constructor(about: { title: string; author: string; language: string; paper: keyof typeof PAPER; createdAt: Date }) {
+    const [width, height] = PAPER[about.paper];
+    this.width = width;
+    this.bottom = height - MARGIN.bottom;
+    this.#pdf = new PDFDocument({
+      size: [width, height],
+      margin: 0,
+      // The number of pages is written on each of them, so none is finished before all are drawn.
+      bufferPages: true,
+      autoFirstPage: false,
+      lang: about.language,
+      displayTitle: true,
+      info: { Title: about.title, Author: about.author, CreationDate: about.createdAt, Creator: 'mattilda-billing' },
+    });
+    this.#pdf.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
+    for (const [weight, font] of Object.entries(FONTS)) this.#pdf.registerFont(weight, font);
+    this.#pdf.font('regular');
+    this.#hasGlyph = glyphTestOf(this.#pdf);
+    this.addPage();
+  }
+
+  addPage(): void {
+    this.#pdf.addPage();
+  }
+
+  clean(text: string): string {
+    let clean = this.#printable.get(text);
+    if (clean === undefined) {
+      clean = printable(text, this.#hasGlyph);
+      this.#printable.set(text, clean);
+    }
+    return clean;
+  }
+
+  measure(style: Style): Measure {
+    return (text) => {
+      this.#use(style);
+      return this.#pdf.widthOfString(text);
+    };
+  }
+
+  /** @param text clean already @param x its left edge, or its right one when `align` says so */
+  text(text: string, x: number, y: number, style: Style, align: 'left' | 'right' = 'left'): void {
+    if (text === '') return;
+    this.#use(style);
+    const left = align === 'left' ? x : x - this.#pdf.widthOfString(text);
+    this.#pdf.fillColor(style.color ?? INK).text(text, left, y, { lineBreak: false });
+  }
+
+  line(y: number, from: number, to: number, { color, width }: { color: string; width: number }): void {
+    this.#pdf.moveTo(from, y).lineTo(to, y).lineWidth(width).strokeColor(color).stroke();
+  }
+
+  box(x: number, y: number, width: number, height: number, color: string): void {
+    this.#pdf.rect(x, y, width, height).fill(color);
+  }
+
+  /** A text in a frame, turned a little, as a rubber stamp leaves it. */
+  stamp(text: string, x: number, y: number, { color, size }: { color: string; size: number }): void {
+    const style: Style = { size, weight: 'bold', color };
+    const width = this.measure(style)(text) + size;
+    const height = size * 1.7;
+    this.#pdf.save().rotate(-8, { origin: [x, y] });
+    this.#pdf.opacity(0.75);
+    this.#pdf
+      .roundedRect(x - width / 2, y - height / 2, width, height, 5)
+      .lineWidth(2)
+      .strokeColor(color)
+      .stroke();
+    this.text(text, x - width / 2 + size / 2, y - size * 0.58, style);
+    this.#pdf.opacity(1).restore();
+  }
+
+  /** Draws on every page once all are there. */
+  onEveryPage(draw: (page: number, pages: number) => void): void {
+    const { count } = this.#pdf.bufferedPageRange();
+    for (let index = 0; index < count; index++) {
+      this.#pdf.switchToPage(index);
+      draw(index + 1, count);
+    }
+  }
+
+  async finish(): Promise<Uint8Array<ArrayBuffer>> {
+    const ended = new Promise((resolve, reject) => this.#pdf.once('end', resolve).once('error', reject));
+    this.#pdf.end();
+    await ended;
+    return new Uint8Array(Buffer.concat(this.#chunks));
+  }
+
+  #use({ size, weight = 'regular' }: Style): void {
+    const style = `${weight}${size}`;
+    if (style === this.#style) return;
+    this.#style = style;
+    this.#pdf.font(weight, size);
+  }
+}
+
+/** What pdfkit knows of its font and does not say in its types. Should it hide it one day, every character is tried. */
+function glyphTestOf(pdf: object): (codePoint: number) => boolean {
+  const current: unknown = Reflect.get(pdf, '_font');
+  const font: unknown = typeof current === 'object' && current !== null ? Reflect.get(current, 'font') : undefined;
+  if (!isGlyphSource(font)) return () => true;
+  return (codePoint) => font.hasGlyphForCodePoint(codePoint);
+}
+
+function isGlyphSource(font: unknown): font is { hasGlyphForCodePoint(codePoint: number): boolean } {
+  return typeof font === 'object' && font !== null && 'hasGlyphForCodePoint' in font;
+}

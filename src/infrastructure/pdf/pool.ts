@@ -1,0 +1,148 @@
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { PrintedDocument } from './model.ts';
+
+export type Job = Readonly<{ document: PrintedDocument }>;
+export type Outcome = Readonly<{ bytes: Uint8Array<ArrayBuffer> } | { failure: string }>;
+
+/** One thread beside the server's and PostgreSQL on two cores; never so many that a heap of PDFs slows payments down. */
+const WORKERS_MAX = availableParallelism() > 2 ? 2 : 1;
+/** Documents that wait for a worker. Whoever comes then is told to come back. */
+export const WAITING_MAX = 32;
+/** Far beyond the longest document allowed. A worker that takes longer is ended. */
+const RENDER_MAX_MS = 20_000;
+/** A worker nobody needs gives its memory back. */
+const IDLE_MAX_MS = 60_000;
+const HEAP_MAX_MB = 192;
+
+/** The document could not be drawn; what was asked for may be all right. */
+export class RenderFailed extends Error {
+  override readonly name = 'RenderFailed';
+}
+
+type Waiting = Readonly<{ start: (slot: Slot) => void; refuse: (error: Error) => void }>;
+
+/**
+ * Draws PDFs in worker threads: started when the first document is asked for, ended when none has been for a while.
+ *
+ * A document is read from the database only once a worker is free to draw it, so what waits costs no memory.
+ */
+export class PdfPool {
+  readonly #slots: Slot[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #workersMax: number;
+  readonly #waitingMax: number;
+  #isClosed = false;
+
+  constructor({ workersMax = WORKERS_MAX, waitingMax = WAITING_MAX } = {}) {
+    this.#workersMax = workersMax;
+    this.#waitingMax = waitingMax;
+  }
+
+  /**
+   * @param read makes the document, once it is its turn; what it throws is thrown on
+   * @returns undefined when too many are waiting
+   * @throws RenderFailed
+   */
+  async render(read: () => Promise<PrintedDocument>): Promise<Uint8Array | undefined> {
+    const slot = this.#free();
+    if (slot === undefined && this.#waiting.length >= this.#waitingMax) return undefined;
+    const mine = slot ?? (await new Promise<Slot>((start, refuse) => this.#waiting.push({ start, refuse })));
+    mine.isBusy = true;
+    try {
+      return await mine.render(await read());
+    } finally {
+      this.#release(mine);
+    }
+  }
+
+  /** Ends the workers; what waits is refused. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const { refuse } of this.#waiting.splice(0)) refuse(new RenderFailed('the server stops'));
+    await Promise.all(this.#slots.map(async (slot) => await slot.end()));
+  }
+
+  #free(): Slot | undefined {
+    if (this.#isClosed) throw new RenderFailed('the server stops');
+    const idle = this.#slots.find(({ isBusy }) => !isBusy);
+    if (idle !== undefined || this.#slots.length >= this.#workersMax) return idle;
+    const slot = new Slot();
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  #release(slot: Slot): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) slot.isBusy = false;
+    else next.start(slot);
+  }
+}
+
+/** A place for one worker, which comes and goes. */
+class Slot {
+  isBusy = false;
+  #worker: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
+
+  async render(document: PrintedDocument): Promise<Uint8Array> {
+    clearTimeout(this.#idle);
+    const worker = this.#worker ?? startWorker();
+    this.#worker = worker;
+    worker.ref();
+    try {
+      const outcome = await outcomeOf(worker, { document });
+      if ('failure' in outcome) throw new RenderFailed(outcome.failure);
+      this.#idle = setTimeout(() => void this.end(), IDLE_MAX_MS).unref();
+      worker.unref();
+      return outcome.bytes;
+    } catch (error) {
+      // Whatever state it is in, the next document gets a new one.
+      await this.end();
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    clearTimeout(this.#idle);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+}
+
+async function outcomeOf(worker: Worker, job: Job): Promise<Outcome> {
+  return await new Promise((resolve, reject) => {
+    const limit = setTimeout(() => settle(() => reject(new RenderFailed('took too long'))), RENDER_MAX_MS);
+    const onMessage = (outcome: Outcome): void => settle(() => resolve(outcome));
+    const onError = (error: Error): void => settle(() => reject(new RenderFailed(error.message, { cause: error })));
+    const onExit = (): void => settle(() => reject(new RenderFailed('the worker ended')));
+    const settle = (then: () => void): void => {
+      clearTimeout(limit);
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+      then();
+    };
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+    worker.postMessage(job);
+  });
+}
+
+function startWorker(): Worker {
+  const limits = { name: 'pdf', resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MB } };
+  const worker = import.meta.url.endsWith('.js')
+    ? new Worker(new URL('./worker.js', import.meta.url), limits)
+    : new Worker(bootstrapFromSource(), { ...limits, eval: true });
+  // Between two documents nobody listens, and an unheard error would end the process.
+  worker.on('error', () => undefined);
+  return worker;
+}
+
+/** In development and in tests the file is TypeScript, which a thread of Node 20 reads only with the help of tsx. */
+function bootstrapFromSource(): string {
+  const manifest = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'));
+  const tsx = new URL('dist/esm/api/index.mjs', manifest).href;
+  const worker = new URL('./worker.ts', import.meta.url).href;
+  return `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); });`;
+}
