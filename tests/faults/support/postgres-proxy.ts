@@ -1,10 +1,6 @@
 import net, { type AddressInfo, type Socket } from 'node:net';
 
-/**
- * Where the connection to PostgreSQL is cut:
- * `before` the statement reaches it, `after` it has done it but before its answer gets back, or not at all but
- * `silence`: what arrives is swallowed and nothing is ever answered.
- */
+/** The connection is cut `before` the statement reaches PostgreSQL, or `after` it was done, its answer swallowed. */
 export type Cut = Readonly<{ at: RegExp; when: 'before' | 'after' }>;
 
 const TYPE_LENGTH = 1;
@@ -18,6 +14,7 @@ export class PostgresProxy {
   readonly url: string;
   /** Takes effect once, then the proxy lets everything through again. */
   cut: Cut | null = null;
+  /** While true, what arrives is swallowed and nothing is ever answered: a network that drops every packet. */
   silent = false;
   cuts = 0;
   readonly #server: net.Server;

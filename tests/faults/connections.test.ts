@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Client } from './support/client.ts';
+import { aDatabase, DRIFT } from './support/databases.ts';
+import { PostgresProxy } from './support/postgres-proxy.ts';
+import { ServerProcess } from './support/server-process.ts';
+
+/** The single statement that records a payment; what a transaction ends with; a statement in the middle of one. */
+const PAYMENT = /insert into payments/;
+const COMMIT = /^commit\b/;
+const KEY_CLAIM = /insert into idempotency_keys/;
+const INVOICE_LOCK = /from invoices where id = \$1 for update/;
+
+const LOGGED_WITHIN_MS = 10_000;
+
+const database = await aDatabase();
+let proxy: PostgresProxy;
+let server: ServerProcess;
+let client: Client;
+let student: number;
+let invoice: number;
+
+beforeAll(async () => {
+  proxy = await PostgresProxy.start(database.url);
+  // Unprepared statements carry their text each time, so that the proxy can tell them apart.
+  const env = { DATABASE_PREPARE: 'false', LOG_LEVEL: 'info' };
+  server = await ServerProcess.start({ url: proxy.url, ownerUrl: database.ownerUrl }, env);
+  client = new Client(server.base);
+  student = await client.aStudent();
+});
+
+beforeEach(async () => {
+  invoice = await client.anInvoice(student, '100.00');
+});
+
+afterAll(async () => {
+  client.close();
+  await server.stop();
+  await proxy.stop();
+  expect((await database.owner.query(DRIFT)).rows).toEqual([]);
+});
+
+async function paymentsOfInvoice(): Promise<number> {
+  const { rows } = await database.owner.query<{ count: number }>(
+    'select count(*)::int as count from payments where invoice_id = $1',
+    [invoice],
+  );
+  return rows[0]?.count ?? -1;
+}
+
+async function creditsOfInvoice(): Promise<number> {
+  const { rows } = await database.owner.query<{ count: number }>(
+    'select count(*)::int as count from credit_notes where invoice_id = $1',
+    [invoice],
+  );
+  return rows[0]?.count ?? -1;
+}
+
+const UNKNOWN = {
+  status: 503,
+  code: 'outcome_unknown',
+  detail: expect.stringMatching(/look before you send it again/),
+};
+
+describe('the connection to PostgreSQL is cut, the request has an Idempotency-Key', () => {
+  test.each([
+    ['in the middle of the transaction', { at: KEY_CLAIM, when: 'after' }, false],
+    ['before the payment reaches PostgreSQL', { at: PAYMENT, when: 'before' }, false],
+    ['after the payment was made, before COMMIT is sent', { at: PAYMENT, when: 'after' }, false],
+    ['as COMMIT is on its way', { at: COMMIT, when: 'before' }, false],
+    ['after COMMIT, before its answer', { at: COMMIT, when: 'after' }, true],
+  ] as const)('%s: repeated inside, answered with 201, paid once', async (_, cut, committed) => {
+    proxy.cut = cut;
+    const answer = await client.pay(invoice, { amount: '40.00' }, randomUUID());
+
+    expect(proxy.cut).toBeNull();
+    expect(answer).toMatchObject({ status: 201, body: { amount: '40.00' } });
+    // The repeat found what the first try had committed, and says so.
+    expect(answer.headers['idempotency-hit']).toBe(committed ? 'true' : undefined);
+    expect(await paymentsOfInvoice()).toBe(1);
+    expect((await client.get(`/invoices/${invoice}`)).body).toMatchObject({ paid: '40.00', status: 'PARTIAL' });
+  });
+});
+
+describe('the connection to PostgreSQL is cut, the request has no key', () => {
+  test.each([
+    ['before the payment reaches PostgreSQL', 'before', 0],
+    ['after the payment was made', 'after', 1],
+  ] as const)('%s: 503, says to look first, and is not repeated', async (_, when, paid) => {
+    proxy.cut = { at: PAYMENT, when };
+    const answer = await client.pay(invoice, { amount: '40.00' });
+
+    expect(answer.body).toMatchObject(UNKNOWN);
+    expect(answer.headers).toMatchObject({ 'retry-after': '2', 'content-type': /problem\+json/ });
+    expect(await paymentsOfInvoice()).toBe(paid);
+  });
+
+  test('before COMMIT is sent: PostgreSQL has undone it for certain, so it is repeated and answered with 201', async () => {
+    proxy.cut = { at: INVOICE_LOCK, when: 'after' };
+    const answer = await client.post(`/invoices/${invoice}/credit-notes`, { amount: '5.00', reason: 'discount' });
+
+    expect(answer.status).toBe(201);
+    expect(await creditsOfInvoice()).toBe(1);
+  });
+
+  test.each([
+    ['as COMMIT is on its way', 'before', 0],
+    ['after COMMIT, before its answer', 'after', 1],
+  ] as const)('%s: 503, says to look first, and is not repeated', async (_, when, made) => {
+    proxy.cut = { at: COMMIT, when };
+    const answer = await client.post(`/invoices/${invoice}/credit-notes`, { amount: '5.00', reason: 'discount' });
+
+    expect(answer.body).toMatchObject(UNKNOWN);
+    expect(await creditsOfInvoice()).toBe(made);
+  });
+
+  test('during a read: repeated inside, nobody notices', async () => {
+    proxy.cut = { at: /from invoices where id = \$1/, when: 'after' };
+    expect((await client.get(`/invoices/${invoice}`)).status).toBe(200);
+    expect(proxy.cut).toBeNull();
+  });
+});
+
+test('every repeat was logged with its reason and nothing else', async () => {
+  const repeats = (): unknown[] =>
+    server
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('database_work_repeated'))
+      .map((line): unknown => JSON.parse(line));
+  // Five with a key, one before COMMIT, one read. Log lines are written in batches.
+  await expect.poll(() => repeats().length, { timeout: LOGGED_WITHIN_MS }).toBeGreaterThanOrEqual(7);
+  for (const line of repeats()) expect(line).toMatchObject({ reason: 'connection_lost' });
+  expect(server.isAlive).toBe(true);
+});
