@@ -21,7 +21,6 @@ const JSON_COLUMNS = sql`c.id, c.invoice_id, c.amount::text as amount, c.reason,
 const ORDER: Order = {
   columns: [sql`c.created_at`, sql`c.id`],
   direction: 'asc',
-  key: sql`json_build_array(${isoTime(sql`c.created_at`)}, c.id)`,
 };
 
 export class CreditNoteRepository {

@@ -52,7 +52,6 @@ export const INVOICE_JSON_COLUMNS = sql`i.id, i.number, i.school_id, i.student_i
 const ORDER: Order = {
   columns: [sql`i.created_at`, sql`i.id`],
   direction: 'desc',
-  key: sql`json_build_array(${isoTime(sql`i.created_at`)}, i.id)`,
 };
 
 export class InvoiceRepository {

@@ -48,7 +48,6 @@ const FROM = sql`payments p left join payment_reversals r on r.payment_id = p.id
 const ORDER: Order = {
   columns: [sql`p.paid_at`, sql`p.id`],
   direction: 'asc',
-  key: sql`json_build_array(${isoTime(sql`p.paid_at`)}, p.id)`,
 };
 
 /** UTC offsets stay within it, so a date in any zone begins and ends this close to the same date in UTC. */

@@ -28,7 +28,7 @@ const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, recei
 export const SCHOOL_JSON_COLUMNS = sql`sc.id, sc.name, sc.country, sc.currency, sc.timezone, sc.invoice_prefix,
   sc.receipt_prefix, sc.is_active, ${isoTime(sql`sc.created_at`)} as created_at, ${isoTime(sql`sc.updated_at`)} as updated_at`;
 
-const ORDER: Order = { columns: [sql`sc.id`], direction: 'asc', key: sql`json_build_array(sc.id)` };
+const ORDER: Order = { columns: [sql`sc.id`], direction: 'asc' };
 
 export class SchoolRepository {
   readonly #sql: Sql;

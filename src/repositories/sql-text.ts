@@ -1,8 +1,13 @@
 import { type Statement, sql } from '../infrastructure/sql.ts';
 
-/** A timestamptz column as RFC 3339 text in UTC with milliseconds, whatever the session's zone is. */
+/**
+ * A timestamptz(3) column as RFC 3339 text in UTC with milliseconds, whatever the session's zone and date style are.
+ *
+ * The microsecond more makes to_json write all six digits of the fraction, of which three are cut off. Odd to look at,
+ * but to_char takes 1.4 µs where this takes 0.8, and a page of 100 invoices has 400 of them.
+ */
 export function isoTime(column: Statement): Statement {
-  return sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+  return sql`substr(to_json(${column} at time zone interval '0' + interval '1 microsecond')::text, 2, 23) || 'Z'`;
 }
 
 /** An ILIKE pattern for text that contains `part` literally. */

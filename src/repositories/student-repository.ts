@@ -25,11 +25,10 @@ const COLUMNS = sql`id, school_id, first_name, last_name, email, created_at, upd
 export const STUDENT_JSON_COLUMNS = sql`st.id, st.school_id, st.first_name, st.last_name, st.email,
   ${isoTime(sql`st.created_at`)} as created_at, ${isoTime(sql`st.updated_at`)} as updated_at`;
 
-const BY_ID: Order = { columns: [sql`st.id`], direction: 'asc', key: sql`json_build_array(st.id)` };
+const BY_ID: Order = { columns: [sql`st.id`], direction: 'asc' };
 const BY_NAME: Order = {
   columns: [sql`st.last_name`, sql`st.first_name`, sql`st.id`],
   direction: 'asc',
-  key: sql`json_build_array(st.last_name, st.first_name, st.id)`,
 };
 
 export class StudentRepository {
