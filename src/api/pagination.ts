@@ -102,8 +102,8 @@ function parse(text: string): unknown[] {
   }
 }
 
-/** As the lists write it. Other spellings of RFC 3339 are not all PostgreSQL's: it knows no offset of 20 hours. */
-const CURSOR_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+/** As PostgreSQL writes it into JSON. Not every spelling of RFC 3339 is one it reads: it knows no offset of 20 hours. */
+const CURSOR_TIME = /^[\d-]{10}T[\d:]{8}(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):\d{2})$/;
 
 function isOfKind(value: unknown, kind: CursorShape[number]): boolean {
   if (kind === 'id') return typeof value === 'number' && Number.isSafeInteger(value);
