@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { compose, type Services } from '../compose.ts';
 import type { Config } from '../config.ts';
-import { DomainError } from '../domain/errors.ts';
+import { DomainError, type ErrorCode } from '../domain/errors.ts';
 import { defaultTimezone } from '../domain/iso.ts';
 import type { Page, PageRequest } from '../domain/page.ts';
 import { createLogger } from '../infrastructure/logging.ts';
@@ -33,8 +33,8 @@ const PAGES_MAX = 100;
 const LABEL_WIDTH = 14;
 const NAME_WIDTH = 30;
 
-/** Resolves with the exit code. */
-export async function seed(args: string[], config: Config, io: Io): Promise<number> {
+/** Resolves with the exit code. @param now what due dates and days of payment are counted from */
+export async function seed(args: string[], config: Config, io: Io, now = new Date()): Promise<number> {
   parseArgs({ args, options: {} });
   const database = await openDatabase(config, 'join', 'app', io.say);
   try {
@@ -42,7 +42,7 @@ export async function seed(args: string[], config: Config, io: Io): Promise<numb
     const log = createLogger({ level: 'silent', isTerminal: false });
     const product = await compose({ config, databaseUrl: database.url, log });
     try {
-      const seeder = new Seeder(product.services, new Date());
+      const seeder = new Seeder(product.services, now);
       const schools = await seeder.run(SEED);
       io.out(report(seeder.tally, schools, config));
       return 0;
@@ -125,7 +125,8 @@ class Seeder {
     });
     for (const payment of invoice.payments) await this.#payment(id, payment);
     if (invoice.voidReason !== undefined && (await invoices.find(id)).status === 'ISSUED') {
-      await invoices.void(id, invoice.voidReason);
+      const { voidReason } = invoice;
+      await unlessRefused(['invoice_already_void'], async () => await invoices.void(id, voidReason));
     }
     return id;
   }
@@ -152,13 +153,9 @@ class Seeder {
     this.tally[kind].wanted += 1;
     const there = await find();
     if (there !== undefined) return there;
-    try {
+    await unlessRefused(['school_name_taken', 'student_email_taken'], async () => {
       if ((await make()).made !== undefined) this.tally[kind].made += 1;
-    } catch (error) {
-      const isTaken =
-        error instanceof DomainError && (error.code === 'school_name_taken' || error.code === 'student_email_taken');
-      if (!isTaken) throw error;
-    }
+    });
     const made = await find();
     if (made === undefined) throw new CommandError(`The sample ${kind} were made before and renamed since`);
     return made;
@@ -171,6 +168,15 @@ class Seeder {
 
 function none(): { wanted: number; made: number } {
   return { wanted: 0, made: 0 };
+}
+
+/** Does what another run may do at this moment: then its refusal says that it is done. */
+async function unlessRefused(codes: readonly ErrorCode[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof DomainError && codes.includes(error.code))) throw error;
+  }
 }
 
 /** For what a constraint makes unique anyway. */

@@ -26,7 +26,10 @@ async function reconcileBySteps(limit: number): Promise<Finding[]> {
   const findings: Finding[] = [];
   let path: string | null = `/reconciliation?limit=${limit}`;
   while (path !== null) {
-    const { body, headers } = await billing.get<Answer>(path.replace(billing.config.prefix, ''));
+    const step: Awaited<ReturnType<typeof billing.get<Answer>>> = await billing.get(
+      path.replace(billing.config.prefix, ''),
+    );
+    const { body, headers } = step;
     findings.push(...body.findings);
     expect(body.complete).toBe(body.next === null);
     expect(headers['link']).toBe(body.next === null ? undefined : `<${body.next}>; rel="next"`);
