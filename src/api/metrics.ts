@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isBelow } from './route-hooks.ts';
 
 /** Where requests are counted, and shown. */
 export interface Metrics {
@@ -11,6 +12,8 @@ export interface Metrics {
   expose(): Promise<string>;
 }
 
+/** What health, documentation and metrics are counted as, together: nobody tunes them. */
+const SERVICE = 'service';
 /** Both ways to record a payment. */
 const PAYMENT_ROUTES = /\/payments$/;
 
@@ -18,11 +21,10 @@ const PAYMENT_ROUTES = /\/payments$/;
  * Counts every answer under its route's pattern, never under its address: ids that are crawled make no new series.
  * Routes are known when they are registered, so a request costs two additions and no look-up.
  */
-export function countRequests(app: FastifyInstance, metrics: Metrics): void {
+export function countRequests(app: FastifyInstance, { prefix, metrics }: { prefix: string; metrics: Metrics }): void {
   app.addHook('onRoute', (route) => {
     const { method, url } = route;
-    const pattern = url.startsWith('/docs') ? '/docs' : url;
-    const count = metrics.route(method, pattern);
+    const count = metrics.route(method, isBelow(prefix, route) ? url : SERVICE);
     const isPayment = method === 'POST' && PAYMENT_ROUTES.test(url);
     const hook = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
       count(reply.statusCode, reply.elapsedTime);
