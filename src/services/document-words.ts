@@ -8,7 +8,7 @@ export type Words = typeof SPANISH;
 
 const SPANISH = {
   statement: 'Estado de cuenta',
-  ledger: 'Libro de cuenta',
+  ledger: 'Movimientos de la cuenta',
   invoice: 'Factura',
   receipt: 'Recibo de pago',
   student: 'Estudiante',

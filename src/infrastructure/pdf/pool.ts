@@ -52,7 +52,9 @@ export class PdfPool {
     const mine = slot ?? (await new Promise<Slot>((start, refuse) => this.#waiting.push({ start, refuse })));
     mine.isBusy = true;
     try {
-      return await mine.render(await read());
+      const document = await read();
+      if (this.#isClosed) throw new RenderFailed('the server stops');
+      return await mine.render(document);
     } finally {
       this.#release(mine);
     }

@@ -1,7 +1,7 @@
 import { Canvas, MARGIN, type Style } from './canvas.ts';
 import type { PrintedDocument } from './model.ts';
 import { drawTable } from './table.ts';
-import { wrap } from './text.ts';
+import { truncate, wrap } from './text.ts';
 
 const ACCENT = '#1d4e89';
 const GREY = '#627d98';
@@ -16,6 +16,8 @@ const LABEL: Style = { size: 8, color: GREY };
 const FOOT: Style = { size: 7, color: GREY };
 const LINE_HEIGHT = 12;
 const GAP = 14;
+/** Room for the stamp, turned as it is: it must not cover what it is stamped on. */
+const STAMP_HEIGHT = 50;
 
 /** Draws a document. Pure but for the fonts: the same document gives the same pages. */
 export async function renderPdf(document: PrintedDocument): Promise<Uint8Array<ArrayBuffer>> {
@@ -33,12 +35,13 @@ export async function renderPdf(document: PrintedDocument): Promise<Uint8Array<A
 function drawHead(canvas: Canvas, { issuer, title, subtitle, party, facts, mark }: PrintedDocument): number {
   const right = canvas.width - MARGIN.right;
   const titleWidth = Math.min(canvas.measure(TITLE)(canvas.clean(title)), (right - MARGIN.left) / 2);
-  const left = block(canvas, MARGIN.left, MARGIN.top, right - MARGIN.left - Math.max(titleWidth, 150) - GAP, [
+  const left = block(canvas, MARGIN.left, MARGIN.top, right - MARGIN.left - Math.max(titleWidth, 200) - GAP, [
     [issuer.name, NAME, 2],
     ...issuer.details.map((detail) => [detail, LABEL, 1] as const),
   ]);
   canvas.text(canvas.clean(title), right, MARGIN.top, TITLE, 'right');
-  canvas.text(canvas.clean(subtitle), right, MARGIN.top + 18, SMALL_BOLD, 'right');
+  const under = truncate(canvas.clean(subtitle), (right - MARGIN.left) / 2, canvas.measure(SMALL_BOLD));
+  canvas.text(under, right, MARGIN.top + 18, SMALL_BOLD, 'right');
   const ruleY = Math.max(left, MARGIN.top + 30) + 8;
   canvas.line(ruleY, MARGIN.left, right, { color: ACCENT, width: 1.2 });
 
@@ -52,14 +55,10 @@ function drawHead(canvas: Canvas, { issuer, title, subtitle, party, facts, mark 
       ...party.details.map((detail) => [detail, SMALL, 1] as const),
     ]);
   }
-  const factsEnd = drawFacts(canvas, facts, middle, top);
-  if (mark !== null) {
-    canvas.stamp(canvas.clean(mark.text), middle - 20, Math.max(end, factsEnd) - 4, {
-      color: TONES[mark.tone],
-      size: 17,
-    });
-  }
-  return Math.max(end, factsEnd) + (mark === null ? 0 : 8);
+  end = Math.max(end, drawFacts(canvas, facts, middle, top));
+  if (mark === null) return end;
+  canvas.stamp(canvas.clean(mark.text), right - 70, end + STAMP_HEIGHT / 2, { color: TONES[mark.tone], size: 17 });
+  return end + STAMP_HEIGHT;
 }
 
 type Paragraph = readonly [text: string, style: Style, linesMax: number];

@@ -11,7 +11,7 @@ const CAPTION: Style = { size: 9.5, weight: 'bold' };
 /** Tried in turn until the columns fit: amounts are never cut, so what is too wide is set smaller. */
 const SIZES = [8, 7.2, 6.4, 5.6, 4.8] as const;
 const CELL_GAP = 9;
-const TEXT_LINES_MAX = 2;
+const TEXT_LINES_MAX = 3;
 /** Least width of a wrapping column, in ems. */
 const TEXT_EMS_MIN = 9;
 /** Most of the width short words may ask for each; what is longer (a hostile reference) is cut. */
@@ -61,7 +61,10 @@ function drawHead(canvas: Canvas, table: PrintedTable, layout: Layout, y: number
   const right = canvas.width - MARGIN.right;
   canvas.box(MARGIN.left, y, right - MARGIN.left, layout.rowHeight, HEAD_FILL);
   const style: Style = { size: layout.size, weight: 'bold', color: '#334e68' };
-  const labels = table.columns.map(({ label }) => [canvas.clean(label)]);
+  const measure = canvas.measure(style);
+  const labels = table.columns.map(({ label }, index) => [
+    truncate(canvas.clean(label), layout.widths[index] ?? 0, measure),
+  ]);
   const end = drawRow(canvas, table, layout, labels, y, 'bold', style);
   canvas.line(end, MARGIN.left, right, { color: RULE, width: 0.7 });
   return end;
