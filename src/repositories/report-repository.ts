@@ -113,9 +113,9 @@ export class ReportRepository {
     const school: AccountOwner = { kind: 'school', id: schoolId };
     const row = await this.#sql.first<SummaryRow>(sql`
       with ${account(school, SCHOOL_JSON_COLUMNS, rangeColumns(range, now))}, sums as materialized (
-        select day, rank, method, sum(debit + credit) as amount, count(*) as n
+        select day, method, ${SUMS}
         from (${entries(school, { from: sql`(select first_day from account)`, to: LAST_DAY })}) e
-        group by day, rank, method
+        group by day, method
       ), owed as (
         select coalesce(sum(pending), 0.00) as pending,
                coalesce(sum(pending) filter (where ${daysLate(AS_OF)} > 0), 0.00) as overdue
@@ -130,7 +130,7 @@ export class ReportRepository {
                select to_char(day, 'YYYY-MM') as month, ${FLOWS} from sums group by 1
              ) m), '[]') as by_month,
              coalesce((select json_agg(row_to_json(m) order by m.method) from (
-               select method, ${COLLECTED} from sums where ${IS_COLLECTION} group by method
+               select method, ${COLLECTED} from sums where ${HAS_COLLECTION} group by method
              ) m), '[]') as by_method,
              case when a.last_day - a.first_day < ${DAILY_DAYS_MAX} then coalesce(${DAILY}, '[]') end as daily
       from account a cross join owed cross join punctual`);
@@ -156,32 +156,31 @@ function rangeColumns({ from, to }: Readonly<{ from: string | null; to: string |
     ${today(now)} as today`;
 }
 
-/** Of the CTE `sums`, whose `rank` counts ENTRY_TYPES from 1: 2 are payments, 4 reversals. */
-const COLLECTED = sql`
-  coalesce(sum(n) filter (where rank = 2), 0) as "paymentCount",
-  coalesce(sum(amount) filter (where rank = 2), 0.00)::text as collected,
-  coalesce(sum(amount) filter (where rank = 4), 0.00)::text as reversed,
-  coalesce(sum(case rank when 2 then amount else -amount end) filter (where rank in (2, 4)), 0.00)::text
-    as "netCollected"`;
-const IS_COLLECTION = sql`rank in (2, 4)`;
-const FLOWS = sql`
-  coalesce(sum(n) filter (where rank = 1), 0) as "invoiceCount",
-  coalesce(sum(amount) filter (where rank = 1), 0.00)::text as invoiced,
-  coalesce(sum(amount) filter (where rank = 3), 0.00)::text as credited,
-  coalesce(sum(amount) filter (where rank = 5), 0.00)::text as voided,
-  ${COLLECTED}`;
+/** Entries by kind; `rank` counts ENTRY_TYPES from 1. */
+const SUMS = sql`
+  count(*) filter (where rank = 1) as invoice_count, coalesce(sum(debit) filter (where rank = 1), 0.00) as invoiced,
+  count(*) filter (where rank = 2) as payment_count, coalesce(sum(credit) filter (where rank = 2), 0.00) as collected,
+  coalesce(sum(credit) filter (where rank = 3), 0.00) as credited,
+  coalesce(sum(debit) filter (where rank = 4), 0.00) as reversed,
+  coalesce(sum(credit) filter (where rank = 5), 0.00) as voided`;
 
+/** Of rows of the CTE `sums`. */
+const COLLECTED = sql`
+  coalesce(sum(payment_count), 0)::bigint as "paymentCount", coalesce(sum(collected), 0.00)::text as collected,
+  coalesce(sum(reversed), 0.00)::text as reversed, coalesce(sum(collected - reversed), 0.00)::text as "netCollected"`;
+const FLOWS = sql`
+  coalesce(sum(invoice_count), 0)::bigint as "invoiceCount", coalesce(sum(invoiced), 0.00)::text as invoiced,
+  coalesce(sum(credited), 0.00)::text as credited, coalesce(sum(voided), 0.00)::text as voided, ${COLLECTED}`;
+const HAS_COLLECTION = sql`(payment_count > 0 or reversed > 0)`;
+
+/** There is one row a day and method, so the methods of a day need no sums. */
 const DAILY = sql`(
   select json_agg(row_to_json(d) order by d.date)
   from (
-    select days.*, methods."byMethod"
-    from (select day as date, ${COLLECTED} from sums where ${IS_COLLECTION} group by day) days
-    join (
-      select date, json_agg(json_build_object('method', method, 'paymentCount', "paymentCount", 'collected', collected,
-               'reversed', reversed, 'netCollected', "netCollected") order by method) as "byMethod"
-      from (select day as date, method, ${COLLECTED} from sums where ${IS_COLLECTION} group by day, method) m
-      group by date
-    ) methods using (date)
+    select day as date, ${COLLECTED},
+           json_agg(json_build_object('method', method, 'paymentCount', payment_count, 'collected', collected::text,
+             'reversed', reversed::text, 'netCollected', (collected - reversed)::text) order by method) as "byMethod"
+    from sums where ${HAS_COLLECTION} group by day
   ) d
 )`;
 
