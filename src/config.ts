@@ -87,7 +87,11 @@ export function readConfig(env: Env = process.env): Config {
     rateLimitPerMinute: reader.integer('RATE_LIMIT_PER_MINUTE', 0, { min: 0, max: 1_000_000 }),
     tracing: reader.tracing(),
   };
+  if (config.databaseMigrationUrl !== null && config.databaseUrl === null) {
+    reader.problems.push('DATABASE_MIGRATION_URL needs DATABASE_URL beside it');
+  }
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
+  Object.freeze(config.database);
   return Object.freeze(config);
 }
 
@@ -133,9 +137,10 @@ class EnvReader {
     const given = this.#get(name);
     if (given === undefined) return null;
     const url = URL.canParse(given) ? new URL(given) : undefined;
-    if (url !== undefined && /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== '' && url.pathname.length > 1) {
-      return given;
-    }
+    const isComplete =
+      url !== undefined && /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== '' && url.pathname.length > 1;
+    // A % that encodes nothing: a password with one in it has to be written %25.
+    if (isComplete && !/%(?![0-9a-f]{2})/i.test(given)) return given;
     // The value is not repeated: it may hold a password.
     this.problems.push(`${name} must look like postgresql://user:password@host:5432/database`);
     return null;

@@ -58,7 +58,8 @@ function explain(error: unknown, { host, port }: Config): unknown {
     );
   }
   if (code === 'EACCES') return new CommandError(`Port ${port} needs more rights. Choose one above 1023: PORT=8000`);
-  if (code === 'EADDRNOTAVAIL') return new CommandError(`HOST ${host} is not an address of this machine`);
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return new CommandError(`HOST ${host} is not an address of this machine`);
   return error;
 }
 

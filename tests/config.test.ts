@@ -1,0 +1,186 @@
+import { describe, expect, test } from 'vitest';
+import { type Config, ConfigError, DEVELOPMENT_API_KEY, readConfig } from '../src/config.ts';
+
+const LONG_KEY = 'k'.repeat(32);
+const PRODUCTION = { ENVIRONMENT: 'production', API_KEY: LONG_KEY, READ_ACCESS: 'key' };
+
+/** What is wrong with an environment; nothing when it is fine. */
+function problems(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+describe('readConfig', () => {
+  test('an empty environment gives the documented defaults', () => {
+    const { dataDir, ...config } = readConfig({});
+    expect(dataDir).toMatch(/^\/|^[A-Z]:\\/);
+    expect(config).toEqual({
+      environment: 'development',
+      databaseUrl: null,
+      databaseMigrationUrl: null,
+      apiKey: DEVELOPMENT_API_KEY,
+      readAccess: 'public',
+      prefix: '/api/v1',
+      logLevel: 'info',
+      host: '127.0.0.1',
+      port: 8000,
+      database: {
+        connectionsMax: 10,
+        prepare: true,
+        connectTimeoutMs: 1_500,
+        statementTimeoutMs: 10_000,
+        lockTimeoutMs: 5_000,
+        idleInTransactionTimeoutMs: 10_000,
+      },
+      shutdownDelayMs: 0,
+      rateLimitPerMinute: 0,
+      tracing: null,
+    });
+    expect(DEVELOPMENT_API_KEY).toBe('dev-secret-key');
+  });
+
+  test('a variable that is empty is one that is not set', () => {
+    const names = ['DATABASE_URL', 'DATA_DIR', 'API_KEY', 'READ_ACCESS', 'API_V1_PREFIX', 'ENVIRONMENT', 'LOG_LEVEL'];
+    const empty = Object.fromEntries([...names, 'HOST', 'PORT', 'DATABASE_POOL_MAX'].map((name) => [name, '']));
+    expect(readConfig(empty)).toEqual(readConfig({}));
+  });
+
+  test('is frozen, all of it', () => {
+    const config = readConfig({});
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.database)).toBe(true);
+  });
+
+  test('reads the process environment by default', () => {
+    expect(readConfig().prefix).toMatch(/^\//);
+  });
+
+  const URL = 'postgresql://user:p%40ss@db.example:5433/billing?sslmode=require';
+  const accepted: [name: string, value: string, read: (config: Config) => unknown, expected: unknown][] = [
+    ['DATABASE_URL', URL, ({ databaseUrl }) => databaseUrl, URL],
+    ['DATABASE_URL', 'postgres://u@h/d', ({ databaseUrl }) => databaseUrl, 'postgres://u@h/d'],
+    ['DATA_DIR', '/srv/billing', ({ dataDir }) => dataDir, '/srv/billing'],
+    ['API_KEY', 'short', ({ apiKey }) => apiKey, 'short'],
+    ['READ_ACCESS', 'key', ({ readAccess }) => readAccess, 'key'],
+    ['READ_ACCESS', 'PUBLIC', ({ readAccess }) => readAccess, 'public'],
+    ['API_V1_PREFIX', '/billing/v1', ({ prefix }) => prefix, '/billing/v1'],
+    ['API_V1_PREFIX', '/v1/', ({ prefix }) => prefix, '/v1'],
+    ['ENVIRONMENT', 'test', ({ environment }) => environment, 'test'],
+    ['ENVIRONMENT', 'Development', ({ environment }) => environment, 'development'],
+    ['LOG_LEVEL', 'DEBUG', ({ logLevel }) => logLevel, 'debug'],
+    ['LOG_LEVEL', 'Warn', ({ logLevel }) => logLevel, 'warn'],
+    ['LOG_LEVEL', 'WARNING', ({ logLevel }) => logLevel, 'warn'],
+    ['LOG_LEVEL', 'critical', ({ logLevel }) => logLevel, 'fatal'],
+    ['LOG_LEVEL', 'silent', ({ logLevel }) => logLevel, 'silent'],
+    ['HOST', '0.0.0.0', ({ host }) => host, '0.0.0.0'],
+    ['PORT', '0', ({ port }) => port, 0],
+    ['PORT', '65535', ({ port }) => port, 65_535],
+    ['DATABASE_POOL_MAX', '1', ({ database }) => database.connectionsMax, 1],
+    ['DATABASE_PREPARE', 'false', ({ database }) => database.prepare, false],
+    ['DATABASE_CONNECT_TIMEOUT_MS', '100', ({ database }) => database.connectTimeoutMs, 100],
+    ['DATABASE_STATEMENT_TIMEOUT_MS', '600000', ({ database }) => database.statementTimeoutMs, 600_000],
+    ['DATABASE_LOCK_TIMEOUT_MS', '50', ({ database }) => database.lockTimeoutMs, 50],
+    ['DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', '5000', ({ database }) => database.idleInTransactionTimeoutMs, 5_000],
+    ['SHUTDOWN_DELAY_MS', '8000', ({ shutdownDelayMs }) => shutdownDelayMs, 8_000],
+    ['RATE_LIMIT_PER_MINUTE', '600', ({ rateLimitPerMinute }) => rateLimitPerMinute, 600],
+  ];
+  test.each(accepted)('takes %s=%s', (name, value, read, expected) => {
+    expect(read(readConfig({ [name]: value }))).toEqual(expected);
+  });
+
+  test.each([
+    ['DATABASE_URL', 'db.example:5432/billing'],
+    ['DATABASE_URL', 'mysql://u:p@h/d'],
+    ['DATABASE_URL', 'postgresql://u:p@h'],
+    ['DATABASE_URL', 'postgresql://u:p@h/'],
+    ['DATABASE_URL', 'postgresql:///d'],
+    ['DATABASE_URL', 'postgresql://u:100%@h/d'],
+    ['DATABASE_MIGRATION_URL', 'nonsense'],
+    ['API_KEY', 'with space'],
+    ['API_KEY', 'clave-ñ'],
+    ['READ_ACCESS', 'private'],
+    ['API_V1_PREFIX', 'api'],
+    ['API_V1_PREFIX', '/'],
+    ['API_V1_PREFIX', '/api//v1'],
+    ['API_V1_PREFIX', '/api/:id'],
+    ['API_V1_PREFIX', '/*'],
+    ['ENVIRONMENT', 'staging'],
+    ['LOG_LEVEL', 'LOUD'],
+    ['PORT', '65536'],
+    ['PORT', '-1'],
+    ['PORT', '80.5'],
+    ['PORT', '0x50'],
+    ['PORT', '1e3'],
+    ['PORT', ' 80'],
+    ['PORT', '99999999999'],
+    ['DATABASE_POOL_MAX', '0'],
+    ['DATABASE_PREPARE', 'yes'],
+    ['DATABASE_CONNECT_TIMEOUT_MS', '99'],
+    ['DATABASE_STATEMENT_TIMEOUT_MS', '600001'],
+    ['DATABASE_LOCK_TIMEOUT_MS', '49'],
+    ['DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', '99'],
+    ['SHUTDOWN_DELAY_MS', '8001'],
+    ['RATE_LIMIT_PER_MINUTE', 'many'],
+  ])('refuses %s=%s by its name alone', (name, value) => {
+    const found = problems({ [name]: value });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(new RegExp(`^${name} `));
+  });
+
+  test('refuses a role for migrations without a database for the server', () => {
+    const url = 'postgresql://u:p@h/d';
+    expect(problems({ DATABASE_MIGRATION_URL: url })).toEqual(['DATABASE_MIGRATION_URL needs DATABASE_URL beside it']);
+    expect(readConfig({ DATABASE_MIGRATION_URL: url, DATABASE_URL: url }).databaseMigrationUrl).toBe(url);
+  });
+
+  test('names every wrong variable in one message', () => {
+    const wrong = {
+      ENVIRONMENT: 'staging',
+      DATABASE_URL: 'x',
+      API_KEY: 'a b',
+      READ_ACCESS: 'x',
+      API_V1_PREFIX: 'x',
+      LOG_LEVEL: 'x',
+      PORT: 'x',
+    };
+    expect(() => readConfig(wrong)).toThrow(/^The configuration is wrong:\n {2}ENVIRONMENT .*/);
+    expect(
+      problems(wrong)
+        .map((problem) => problem.split(' ', 1)[0])
+        .sort(),
+    ).toEqual(Object.keys(wrong).sort());
+  });
+
+  test('repeats no secret in its message', () => {
+    expect(problems({ DATABASE_URL: 'http://u:hunter2@h/d', API_KEY: 'hunter 2' }).join()).not.toMatch(/hunter/);
+  });
+});
+
+describe('production', () => {
+  test('starts with a long key and a choice of who may read', () => {
+    expect(problems(PRODUCTION)).toEqual([]);
+    expect(problems({ ...PRODUCTION, READ_ACCESS: 'public' })).toEqual([]);
+  });
+
+  test.each(['', DEVELOPMENT_API_KEY, 'k'.repeat(31)])('refuses API_KEY=%s', (key) => {
+    expect(problems({ ...PRODUCTION, API_KEY: key })).toEqual([expect.stringMatching(/^API_KEY must /)]);
+  });
+
+  test('refuses to guess who may read', () => {
+    expect(problems({ ...PRODUCTION, READ_ACCESS: '' })).toEqual([
+      'READ_ACCESS must be set in production: public or key',
+    ]);
+  });
+
+  test('names both when both are missing', () => {
+    expect(problems({ ENVIRONMENT: 'production' }).map((problem) => problem.split(' ', 1)[0])).toEqual([
+      'API_KEY',
+      'READ_ACCESS',
+    ]);
+  });
+});
