@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '../../src/infrastructure/embedded-postgres.ts';
 import { migrateUp } from '../../src/infrastructure/migrate.ts';
+import { startPgbouncer } from './pgbouncer.ts';
 
 /** The server all test files share. Each file works on a database of its own in it. */
 export type TestPostgres = Readonly<{
@@ -36,8 +37,12 @@ export default async function setup({ provide }: Pick<TestProject, 'provide'>): 
   if (external !== undefined && external !== '') {
     const appUrl = process.env['TEST_APP_DATABASE_URL'] || (await prepareAppRole(external));
     const template = await makeTemplate(external);
-    provide('postgres', { ownerUrl: external, appUrl, template });
-    return async () => await runOn(external, `drop database ${template}`);
+    const pooler = await poolerIfAsked(appUrl);
+    provide('postgres', { ownerUrl: external, appUrl: pooler?.url ?? appUrl, template });
+    return async () => {
+      await pooler?.stop();
+      await runOn(external, `drop database ${template}`);
+    };
   }
   const version = testPostgresVersion();
   const dataDir = mkdtempSync(join(tmpdir(), 'mattilda-test-'));
@@ -45,11 +50,24 @@ export default async function setup({ provide }: Pick<TestProject, 'provide'>): 
   chmodSync(dataDir, 0o755);
   const server = await startEmbeddedPostgres({ dataDir, version, durable: false, maxConnections: CONNECTIONS_MAX });
   const template = await makeTemplate(server.ownerUrl);
-  provide('postgres', { ownerUrl: server.ownerUrl, appUrl: server.url, template });
+  const pooler = await poolerIfAsked(server.url);
+  provide('postgres', { ownerUrl: server.ownerUrl, appUrl: pooler?.url ?? server.url, template });
   return async () => {
+    await pooler?.stop();
     await server.stop();
     rmSync(dataDir, { recursive: true, force: true });
   };
+}
+
+/**
+ * TEST_PGBOUNCER=1 puts a pgbouncer in transaction mode between the product and PostgreSQL, and these settings into the
+ * product's environment. Owners connect directly: migrations need sessions.
+ */
+export const POOLER_ENV: Readonly<Record<string, string>> =
+  process.env['TEST_PGBOUNCER'] === '1' ? { DATABASE_PREPARE: 'false' } : {};
+
+async function poolerIfAsked(appUrl: string): Promise<Awaited<ReturnType<typeof startPgbouncer>> | undefined> {
+  return process.env['TEST_PGBOUNCER'] === '1' ? await startPgbouncer(appUrl) : undefined;
 }
 
 /** The major version under test. @throws Error when TEST_POSTGRES_VERSION names another than 16 or 18 */

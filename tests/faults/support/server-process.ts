@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { API_KEY } from '../../support/billing.ts';
+import { POOLER_ENV } from '../../support/postgres-server.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const TSX = createRequire(import.meta.url).resolve('tsx');
@@ -27,6 +28,7 @@ export class ServerProcess {
         PORT: '0',
         DATABASE_URL: url,
         DATABASE_MIGRATION_URL: ownerUrl,
+        ...POOLER_ENV,
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
