@@ -1,9 +1,9 @@
-import { Type } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LANGUAGES, type Language } from '../services/document-locale.ts';
 import type { FinishedDocument } from '../services/document-service.ts';
 import { HttpError } from './problem.ts';
 import { oneOf } from './schemas/common.ts';
+import { Type } from './schemas/type.ts';
 
 const PDF_TYPE = 'application/pdf';
 

@@ -1,7 +1,7 @@
-import { Type } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { UnavailableError } from '../domain/errors.ts';
 import { readDocs } from './openapi.ts';
+import { Type } from './schemas/type.ts';
 
 /** Whether the service can do its work: the database answers and its schema is the one this version knows. */
 export interface Readiness {

@@ -1,9 +1,9 @@
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
-import { type TSchema, Type } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { PROBLEMS, type ProblemCode } from './problem.ts';
 import type { Format } from './representation.ts';
+import { type TSchema, Type } from './schemas/type.ts';
 
 const ProblemSchema = Type.Object(
   {

@@ -1,10 +1,10 @@
-import { Type } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isCalendarDate, isTimestamp } from '../domain/calendar.ts';
 import type { CountMode, Cursor, Page, PageRequest } from '../domain/page.ts';
 import type { Listing } from '../services/listing.ts';
 import { JSON_TYPE } from './idempotency.ts';
 import { HttpError } from './problem.ts';
+import { Type } from './schemas/type.ts';
 
 export const LIMIT_MAX = 1_000;
 export const LIMIT_DEFAULT = 100;

@@ -1,6 +1,6 @@
-import { Type } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from './problem.ts';
+import { Type } from './schemas/type.ts';
 
 /** The forms an answer can have. Every one is made from the same projection. */
 export type Format = 'json' | 'csv' | 'pdf';

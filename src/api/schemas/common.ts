@@ -1,5 +1,5 @@
-import { Type } from '@fastify/type-provider-typebox';
 import { AMOUNT_MAX, AMOUNT_PATTERN, normalizeAmount } from '../../domain/money.ts';
+import { Type } from './type.ts';
 
 const ID_MAX = Number.MAX_SAFE_INTEGER;
 

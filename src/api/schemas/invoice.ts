@@ -1,4 +1,3 @@
-import { type Static, Type } from '@fastify/type-provider-typebox';
 import { calculatePending } from '../../domain/business-rules.ts';
 import {
   CREDIT_NOTE_REASONS,
@@ -22,6 +21,7 @@ import {
   text,
   textOrNull,
 } from './common.ts';
+import { type Static, Type } from './type.ts';
 
 const Description = textOrNull(500, { examples: ['Colegiatura marzo 2026'] });
 const Status = oneOf(INVOICE_STATUSES, {

@@ -1,4 +1,3 @@
-import { type Static, Type } from '@fastify/type-provider-typebox';
 import { ENTRY_TYPES, type LedgerHeader, type LedgerPage, type LedgerPeriod } from '../../domain/ledger.ts';
 import { PAYMENT_METHODS } from '../../domain/payment.ts';
 import type { AccountOwner } from '../../domain/statement.ts';
@@ -9,6 +8,7 @@ import { amountOut, Id, oneOf, oneOfOrNull, STRICT, Timestamp, textOrNull } from
 import { day, PERIOD, refuseBackwards } from './period.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
+import { type Static, Type } from './type.ts';
 
 const { limit, cursor } = PAGE_PARAMETERS;
 const format = formatParameter(ACCOUNT_FORMATS);

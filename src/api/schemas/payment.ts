@@ -1,4 +1,3 @@
-import { type Static, Type } from '@fastify/type-provider-typebox';
 import { parseTimestamp } from '../../domain/calendar.ts';
 import { PAYMENT_METHODS, type Payment } from '../../domain/payment.ts';
 import type { RecordPayment } from '../../services/payment-service.ts';
@@ -15,6 +14,7 @@ import {
   text,
   textOrNull,
 } from './common.ts';
+import { type Static, Type } from './type.ts';
 
 const Method = oneOfOrNull(PAYMENT_METHODS, { examples: ['TRANSFER'] });
 const Reference = textOrNull(100, {

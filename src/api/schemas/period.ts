@@ -1,5 +1,5 @@
-import { Type } from '@fastify/type-provider-typebox';
 import { HttpError } from '../problem.ts';
+import { Type } from './type.ts';
 
 /** A calendar date in a query string. */
 export function day(description: string) {

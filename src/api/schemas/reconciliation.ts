@@ -1,7 +1,7 @@
-import { type Static, Type } from '@fastify/type-provider-typebox';
 import { FINDING_CODES, SUBJECTS } from '../../domain/reconciliation.ts';
 import { FINDINGS_KEPT_MAX, type Reconciliation } from '../../services/reconciliation-service.ts';
 import { oneOf } from './common.ts';
+import { type Static, Type } from './type.ts';
 
 const TextOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 

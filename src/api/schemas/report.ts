@@ -1,4 +1,3 @@
-import { type Static, Type } from '@fastify/type-provider-typebox';
 import { AGING_BUCKETS, type AgedAmount, type Aging, type AgingBucket } from '../../domain/aging.ts';
 import { PAYMENT_METHODS } from '../../domain/payment.ts';
 import {
@@ -18,6 +17,7 @@ import { StudentReference } from './ledger.ts';
 import { day, PERIOD } from './period.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
+import { type Static, Type } from './type.ts';
 
 const asOf = day(
   "Shows what was owed at the end of this day, aged by it. Default: what is owed now, in the school's zone.",

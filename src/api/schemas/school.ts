@@ -1,7 +1,7 @@
-import { type Static, Type } from '@fastify/type-provider-typebox';
 import { defaultTimezone } from '../../domain/iso.ts';
 import type { NewSchool, School, SchoolChanges } from '../../domain/school.ts';
 import { Id, STRICT, Timestamp, text } from './common.ts';
+import { type Static, Type } from './type.ts';
 
 const Country = Type.String({ format: 'country', description: 'ISO 3166-1 alpha-2. Upper-cased.', examples: ['MX'] });
 const Currency = Type.String({ format: 'currency', description: 'ISO 4217. Upper-cased.', examples: ['MXN'] });

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { Type } from '@fastify/type-provider-typebox';
 import type { StatementHeader } from '../../domain/statement.ts';
 import type { Statement } from '../../services/statement-service.ts';
 import { streamOf } from '../streaming.ts';
@@ -7,6 +6,7 @@ import { amountOut } from './common.ts';
 import { INVOICE_FIELDS } from './invoice.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
+import { Type } from './type.ts';
 
 const Totals = Type.Object({
   invoiced: amountOut('15000.00', 'Sum of amount_total.'),

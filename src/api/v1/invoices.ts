@@ -1,4 +1,3 @@
-import { Type } from '@fastify/type-provider-typebox';
 import type { DocumentService } from '../../services/document-service.ts';
 import type { InvoiceService } from '../../services/invoice-service.ts';
 import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
@@ -22,6 +21,7 @@ import {
   toNewInvoice,
   VoidQuery,
 } from '../schemas/invoice.ts';
+import { Type } from '../schemas/type.ts';
 
 const CSV_COLUMNS = columnsOf(InvoiceResponse);
 const CREDIT_NOTE_CSV_COLUMNS = columnsOf(CreditNoteResponse);

@@ -1,4 +1,3 @@
-import type { TSchema } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { LedgerHeader, LedgerPeriod } from '../../domain/ledger.ts';
 import type { AccountOwner } from '../../domain/statement.ts';
@@ -21,6 +20,7 @@ import {
   toLedgerPeriod,
   toLedgerResponse,
 } from '../schemas/ledger.ts';
+import type { TSchema } from '../schemas/type.ts';
 
 const COLUMNS = { student: columnsOf(StudentEntry), school: columnsOf(SchoolEntry) };
 

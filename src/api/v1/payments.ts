@@ -1,4 +1,3 @@
-import { Type } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isCalendarDate, parseTimestamp } from '../../domain/calendar.ts';
 import type { DocumentService } from '../../services/document-service.ts';
@@ -22,6 +21,7 @@ import {
   toPaymentResponse,
   toRecordPayment,
 } from '../schemas/payment.ts';
+import { Type } from '../schemas/type.ts';
 
 const CSV_COLUMNS = columnsOf(PaymentResponse);
 const PAGE = { status: 200, schema: Type.Array(PaymentResponse), description: 'A page.', headers: LIST_HEADERS };

@@ -1,4 +1,3 @@
-import { Type } from '@fastify/type-provider-typebox';
 import { SUBJECTS, type WalkPosition } from '../../domain/reconciliation.ts';
 import type { ReconciliationService } from '../../services/reconciliation-service.ts';
 import { guardedReadDocs } from '../openapi.ts';
@@ -6,6 +5,7 @@ import { HttpError } from '../problem.ts';
 import type { Routes } from '../routes.ts';
 import { STRICT } from '../schemas/common.ts';
 import { ReconciliationResponse, toReconciliationResponse } from '../schemas/reconciliation.ts';
+import { Type } from '../schemas/type.ts';
 
 /** Well within the patience of clients and proxies. 480,000 invoices with their payments take some ten times as long. */
 const TIME_MAX_MS = 5_000;

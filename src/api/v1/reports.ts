@@ -1,4 +1,3 @@
-import { type TSchema, Type } from '@fastify/type-provider-typebox';
 import type { ReportService } from '../../services/report-service.ts';
 import { columnsOf, refusePaging, rowsOf, sendCsv } from '../csv.ts';
 import { JSON_TYPE } from '../idempotency.ts';
@@ -22,6 +21,7 @@ import {
   toDebtorResponse,
   toSummaryResponse,
 } from '../schemas/report.ts';
+import { type TSchema, Type } from '../schemas/type.ts';
 
 const AGING_COLUMNS = columnsOf(AgingRow);
 const DEBTOR_COLUMNS = columnsOf(DebtorResponse);

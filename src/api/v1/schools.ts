@@ -1,4 +1,3 @@
-import { Type } from '@fastify/type-provider-typebox';
 import type { SchoolService } from '../../services/school-service.ts';
 import { columnsOf, refusePaging, sendCsv } from '../csv.ts';
 import { answerCreation } from '../idempotency.ts';
@@ -17,6 +16,7 @@ import {
   toSchoolChanges,
   toSchoolResponse,
 } from '../schemas/school.ts';
+import { Type } from '../schemas/type.ts';
 
 const CSV_COLUMNS = columnsOf(SchoolResponse);
 const ONE = { status: 200, schema: SchoolResponse, description: 'The school.' };

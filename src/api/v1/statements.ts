@@ -1,4 +1,3 @@
-import { type TSchema, Type } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountOwner, StatementTotals } from '../../domain/statement.ts';
 import type { DocumentService } from '../../services/document-service.ts';
@@ -17,6 +16,7 @@ import {
   StudentStatementResponse,
   toStatementResponse,
 } from '../schemas/statement.ts';
+import { type TSchema, Type } from '../schemas/type.ts';
 
 const { offset } = PAGE_PARAMETERS;
 const limit = Type.Optional(

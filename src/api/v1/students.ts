@@ -1,4 +1,3 @@
-import { Type } from '@fastify/type-provider-typebox';
 import type { StudentService } from '../../services/student-service.ts';
 import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
 import { answerCreation } from '../idempotency.ts';
@@ -16,6 +15,7 @@ import {
   toStudentChanges,
   toStudentResponse,
 } from '../schemas/student.ts';
+import { Type } from '../schemas/type.ts';
 
 const CSV_COLUMNS = columnsOf(StudentResponse);
 const ONE = { status: 200, schema: StudentResponse, description: 'The student.' };
