@@ -5,8 +5,7 @@ const TIMESTAMP =
 
 /** Whether `text` is a day of the Gregorian calendar as YYYY-MM-DD, from 0001-01-01 to 9999-12-31. */
 export function isCalendarDate(text: string): boolean {
-  const [, year, month, day] = (DATE.exec(text) ?? []).map(Number);
-  if (year === undefined || month === undefined || day === undefined) return false;
+  const [, year = 0, month = 0, day = 0] = (DATE.exec(text) ?? []).map(Number);
   return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
 }
 

@@ -7,6 +7,7 @@ import {
   assertDeactivatable,
   assertInvoiceChangeable,
   assertIssuable,
+  assertPrefixesDiffer,
   assertSchoolChangeable,
   assertVoidable,
   calculatePending,
@@ -378,6 +379,20 @@ describe('schools', () => {
     expect(refusalOf(() => assertDeactivatable(aSchool(false), 1))).toEqual({
       code: 'school_already_inactive',
       message: 'School with id 3 is already inactive',
+      facts: {},
+    });
+  });
+});
+
+describe('assertPrefixesDiffer', () => {
+  test('lets invoices and receipts be numbered in series of their own', () => {
+    expect(() => assertPrefixesDiffer({ ...aSchool(true), invoicePrefix: 'F', receiptPrefix: 'R' })).not.toThrow();
+  });
+
+  test('refuses one series for both: their numbers would be the same', () => {
+    expect(refusalOf(() => assertPrefixesDiffer({ ...aSchool(true), receiptPrefix: 'F' }))).toEqual({
+      code: 'school_prefixes_equal',
+      message: 'Invoices and receipts cannot both be numbered with F: their numbers would be the same',
       facts: {},
     });
   });

@@ -76,6 +76,8 @@ describe('isTimestamp', () => {
     '2026-01-31T23:59:59.123456789-06:00',
     '2026-01-31T19:59:59.1+14:00',
     '2026-01-31T20:00:00-23:59',
+    '9999-12-31T23:59:59Z',
+    '0001-01-01T00:00:00Z',
   ])('takes %s', (text) => {
     expect(isTimestamp(text)).toBe(true);
   });
@@ -99,6 +101,9 @@ describe('isTimestamp', () => {
     'x2026-01-31T12:00:00Z',
     '2026-01-31_12:00:00Z',
     'now',
+    // Days of the calendar, but of the years 10000 and 0 in UTC.
+    '9999-12-31T23:00:00-01:00',
+    '0001-01-01T00:30:00+01:00',
   ])('refuses %j', (text) => {
     expect(isTimestamp(text)).toBe(false);
   });
