@@ -10,7 +10,7 @@ export type EntryType = (typeof ENTRY_TYPES)[number];
 
 /**
  * Calendar days of the school, YYYY-MM-DD, both ends included; null leaves an end open. With `asOf`, what has a later
- * value date is left out, whatever `to` says (docs/decisions/0010).
+ * value date is left out, whatever `to` says (docs/decisions/0013).
  */
 export type LedgerPeriod = Readonly<{ from: string | null; to: string | null; asOf: string | null }>;
 

@@ -39,7 +39,7 @@ function dayOf(instant: Statement): Statement {
 /**
  * Everything that moved the account, one row an entry: the only place that says what does, by how much and when.
  * `debit` raises what is owed, `credit` lowers it; `rank` is the position of the type in ENTRY_TYPES, from 1; `day` is
- * the value date (docs/decisions/0010). `id` is that of the document: of an invoice (INVOICE, VOID), a payment
+ * the value date (docs/decisions/0013). `id` is that of the document: of an invoice (INVOICE, VOID), a payment
  * (PAYMENT, REVERSAL) or a credit note.
  *
  * An invoice counts with the amount it has now: a corrected amount is the amount it should have had all along. A
