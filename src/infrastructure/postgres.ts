@@ -162,7 +162,7 @@ export class Pool implements Sql {
 
   async #query<Row>(client: pg.PoolClient, statement: Statement): Promise<{ rows: Row[]; rowCount: number | null }> {
     const text = textOf(statement);
-    const values = [...statement.values];
+    const values = statement.values.map(toParameter);
     const name = this.#options.prepare ? this.#nameOf(text) : undefined;
     try {
       return await client.query<Row & pg.QueryResultRow>(
@@ -218,7 +218,9 @@ async function* readBatches<Row>(
   statement: Statement,
   batchSize: number,
 ): AsyncGenerator<Row[], void, undefined> {
-  const cursor = client.query(new Cursor<Row>(textOf(statement), [...statement.values], { types: { getTypeParser } }));
+  const cursor = client.query(
+    new Cursor<Row>(textOf(statement), statement.values.map(toParameter), { types: { getTypeParser } }),
+  );
   try {
     for (;;) {
       const batch = await cursor.read(batchSize);
@@ -230,6 +232,14 @@ async function* readBatches<Row>(
   } finally {
     await cursor.close().catch(() => undefined);
   }
+}
+
+/**
+ * An instant as text in UTC. The driver would write it in the process's zone with an offset of whole minutes; before
+ * the zones of railway time offsets had seconds too, and a payment of 1900 would move by them.
+ */
+function toParameter(value: unknown): unknown {
+  return value instanceof Date ? value.toISOString() : value;
 }
 
 /** numeric stays text (money.ts reads it), int8 becomes a number or fails loudly, date stays a calendar date. */

@@ -229,6 +229,13 @@ describe('while rows are inserted', () => {
   });
 });
 
+test('200: without a limit a page has 100 rows, and the rest is next', async () => {
+  await billing.owner.query(`
+    insert into schools (name, country, currency) select 'Escuela ' || n, 'AR', 'ARS' from generate_series(1, 103) n`);
+  const { pages } = await walk(billing, '/schools?country=AR', 'next');
+  expect(pages.map((page) => page.length)).toEqual([100, 3]);
+});
+
 describe('an item of a list is the resource', () => {
   const ODD = 'Ñandú "\\/\b\f\n\r\t\u0001\u007f\u2028\u2029 <b>&amp;</b> 😀 e\u0301';
 

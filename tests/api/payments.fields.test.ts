@@ -123,3 +123,24 @@ test('201: receipts are numbered gap-free per school; refusals use no number up'
   expect((await billing.pay(id, '100.00')).status).toBe(400);
   expect((await billing.pay(id, '1.00')).body['number']).toBe('R-2026-000002');
 });
+
+// Until railway time a zone's offset had seconds, which the driver cuts off: the instant must not pass through one.
+test('201: an instant is kept to the millisecond in whatever zone the process runs', async () => {
+  const zone = process.env['TZ'];
+  process.env['TZ'] = 'America/Mexico_City';
+  try {
+    const made = await billing.post('/payments', {
+      invoice_id: invoiceId,
+      amount: 1,
+      paid_at: '1900-01-01T00:00:00.007Z',
+    });
+    expect(made.body).toMatchObject({ paid_at: '1900-01-01T00:00:00.007Z' });
+    const found = await billing.get(
+      `/payments?invoice_id=${invoiceId}&paid_to=1900-01-01T00:00:00.007Z&paid_from=1900-01-01T00:00:00.007Z`,
+    );
+    expect(found.text).toBe(`[${made.text}]`);
+  } finally {
+    if (zone === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = zone;
+  }
+});
