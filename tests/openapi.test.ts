@@ -17,7 +17,7 @@ type Amounts = Readonly<Record<string, string>>;
 type Named = Readonly<{ method: string; path: string; operation: Operation }>;
 
 /** Addresses for people and tools, not for programs that are written against the document. */
-const LEFT_OUT = /^\/(docs(\/.*)?|openapi\.json|problems\/:code)$/;
+const LEFT_OUT = /^\/(docs(\/.*)?|metrics|openapi\.json|problems\/:code)$/;
 /** Formats that a schema is bounded by: each has a longest text. */
 const BOUNDED_FORMATS = new Set(['date', 'date-time', 'date-or-date-time', 'country', 'currency']);
 

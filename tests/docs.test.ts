@@ -1,0 +1,119 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { withServer } from '../scripts/openapi-document.ts';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+/** Not ours, or made by a tool. */
+const LEFT_OUT = new Set(['node_modules', 'dist', 'coverage', 'reports', '.git', '.data', '.stryker-tmp']);
+
+const files = markdownFiles(ROOT);
+const pages = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
+const readme = pages.get(join(ROOT, 'README.md')) ?? '';
+
+describe.each(files.map((file) => [relative(ROOT, file), file]))('%s', (_name, file) => {
+  const page = pages.get(file) ?? '';
+
+  test('links to what exists', () => {
+    expect(linksOf(page).filter((target) => !leadsSomewhere(file, target))).toEqual([]);
+  });
+
+  test('names npm scripts that exist', () => {
+    const scripts = scriptsOf(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const named = [...page.matchAll(/npm run (?:-s |--silent )?([a-z][\w:-]*)/g)].map(([, name = '']) => name);
+    expect(named.filter((name) => !scripts.includes(name))).toEqual([]);
+  });
+});
+
+test('the README has every environment variable, and no other', () => {
+  const config = readFileSync(join(ROOT, 'src/config.ts'), 'utf8');
+  const read = [...config.matchAll(/\('([A-Z][A-Z0-9_]+)'/g)].map(([, name = '']) => name);
+  expect(new Set(firstCells('Configuration'))).toEqual(new Set(read));
+});
+
+test('.env.example has no variable that nobody reads', () => {
+  const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
+  const composition = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
+  const known = [...firstCells('Configuration'), ...composition.split(/\W+/)];
+  const named = [...example.matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name);
+  expect(named.filter((name) => !known.includes(name))).toEqual([]);
+});
+
+test('the README has every route that a program may use, and none that is not there', async () => {
+  const { all, documented } = await withServer((_app, routes) => {
+    const names = routes.flatMap(({ method, url, schema }) =>
+      [method].flat().map((one) => ({ name: `${one} ${url.replaceAll(/:(\w+)/g, '{$1}')}`, hidden: schema?.hide })),
+    );
+    return {
+      all: new Set(names.map(({ name }) => name)),
+      documented: names
+        .filter(({ name, hidden }) => hidden !== true && !name.startsWith('HEAD'))
+        .map(({ name }) => name),
+    };
+  });
+  const shown = firstCells('Routes');
+  const below = (name: string): string => name.replace(' /', ' /api/v1/');
+  expect(shown.filter((name) => !all.has(name) && !all.has(`${name}/`) && !all.has(below(name)))).toEqual([]);
+  expect(documented.filter((name) => !shown.includes(name) && !shown.map(below).includes(name))).toEqual([]);
+});
+
+test('every decision has a number of its own, and a line in the index', () => {
+  const names = readdirSync(join(ROOT, 'docs/decisions')).filter((name) => name.endsWith('.md'));
+  const numbers = names.map((name) => name.slice(0, 4));
+  expect(new Set(numbers).size).toBe(numbers.length);
+  const index = linksOf(pages.get(join(ROOT, 'docs/README.md')) ?? '');
+  expect(names.filter((name) => !index.includes(`decisions/${name}`))).toEqual([]);
+});
+
+function markdownFiles(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    if (LEFT_OUT.has(entry.name)) return [];
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) return markdownFiles(path);
+    return entry.name.endsWith('.md') ? [path] : [];
+  });
+}
+
+/** Targets of links and pictures; what stands in code is none. */
+function linksOf(page: string): string[] {
+  return [...withoutCode(page).matchAll(/\]\(([^()\s]+)\)/g)].map(([, target = '']) => target);
+}
+
+function withoutCode(page: string): string {
+  return page.replaceAll(/^ *```[\s\S]*?^ *```/gm, '').replaceAll(/`[^`\n]*`/g, '');
+}
+
+/** Other sites are not asked: a test must not fail because a network does. */
+function leadsSomewhere(from: string, target: string): boolean {
+  if (/^(https?|mailto):/.test(target)) return true;
+  const [path = '', anchor] = target.split('#', 2);
+  const file = path === '' ? from : resolve(dirname(from), path);
+  if (!existsSync(file)) return false;
+  if (anchor === undefined) return true;
+  return statSync(file).isFile() && anchorsOf(readFileSync(file, 'utf8')).includes(anchor);
+}
+
+/** Of every heading, as GitHub makes them: lower case, spaces to hyphens, all but letters, digits and hyphens left out. */
+function anchorsOf(page: string): string[] {
+  const text = page.replaceAll(/^ *```[\s\S]*?^ *```/gm, '');
+  return [...text.matchAll(/^#{1,6} +(.+?) *$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+function scriptsOf(manifest: string): string[] {
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(manifest);
+  return Object.keys(scripts);
+}
+
+/** What stands in code in the first column of the table below a heading of the README. */
+function firstCells(heading: string): string[] {
+  const section = readme.split(`\n## ${heading}\n`, 2)[1]?.split('\n## ', 1)[0] ?? '';
+  const cells = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, cell = '']) => cell);
+  if (cells.length === 0) throw new Error(`the README has no table below "${heading}"`);
+  return cells;
+}
