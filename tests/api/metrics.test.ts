@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { PREFIX, startBilling } from '../support/billing.ts';
 
@@ -124,6 +125,26 @@ describe('GET /metrics', () => {
       ).toBeGreaterThan(0);
     }
     expect(ofTheApi.length).toBeGreaterThan(20);
+  });
+
+  test('the dashboard and the alerts ask for what there is, and every alert has its runbook', async () => {
+    const read = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+    const shown = (await billing.get('//metrics')).text;
+    const known = new Set([...shown.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name));
+    for (const file of ['ops/alerts.yml', 'ops/grafana-dashboard.json']) {
+      const expressions = read(file).replace(/^ *#.*$/gm, '');
+      const asked = [...expressions.matchAll(/\b(?:http|database|billing|nodejs|process)_[a-z_]+(?=[{[\s()])/g)];
+      const names = new Set(asked.map(([name]) => name.replace(/_(bucket|count|sum)$/, '')));
+      expect(names.size, file).toBeGreaterThan(5);
+      expect(
+        [...names].filter((name) => !known.has(name)),
+        file,
+      ).toEqual([]);
+    }
+    const headings = [...read('docs/operations.md').matchAll(/^#+ (.+)$/gm)].map(([, text = '']) => text.toLowerCase());
+    const runbooks = [...read('ops/alerts.yml').matchAll(/runbook: "docs\/operations\.md#([^"]+)"/g)];
+    expect(runbooks.length).toBeGreaterThan(5);
+    for (const [, anchor = ''] of runbooks) expect(headings).toContain(anchor);
   });
 
   test(`200: at most ${SERIES_MAX} series, whatever is crawled`, async () => {

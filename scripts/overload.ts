@@ -1,0 +1,235 @@
+/**
+ * Offers a server several times what it can do and shows what is left of it: `npm run build && npx tsx scripts/overload.ts`.
+ *
+ * A built server on an embedded PostgreSQL of its own; load from autocannon in processes of their own. Capacity is the
+ * best of 16 and 64 clients that wait for each answer; then five times that rate arrives over 500 connections, then
+ * 1,000 connections ask as fast as they can, each time beside 4 clients that pay. Exit code 1 when the goals of the
+ * documentation (docs/operations.md, "Overload") are missed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import autocannon from 'autocannon';
+import pg from 'pg';
+import { startEmbeddedPostgres } from '../src/infrastructure/embedded-postgres.ts';
+import { migrateUp } from '../src/infrastructure/migrate.ts';
+
+const API_KEY = 'overload-key-of-more-than-thirty-two-characters';
+const STUDENTS = 2_000;
+const INVOICES_EACH = 5;
+const SECONDS = Number(process.env['OVERLOAD_SECONDS'] ?? '6');
+const OVERLOAD = 5;
+const GOODPUT_MIN = 0.8;
+const P99_MAX_MS = 1_000;
+const PROBE_EVERY_MS = 100;
+
+type Job = { url: string; connections: number; seconds: number; rate?: number; pays?: number };
+type Outcome = {
+  perSecond: number;
+  accepted: number;
+  byStatus: Record<string, number>;
+  p50: number;
+  p99: number;
+  broken: number;
+};
+
+if (process.argv[2] === '--load') console.log(JSON.stringify(await load(JSON.parse(process.argv[3] ?? '{}'))));
+else process.exitCode = (await measure()) ? 0 : 1;
+
+/** One load, in this process. Latency is that of what was accepted. */
+async function load({ url, connections, seconds, rate, pays }: Job): Promise<Outcome> {
+  const latencies: number[] = [];
+  const byStatus: Record<string, number> = {};
+  const request =
+    pays === undefined
+      ? {}
+      : {
+          method: 'POST' as const,
+          headers: { 'x-api-key': API_KEY, 'content-type': 'application/json' },
+          body: JSON.stringify({ amount: '0.01' }),
+        };
+  const { duration, errors, timeouts } = await new Promise<autocannon.Result>((resolve, reject) => {
+    const options = {
+      url,
+      connections,
+      duration: seconds,
+      timeout: 30,
+      ...(rate && { overallRate: rate }),
+      ...request,
+    };
+    autocannon(options, (error, result) => (error ? reject(error) : resolve(result))).on(
+      'response',
+      (_client, status, _bytes, ms) => {
+        byStatus[status] = (byStatus[status] ?? 0) + 1;
+        if (status < 400) latencies.push(ms);
+      },
+    );
+  });
+  latencies.sort((a, b) => a - b);
+  const at = (share: number): number => Math.round(latencies[Math.floor(latencies.length * share)] ?? 0);
+  const total = Object.values(byStatus).reduce((sum, count) => sum + count, 0);
+  return {
+    perSecond: Math.round(total / duration),
+    accepted: Math.round(latencies.length / duration),
+    byStatus,
+    p50: at(0.5),
+    p99: at(0.99),
+    broken: errors + timeouts,
+  };
+}
+
+async function measure(): Promise<boolean> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mattilda-overload-'));
+  chmodSync(dataDir, 0o755);
+  const postgres = await startEmbeddedPostgres({ dataDir });
+  let server: ChildProcess | undefined;
+  try {
+    await migrateUp({ url: postgres.ownerUrl });
+    const invoiceIds = await fill(postgres.ownerUrl);
+    const started = await startServer(postgres.url, postgres.ownerUrl);
+    server = started.server;
+    const reads: Record<string, string> = {
+      'school statement ?limit=100': `${started.base}/api/v1/schools/1/statement?limit=100`,
+      'invoices, first page': `${started.base}/api/v1/invoices`,
+    };
+    let isGood = true;
+    for (const [name, url] of Object.entries(reads)) {
+      isGood = (await overload(name, url, started.base, invoiceIds, postgres.ownerUrl)) && isGood;
+    }
+    return isGood;
+  } finally {
+    if (server !== undefined) {
+      const ended = once(server, 'exit');
+      server.kill('SIGTERM');
+      await ended;
+    }
+    await postgres.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function overload(name: string, url: string, base: string, ids: number[], ownerUrl: string): Promise<boolean> {
+  const paying = `${base}/api/v1/invoices/${ids[0]}/payments`;
+  await run({ url, connections: 16, seconds: 2 });
+  const calm = [
+    await run({ url, connections: 16, seconds: SECONDS }),
+    await run({ url, connections: 64, seconds: SECONDS }),
+  ];
+  for (const [index, one] of calm.entries()) report(`${name}, ${index === 0 ? 16 : 64} clients`, one);
+  const best = Math.max(...calm.map(({ accepted }) => accepted));
+
+  const alone = await run({ url, connections: 500, seconds: SECONDS, rate: best * OVERLOAD });
+  report(`${name}, ${OVERLOAD}x capacity over 500 connections`, alone);
+
+  const watching = watch(base, ownerUrl);
+  const [crowd, payments] = await Promise.all([
+    run({ url, connections: 1_000, seconds: SECONDS }),
+    run({ url: paying, connections: 4, seconds: SECONDS, pays: 1 }),
+  ]);
+  const { healthMax, connectionsMax } = await watching.stop();
+  report(`${name}, 1,000 connections without a pause`, crowd);
+  report('  payments beside them, 4 clients', payments);
+  const goodput = alone.accepted / best;
+  console.log(
+    `  goodput ${(goodput * 100).toFixed(0)} % of best; /health at most ${healthMax} ms; PostgreSQL connections of the server at most ${connectionsMax}\n`,
+  );
+  const isPaying = Object.keys(payments.byStatus).every((status) => status === '201');
+  return goodput >= GOODPUT_MIN && alone.p99 < P99_MAX_MS && crowd.p99 < P99_MAX_MS && crowd.broken === 0 && isPaying;
+}
+
+function report(name: string, { perSecond, accepted, byStatus, p50, p99, broken }: Outcome): void {
+  const statuses = Object.entries(byStatus).map(([status, count]) => `${status}: ${count}`);
+  console.log(
+    `${name.padEnd(62)} ${String(perSecond).padStart(6)}/s  accepted ${String(accepted).padStart(5)}/s  p50 ${p50} ms  p99 ${p99} ms  broken ${broken}  (${statuses.join(', ')})`,
+  );
+}
+
+async function run(job: Job): Promise<Outcome> {
+  const self = fileURLToPath(import.meta.url);
+  const child = spawn(process.execPath, ['--import', 'tsx', self, '--load', JSON.stringify(job)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += String(chunk);
+  });
+  await once(child, 'close');
+  return JSON.parse(text);
+}
+
+/** Looks at /health and at PostgreSQL while load goes on. */
+function watch(base: string, ownerUrl: string) {
+  const client = new pg.Client({ connectionString: ownerUrl });
+  let isOver = false;
+  let healthMax = 0;
+  let connectionsMax = 0;
+  const watching = (async () => {
+    await client.connect();
+    while (!isOver) {
+      const asked = performance.now();
+      await (await fetch(`${base}/health`)).text();
+      healthMax = Math.max(healthMax, Math.round(performance.now() - asked));
+      const { rows } = await client.query<{ count: number }>(
+        `select count(*)::int from pg_stat_activity where application_name = 'mattilda-billing'`,
+      );
+      connectionsMax = Math.max(connectionsMax, rows[0]?.count ?? 0);
+      await setTimeout(PROBE_EVERY_MS);
+    }
+    await client.end();
+  })();
+  return {
+    stop: async () => {
+      isOver = true;
+      await watching;
+      return { healthMax, connectionsMax };
+    },
+  };
+}
+
+/** One school with enough invoices that its statement is work. Returns invoices that can be paid for ever. */
+async function fill(url: string): Promise<number[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`insert into schools (name, country, currency) values ('Overload', 'MX', 'MXN')`);
+  await client.query(
+    `insert into students (school_id, first_name, last_name, email)
+     select 1, 'A', 'B', 's' || n || '@example.com' from generate_series(1, $1::int) n`,
+    [STUDENTS],
+  );
+  await client.query(
+    `insert into invoices (school_id, student_id, currency, amount_total, due_date, number)
+     select 1, 1 + n % $1::int, 'MXN', 9999999999.99, '2027-01-31', 'O-' || n from generate_series(1, $2::int) n`,
+    [STUDENTS, STUDENTS * INVOICES_EACH],
+  );
+  await client.query('vacuum analyze');
+  const { rows } = await client.query<{ id: string }>('select id from invoices order by id limit 10');
+  await client.end();
+  return rows.map(({ id }) => Number(id));
+}
+
+async function startServer(url: string, ownerUrl: string): Promise<{ server: ChildProcess; base: string }> {
+  const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+  const server = spawn(process.execPath, [main, 'serve'], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      API_KEY,
+      PORT: '0',
+      READ_ACCESS: 'public',
+      ENVIRONMENT: 'production',
+      DATABASE_URL: url,
+      DATABASE_MIGRATION_URL: ownerUrl,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  for await (const chunk of server.stderr) {
+    said += String(chunk);
+    const base = /^ {2}API +(http:\/\/[^/\s]+)/m.exec(said)?.[1];
+    if (base !== undefined) return { server, base };
+  }
+  throw new Error(`the server did not start:\n${said}`);
+}
