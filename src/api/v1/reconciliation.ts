@@ -7,7 +7,7 @@ import { STRICT } from '../schemas/common.ts';
 import { ReconciliationResponse, toReconciliationResponse } from '../schemas/reconciliation.ts';
 import { Type } from '../schemas/type.ts';
 
-/** Well within the patience of clients and proxies. 480,000 invoices with their payments take some ten times as long. */
+/** Well within the patience of clients and proxies. Half a million invoices with their payments are several pieces. */
 const TIME_MAX_MS = 5_000;
 const CURSOR_LENGTH_MAX = 1_000;
 
