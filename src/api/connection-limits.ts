@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { HttpError } from './problem.ts';
 
 /** How long and how much a client may take. Tests shorten the times; nobody else has a reason to. */
 export type ConnectionLimits = Readonly<{
@@ -43,6 +44,8 @@ export function connectionOptions(limits: ConnectionLimits) {
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: limits.checkEveryMs,
       maxHeaderSize: limits.headersBytesMax,
+      // Node's own refusal is an empty answer; answerForNode does it.
+      requireHostHeader: false,
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEP_ALIVE_AFTER_MS,
     },
@@ -60,4 +63,14 @@ export function closeWhileStopping(app: FastifyInstance, readiness: { readonly s
     if (readiness.stopping) reply.header('connection', 'close');
     done();
   });
+}
+
+/** Answers what Node would refuse by itself with an empty answer: a missing Host, and an Expect it does not know. */
+export function answerForNode(app: FastifyInstance): void {
+  app.addHook('onRequest', ({ raw, headers }, _reply, done) => {
+    const isMissing = raw.httpVersion === '1.1' && headers.host === undefined;
+    done(isMissing ? new HttpError('request_malformed', 'The Host header is missing') : undefined);
+  });
+  // RFC 9110, section 10.1.1: an expectation nobody knows may be ignored.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 }

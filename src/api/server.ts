@@ -15,7 +15,13 @@ import type { StatementService } from '../services/statement-service.ts';
 import type { StudentService } from '../services/student-service.ts';
 import { authentication, callers } from './authentication.ts';
 import { answerConditionally } from './conditional.ts';
-import { type ConnectionLimits, closeWhileStopping, connectionOptions, limitConnections } from './connection-limits.ts';
+import {
+  answerForNode,
+  type ConnectionLimits,
+  closeWhileStopping,
+  connectionOptions,
+  limitConnections,
+} from './connection-limits.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { type Load, shedLoad } from './load-shedding.ts';
 import { countRequests, type Metrics, metricsRoute } from './metrics.ts';
@@ -103,6 +109,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     reply.header('x-request-id', request.id);
     done();
   });
+  answerForNode(app);
   closeWhileStopping(app, readiness);
   traceRequests(app, tracing);
   app.addHook('onRequest', gate);
@@ -237,13 +244,11 @@ function answerClientError(error: Error & { code?: string }, socket: Socket): vo
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? 'request_timeout'
         : 'request_malformed';
-  const body = problemBody(code, 'The request could not be read', {
-    url: '',
-    id: randomBytes(6).toString('base64url'),
-  });
+  const id = randomBytes(6).toString('base64url');
+  const body = problemBody(code, 'The request could not be read', { url: '', id });
   const text = JSON.stringify(body);
   const { status, title } = body as { status: number; title: string };
   socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\n${text}`,
   );
 }

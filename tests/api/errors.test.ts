@@ -202,13 +202,23 @@ describe('what is not HTTP', () => {
   test.each([
     ['400', 'request_malformed', 'nonsense\r\n\r\n'],
     ['400', 'request_malformed', 'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n'],
+    ['400', 'request_malformed', 'GET /health HTTP/1.1\r\nConnection: close\r\n\r\n'],
     ['431', 'headers_too_large', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
   ])('%s: %s', async (status, code, sent) => {
     const text = await exchange(sent);
     expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(text).toMatch(/content-type: application\/problem\+json/i);
-    expect(JSON.parse(text.slice(text.indexOf('\r\n\r\n')))).toMatchObject({ status: Number(status), code });
+    const body = JSON.parse(text.slice(text.indexOf('\r\n\r\n')));
+    expect(body).toMatchObject({ status: Number(status), code });
+    expect(text.toLowerCase()).toContain(`x-request-id: ${String(body.request_id).toLowerCase()}`);
   });
+});
+
+test('200: an Expect that nobody knows is no reason to refuse', async () => {
+  const text = await exchange('GET /health HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\nConnection: close\r\n\r\n');
+  expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  const old = await exchange('GET /health HTTP/1.0\r\n\r\n');
+  expect(old).toMatch(/^HTTP\/1\.1 200 /);
 });
 
 describe('ids in paths', () => {
