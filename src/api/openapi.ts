@@ -1,6 +1,3 @@
-import fastifySwagger from '@fastify/swagger';
-import fastifySwaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
 import { PROBLEMS, type ProblemCode } from './problem.ts';
 import type { Format } from './representation.ts';
 import { type TSchema, Type } from './schemas/type.ts';
@@ -18,6 +15,9 @@ const ProblemSchema = Type.Object(
   },
   { description: 'RFC 9457 problem document.' },
 );
+
+/** Under the name that {@link problemResponses} refers to. */
+export const PROBLEM_SCHEMA = { ...ProblemSchema, $id: 'Problem' };
 
 /** Refused by HTTP before any rule: on every route, on those with a body, on those that need the key. */
 const ALWAYS: readonly ProblemCode[] = [
@@ -152,49 +152,3 @@ export const LIST_HEADERS = {
   'X-Total-Count': { description: 'Rows that match the filter, on all pages.', type: 'integer' },
   Link: { description: 'The `next` and `prev` pages, RFC 8288.', type: 'string' },
 };
-
-/** Registers the generator and, at /docs, its page, both served from this process. Register before the routes. */
-export async function registerOpenApi(app: FastifyInstance, { version }: { version: string }): Promise<void> {
-  app.addSchema({ ...ProblemSchema, $id: 'Problem' });
-  await app.register(fastifySwagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Mattilda Billing API',
-        version,
-        description:
-          'Billing for schools: students, invoices, payments and account statements in real time. Money is decimal text with two places; errors are RFC 9457 problem documents.',
-        license: { name: 'MIT', identifier: 'MIT' },
-      },
-      tags: ['schools', 'students', 'invoices', 'payments', 'statements', 'reports', 'service'].map((name) => ({
-        name,
-      })),
-      components: {
-        securitySchemes: { apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' } },
-      },
-    },
-    refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `def-${index}`) },
-  });
-  await app.register((open, _options, done) => {
-    open.addHook('onRoute', (route) => {
-      route.config = { ...route.config, isOpen: true };
-    });
-    void open.register(fastifySwaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: { persistAuthorization: true, docExpansion: 'list', deepLinking: true },
-      theme: {
-        title: 'Mattilda Billing API',
-        css: [{ filename: 'page.css', content: '.swagger-ui .topbar { display: none }' }],
-      },
-      // Everything the page needs comes from this process; it also works behind plain http on another host.
-      staticCSP:
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'self'; frame-ancestors 'none'; object-src 'none'",
-    });
-    done();
-  });
-  let document: string | undefined;
-  app.get('/openapi.json', { schema: { hide: true }, config: { isOpen: true } }, async (_request, reply) => {
-    document ??= JSON.stringify(app.swagger());
-    return await reply.type('application/json; charset=utf-8').send(document);
-  });
-}

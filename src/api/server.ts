@@ -22,10 +22,10 @@ import {
   connectionOptions,
   limitConnections,
 } from './connection-limits.ts';
+import { registerDocs } from './docs.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { type Load, shedLoad } from './load-shedding.ts';
 import { countRequests, type Metrics, metricsRoute } from './metrics.ts';
-import { registerOpenApi } from './openapi.ts';
 import { HttpError, PROBLEM_TYPE, problemBody, problemHandler, sendProblem } from './problem.ts';
 import { problemPages } from './problem-pages.ts';
 import { limitRates } from './rate-limit.ts';
@@ -138,7 +138,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   countRequests(app, { prefix, metrics });
 
   const methods = collectMethods(app);
-  await registerOpenApi(app, options);
+  registerDocs(app, options);
   healthRoutes(app, readiness);
   metricsRoute(app, metrics);
   problemPages(app);
