@@ -30,6 +30,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 const PAGE_ROWS = 1_000;
 /** Somebody who tried the API may have added rows to the sample; nobody added a hundred thousand to one student. */
 const PAGES_MAX = 100;
+const ATTEMPTS_MAX = 5;
 const LABEL_WIDTH = 14;
 const NAME_WIDTH = 30;
 
@@ -144,21 +145,24 @@ class Seeder {
     });
   }
 
-  /** The row's id. Two runs at once: whoever comes second finds the row of the first. */
+  /**
+   * The row's id. Of two runs at once, whoever comes second finds the row of the first, or waits for it: each attempt
+   * at a row that another run is just making takes as long as the service waits for it.
+   */
   async #ensure(
     kind: Kind,
     find: () => Promise<number | undefined>,
     make: () => Promise<Created<unknown>>,
   ): Promise<number> {
     this.tally[kind].wanted += 1;
-    const there = await find();
-    if (there !== undefined) return there;
-    await unlessRefused(['school_name_taken', 'student_email_taken'], async () => {
-      if ((await make()).made !== undefined) this.tally[kind].made += 1;
-    });
-    const made = await find();
-    if (made === undefined) throw new CommandError(`The sample ${kind} were made before and renamed since`);
-    return made;
+    for (let attempt = 0; attempt <= ATTEMPTS_MAX; attempt++) {
+      const id = await find();
+      if (id !== undefined) return id;
+      await unlessRefused(['school_name_taken', 'student_email_taken', 'idempotency_in_flight'], async () => {
+        if ((await make()).made !== undefined) this.tally[kind].made += 1;
+      });
+    }
+    throw new CommandError(`The sample ${kind} were made before and renamed since`);
   }
 
   #inDays(days: number): Date {
