@@ -3,6 +3,11 @@ export class CommandError extends Error {
   override readonly name = 'CommandError';
 }
 
+/** It was asked wrongly: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
 /** What the address of a database got instead of a connection, in words. No password in them. */
 export function explainDatabase(error: unknown, text: string, variable: string): unknown {
   const url = new URL(text);

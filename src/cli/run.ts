@@ -1,6 +1,6 @@
 import { ConfigError, readConfig } from '../config.ts';
 import { DomainError, UnavailableError } from '../domain/errors.ts';
-import { CommandError } from './errors.ts';
+import { CommandError, UsageError } from './errors.ts';
 import type { Io } from './io.ts';
 
 export const HELP = `Usage: mattilda-billing COMMAND [options]
@@ -8,6 +8,8 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   serve      start the API (and, without DATABASE_URL, its embedded PostgreSQL)
   migrate    up, down, status, make: the database schema
   seed       sample schools, students, invoices and payments
+  statement  an account as JSON, CSV or PDF
+  export     schools, students, invoices, payments or a ledger as CSV or JSON lines
   check      compare every stored figure with the rows it is made of
 
   -h, --help     this text, or that of a command: mattilda-billing check --help
@@ -31,6 +33,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   seed: async () => {
     const { SEED_HELP, seed } = await import('./seed.ts');
     return { help: SEED_HELP, run: async (args, io) => await seed(args, readConfig(io.env), io) };
+  },
+  statement: async () => {
+    const { STATEMENT_HELP, statement } = await import('./statement.ts');
+    return { help: STATEMENT_HELP, run: async (args, io) => await statement(args, readConfig(io.env), io) };
+  },
+  export: async () => {
+    const { EXPORT_HELP, exportRows } = await import('./export.ts');
+    return { help: EXPORT_HELP, run: async (args, io) => await exportRows(args, readConfig(io.env), io) };
   },
   check: async () => {
     const { CHECK_HELP, check } = await import('./check.ts');
@@ -83,7 +93,7 @@ function isHelp(argument: string): boolean {
 
 /** What a person can mend is shown without a stack; anything else is ours and shows where it came from. */
 function report(error: unknown, io: Io): number {
-  const wrongly = error instanceof ConfigError || isParseArgsError(error);
+  const wrongly = error instanceof ConfigError || error instanceof UsageError || isParseArgsError(error);
   const mendable =
     wrongly ||
     error instanceof CommandError ||

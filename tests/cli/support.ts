@@ -19,6 +19,8 @@ const UNTIL_MAX_MS = 60_000;
 /** A command's surroundings that remember what it says; the signal is given by hand. */
 export class Terminal {
   out = '';
+  /** What was written byte for byte. */
+  bytes: Uint8Array = new Uint8Array();
   err = '';
   exits: number[] = [];
   readonly io: Io;
@@ -32,6 +34,10 @@ export class Terminal {
       env,
       out: (text) => {
         this.out += `${text}\n`;
+      },
+      write: async (chunk) => {
+        this.bytes = Buffer.concat([this.bytes, Buffer.from(chunk)]);
+        return true;
       },
       say: (text) => {
         this.err += `${text}\n`;

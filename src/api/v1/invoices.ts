@@ -1,6 +1,7 @@
 import type { DocumentService } from '../../services/document-service.ts';
 import type { InvoiceService } from '../../services/invoice-service.ts';
-import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
+import { csvName, refusePaging, sendCsv } from '../csv.ts';
+import { CSV_COLUMNS } from '../csv-columns.ts';
 import { languageOf, languageParameter, sendPdf } from '../documents.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
@@ -23,8 +24,6 @@ import {
 } from '../schemas/invoice.ts';
 import { Type } from '../schemas/type.ts';
 
-const CSV_COLUMNS = columnsOf(InvoiceResponse);
-const CREDIT_NOTE_CSV_COLUMNS = columnsOf(CreditNoteResponse);
 const ONE = { status: 200, schema: InvoiceResponse, description: 'The invoice.' };
 
 export function invoiceRoutes(routes: Routes, invoices: InvoiceService, documents: DocumentService): void {
@@ -65,7 +64,11 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService, document
       if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
         refusePaging(request.query);
         const rows = await invoices.stream(filter);
-        return await sendCsv(request, reply, { name: csvName('invoices', filter), columns: CSV_COLUMNS, rows });
+        return await sendCsv(request, reply, {
+          name: csvName('invoices', filter),
+          columns: CSV_COLUMNS.invoices,
+          rows,
+        });
       }
       const page = readPageRequest(request.query, ['time', 'id']);
       const listing = await invoices.list(filter, page, countModeOf(request.query));
@@ -201,7 +204,7 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService, document
         refusePaging(request.query);
         const rows = await invoices.streamCredits(invoiceId);
         const name = csvName('credit-notes', { invoiceId });
-        return await sendCsv(request, reply, { name, columns: CREDIT_NOTE_CSV_COLUMNS, rows });
+        return await sendCsv(request, reply, { name, columns: CSV_COLUMNS.creditNotes, rows });
       }
       const page = readPageRequest(request.query, ['time', 'id']);
       const listing = await invoices.listCredits(invoiceId, page, countModeOf(request.query));

@@ -3,7 +3,8 @@ import type { LedgerHeader, LedgerPeriod } from '../../domain/ledger.ts';
 import type { AccountOwner } from '../../domain/statement.ts';
 import type { DocumentService } from '../../services/document-service.ts';
 import type { LedgerService } from '../../services/ledger-service.ts';
-import { columnsOf, refusePaging, sendCsv } from '../csv.ts';
+import { refusePaging, sendCsv } from '../csv.ts';
+import { CSV_COLUMNS } from '../csv-columns.ts';
 import { languageOf, sendPdf } from '../documents.ts';
 import { JSON_TYPE } from '../idempotency.ts';
 import { LIST_HEADERS, readDocs } from '../openapi.ts';
@@ -13,16 +14,12 @@ import type { Routes } from '../routes.ts';
 import { IdParams } from '../schemas/common.ts';
 import {
   LedgerQuery,
-  SchoolEntry,
   SchoolLedgerResponse,
-  StudentEntry,
   StudentLedgerResponse,
   toLedgerPeriod,
   toLedgerResponse,
 } from '../schemas/ledger.ts';
 import type { TSchema } from '../schemas/type.ts';
-
-const COLUMNS = { student: columnsOf(StudentEntry), school: columnsOf(SchoolEntry) };
 
 export function ledgerRoutes(routes: Routes, ledgers: LedgerService, documents: DocumentService): void {
   /** Entries only, so that a program can read the file; its balances go beside it, so that it can check it. */
@@ -35,7 +32,7 @@ export function ledgerRoutes(routes: Routes, ledgers: LedgerService, documents: 
     const { header, entries: batches, readAt } = await ledgers.open(owner, period);
     reply.header('x-ledger-totals', toDictionary(header));
     const name = `ledger-${owner.kind}-${owner.id}`;
-    return await sendCsv(request, reply, { name, columns: COLUMNS[owner.kind], rows: { batches, readAt } });
+    return await sendCsv(request, reply, { name, columns: CSV_COLUMNS.ledger[owner.kind], rows: { batches, readAt } });
   }
 
   const register = (kind: 'student' | 'school', schema: TSchema): void => {

@@ -3,7 +3,8 @@ import { isCalendarDate, parseTimestamp } from '../../domain/calendar.ts';
 import type { DocumentService } from '../../services/document-service.ts';
 import type { PaymentService, RecordPayment } from '../../services/payment-service.ts';
 import type { Clock } from '../../services/ports.ts';
-import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
+import { csvName, refusePaging, sendCsv } from '../csv.ts';
+import { CSV_COLUMNS } from '../csv-columns.ts';
 import { languageOf, languageParameter, sendPdf } from '../documents.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs } from '../openapi.ts';
@@ -23,7 +24,6 @@ import {
 } from '../schemas/payment.ts';
 import { Type } from '../schemas/type.ts';
 
-const CSV_COLUMNS = columnsOf(PaymentResponse);
 const PAGE = { status: 200, schema: Type.Array(PaymentResponse), description: 'A page.', headers: LIST_HEADERS };
 const RECORDED = { status: 201, schema: PaymentResponse, description: 'The new payment.' };
 const REFUSALS = ['invoice_not_found', 'invoice_void', 'amount_not_whole', 'payment_exceeds_pending'] as const;
@@ -73,7 +73,11 @@ export function paymentRoutes(routes: Routes, { payments, documents, clock }: De
       if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
         refusePaging(request.query);
         const rows = await payments.stream(filter);
-        return await sendCsv(request, reply, { name: csvName('payments', filter), columns: CSV_COLUMNS, rows });
+        return await sendCsv(request, reply, {
+          name: csvName('payments', filter),
+          columns: CSV_COLUMNS.payments,
+          rows,
+        });
       }
       const page = readPageRequest(request.query, ['time', 'id']);
       const listing = await payments.list(filter, page, countModeOf(request.query));
@@ -175,7 +179,11 @@ export function paymentRoutes(routes: Routes, { payments, documents, clock }: De
       if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
         refusePaging(request.query);
         const rows = await payments.streamOfInvoice(invoiceId);
-        return await sendCsv(request, reply, { name: csvName('payments', { invoiceId }), columns: CSV_COLUMNS, rows });
+        return await sendCsv(request, reply, {
+          name: csvName('payments', { invoiceId }),
+          columns: CSV_COLUMNS.payments,
+          rows,
+        });
       }
       const page = readPageRequest(request.query, ['time', 'id']);
       const listing = await payments.listOfInvoice(invoiceId, page, countModeOf(request.query));

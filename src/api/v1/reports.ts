@@ -1,5 +1,6 @@
 import type { ReportService } from '../../services/report-service.ts';
-import { columnsOf, refusePaging, rowsOf, sendCsv } from '../csv.ts';
+import { refusePaging, rowsOf, sendCsv } from '../csv.ts';
+import { CSV_COLUMNS } from '../csv-columns.ts';
 import { JSON_TYPE } from '../idempotency.ts';
 import { LIST_HEADERS, readDocs } from '../openapi.ts';
 import { LIMIT_DEFAULT, link } from '../pagination.ts';
@@ -9,7 +10,6 @@ import { IdParams } from '../schemas/common.ts';
 import { refuseBackwards } from '../schemas/period.ts';
 import {
   AgingQuery,
-  AgingRow,
   DebtorResponse,
   DebtorsQuery,
   SchoolAgingResponse,
@@ -22,9 +22,6 @@ import {
   toSummaryResponse,
 } from '../schemas/report.ts';
 import { type TSchema, Type } from '../schemas/type.ts';
-
-const AGING_COLUMNS = columnsOf(AgingRow);
-const DEBTOR_COLUMNS = columnsOf(DebtorResponse);
 
 export function reportRoutes(routes: Routes, reports: ReportService): void {
   agingRoutes(routes, reports);
@@ -58,7 +55,7 @@ function agingRoutes(routes: Routes, reports: ReportService): void {
         const aging = await reports.aging(owner, request.query.as_of ?? null);
         if (format === 'csv') {
           const rows = rowsOf(toAgingRows(aging), aging.asOf);
-          return await sendCsv(request, reply, { name: `aging-${kind}-${owner.id}`, columns: AGING_COLUMNS, rows });
+          return await sendCsv(request, reply, { name: `aging-${kind}-${owner.id}`, columns: CSV_COLUMNS.aging, rows });
         }
         return await reply.type(JSON_TYPE).send(toAgingResponse(owner, aging));
       },
@@ -92,7 +89,11 @@ function debtorRoutes(routes: Routes, reports: ReportService): void {
         const schoolId = request.params.id;
         const all = await reports.debtors(schoolId, { order, asOf }, { limit: null, offset: 0 });
         const rows = rowsOf(all.debtors.map(toDebtorResponse), all.asOf);
-        return await sendCsv(request, reply, { name: `debtors-school-${schoolId}`, columns: DEBTOR_COLUMNS, rows });
+        return await sendCsv(request, reply, {
+          name: `debtors-school-${schoolId}`,
+          columns: CSV_COLUMNS.debtors,
+          rows,
+        });
       }
       const { debtors, total } = await reports.debtors(request.params.id, { order, asOf }, { limit, offset });
       const links: string[] = [];

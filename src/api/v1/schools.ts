@@ -1,5 +1,6 @@
 import type { SchoolService } from '../../services/school-service.ts';
-import { columnsOf, refusePaging, sendCsv } from '../csv.ts';
+import { refusePaging, sendCsv } from '../csv.ts';
+import { CSV_COLUMNS } from '../csv-columns.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
@@ -18,7 +19,6 @@ import {
 } from '../schemas/school.ts';
 import { Type } from '../schemas/type.ts';
 
-const CSV_COLUMNS = columnsOf(SchoolResponse);
 const ONE = { status: 200, schema: SchoolResponse, description: 'The school.' };
 
 export function schoolRoutes(routes: Routes, schools: SchoolService): void {
@@ -46,7 +46,7 @@ export function schoolRoutes(routes: Routes, schools: SchoolService): void {
       if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
         refusePaging(request.query);
         const rows = await schools.stream(filter);
-        return await sendCsv(request, reply, { name: 'schools', columns: CSV_COLUMNS, rows });
+        return await sendCsv(request, reply, { name: 'schools', columns: CSV_COLUMNS.schools, rows });
       }
       const page = readPageRequest(request.query, ['id']);
       const listing = await schools.list(filter, page, countModeOf(request.query));

@@ -2,7 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountOwner, StatementTotals } from '../../domain/statement.ts';
 import type { DocumentService } from '../../services/document-service.ts';
 import type { StatementService } from '../../services/statement-service.ts';
-import { columnsOf, refusePaging, sendCsv } from '../csv.ts';
+import { refusePaging, sendCsv } from '../csv.ts';
+import { CSV_COLUMNS } from '../csv-columns.ts';
 import { languageOf, languageParameter, sendPdf } from '../documents.ts';
 import { JSON_TYPE } from '../idempotency.ts';
 import { readDocs } from '../openapi.ts';
@@ -10,12 +11,7 @@ import { PAGE_PARAMETERS } from '../pagination.ts';
 import { ACCOUNT_FORMATS, formatOf, formatParameter } from '../representation.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, STRICT } from '../schemas/common.ts';
-import {
-  SchoolStatementResponse,
-  StatementLine,
-  StudentStatementResponse,
-  toStatementResponse,
-} from '../schemas/statement.ts';
+import { SchoolStatementResponse, StudentStatementResponse, toStatementResponse } from '../schemas/statement.ts';
 import { type TSchema, Type } from '../schemas/type.ts';
 
 const { offset } = PAGE_PARAMETERS;
@@ -26,14 +22,17 @@ const limit = Type.Optional(
     description: 'Lines to show. Default: all. Totals always cover everything.',
   }),
 );
-const LINE_COLUMNS = columnsOf(StatementLine);
 
 export function statementRoutes(routes: Routes, statements: StatementService, documents: DocumentService): void {
   /** Lines only, so that a program can read the file; their totals go beside it, so that it can check it. */
   async function sendLines(request: FastifyRequest, reply: FastifyReply, owner: AccountOwner): Promise<FastifyReply> {
     const { header, rows } = await statements.stream(owner);
     reply.header('x-statement-totals', toDictionary(header.totals));
-    return await sendCsv(request, reply, { name: `statement-${owner.kind}-${owner.id}`, columns: LINE_COLUMNS, rows });
+    return await sendCsv(request, reply, {
+      name: `statement-${owner.kind}-${owner.id}`,
+      columns: CSV_COLUMNS.statement,
+      rows,
+    });
   }
 
   const register = (kind: 'student' | 'school', schema: TSchema): void => {

@@ -1,5 +1,6 @@
 import type { StudentService } from '../../services/student-service.ts';
-import { columnsOf, csvName, refusePaging, sendCsv } from '../csv.ts';
+import { csvName, refusePaging, sendCsv } from '../csv.ts';
+import { CSV_COLUMNS } from '../csv-columns.ts';
 import { answerCreation } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
@@ -17,7 +18,6 @@ import {
 } from '../schemas/student.ts';
 import { Type } from '../schemas/type.ts';
 
-const CSV_COLUMNS = columnsOf(StudentResponse);
 const ONE = { status: 200, schema: StudentResponse, description: 'The student.' };
 
 export function studentRoutes(routes: Routes, students: StudentService): void {
@@ -44,7 +44,11 @@ export function studentRoutes(routes: Routes, students: StudentService): void {
       if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
         refusePaging(request.query);
         const rows = await students.stream(filter);
-        return await sendCsv(request, reply, { name: csvName('students', filter), columns: CSV_COLUMNS, rows });
+        return await sendCsv(request, reply, {
+          name: csvName('students', filter),
+          columns: CSV_COLUMNS.students,
+          rows,
+        });
       }
       const page = readPageRequest(request.query, schoolId === undefined ? ['id'] : ['text', 'text', 'id']);
       const listing = await students.list(filter, page, countModeOf(request.query));

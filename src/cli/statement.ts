@@ -1,0 +1,158 @@
+import { parseArgs } from 'node:util';
+import { csvChunks } from '../api/csv.ts';
+import { CSV_COLUMNS } from '../api/csv-columns.ts';
+import { toLedgerResponse } from '../api/schemas/ledger.ts';
+import { toStatementResponse } from '../api/schemas/statement.ts';
+import type { Services } from '../compose.ts';
+import type { Config } from '../config.ts';
+import { isCalendarDate } from '../domain/calendar.ts';
+import type { LedgerPeriod } from '../domain/ledger.ts';
+import type { AccountOwner } from '../domain/statement.ts';
+import { LANGUAGES, type Language } from '../services/document-locale.ts';
+import { CommandError, UsageError } from './errors.ts';
+import { readId } from './export.ts';
+import { type Chunks, writeOut } from './files.ts';
+import type { Io } from './io.ts';
+import { withProduct } from './product.ts';
+
+export const STATEMENT_HELP = `Usage: mattilda-billing statement (--student ID | --school ID) [options]
+
+  --student ID, --school ID   whose account
+  --from DAY, --to DAY        every movement of these days with its balance (the ledger), YYYY-MM-DD in the school's zone
+  --format FORMAT             json, csv or pdf; default: by the ending of FILE, else json
+  --lang LANG                 es or en, for PDF; default: by the school's country
+  -o, --out FILE              where to write; default: standard output
+
+Works on DATABASE_URL, else on the embedded database.`;
+
+const FORMATS = ['json', 'csv', 'pdf'] as const;
+type Format = (typeof FORMATS)[number];
+
+/** `period` null is the statement: what is owed now. */
+type Request = Readonly<{
+  owner: AccountOwner;
+  period: LedgerPeriod | null;
+  format: Format;
+  language: Language | null;
+}>;
+
+/** Resolves with the exit code. @throws UsageError, CommandError, DomainError `student_not_found`, `school_not_found` */
+export async function statement(args: string[], config: Config, io: Io): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      student: { type: 'string' },
+      school: { type: 'string' },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      format: { type: 'string' },
+      lang: { type: 'string' },
+      out: { type: 'string', short: 'o' },
+    },
+  });
+  const request: Request = {
+    owner: readOwner(values),
+    period: readPeriod(values),
+    format: readFormat(values.format, values.out),
+    language: readLanguage(values.lang),
+  };
+  if (request.format === 'pdf' && values.out === undefined && io.isTerminal.out) {
+    throw new UsageError('A terminal cannot show a PDF. Name a file: -o statement.pdf');
+  }
+  return await withProduct(config, io, async ({ services }) => {
+    const { chunks, close } = await open(services, request);
+    try {
+      await writeOut(values.out, chunks, io);
+    } finally {
+      await close();
+    }
+    if (values.out !== undefined) io.say(`Written to ${values.out}`);
+    return 0;
+  });
+}
+
+/** What is to be written, and how to give back what it is read from, also when it was never read. */
+type Opened = Readonly<{ chunks: Chunks; close: () => Promise<unknown> }>;
+
+const NOTHING_TO_CLOSE = async (): Promise<void> => undefined;
+
+async function open(services: Services, { owner, period, format, language }: Request): Promise<Opened> {
+  if (format === 'pdf') {
+    const subject =
+      period === null ? { kind: 'statement' as const, owner } : { kind: 'ledger' as const, owner, period };
+    const document = await services.documents.render(subject, language);
+    if (document === undefined) throw new CommandError('Too many documents are being made; try again');
+    return { chunks: [document.bytes], close: NOTHING_TO_CLOSE };
+  }
+  return period === null
+    ? await openStatement(services, owner, format)
+    : await openLedger(services, owner, period, format);
+}
+
+async function openStatement({ statements }: Services, owner: AccountOwner, format: Format): Promise<Opened> {
+  if (format === 'csv') {
+    const { rows } = await statements.stream(owner);
+    const chunks = csvChunks({ name: 'statement', columns: CSV_COLUMNS.statement, rows });
+    return { chunks, close: async () => await rows.batches.return() };
+  }
+  const opened = await statements.open(owner, { limit: null, offset: 0 });
+  const { lines } = opened;
+  const answer = toStatementResponse(opened);
+  return {
+    chunks: withNewline(typeof answer === 'string' ? [answer] : answer),
+    close: typeof lines === 'string' ? NOTHING_TO_CLOSE : async () => await lines.return(),
+  };
+}
+
+async function openLedger(
+  { ledgers }: Services,
+  owner: AccountOwner,
+  period: LedgerPeriod,
+  format: Format,
+): Promise<Opened> {
+  const { header, entries, readAt } = await ledgers.open(owner, period);
+  if (format === 'csv') {
+    const rows = { batches: entries, readAt };
+    const chunks = csvChunks({ name: 'ledger', columns: CSV_COLUMNS.ledger[owner.kind], rows });
+    return { chunks, close: async () => await entries.return() };
+  }
+  const all: string[] = [];
+  for await (const batch of entries) all.push(...batch);
+  const answer = toLedgerResponse(owner, { header, entries: all.join(','), next: null, prev: null });
+  return { chunks: [`${answer}\n`], close: NOTHING_TO_CLOSE };
+}
+
+async function* withNewline(chunks: Chunks): AsyncGenerator<string | Uint8Array, void, undefined> {
+  yield* chunks;
+  yield '\n';
+}
+
+function readOwner({ student, school }: { student?: string; school?: string }): AccountOwner {
+  if ((student === undefined) === (school === undefined)) throw new UsageError(STATEMENT_HELP);
+  return student === undefined
+    ? { kind: 'school', id: readId('--school', school ?? '') }
+    : { kind: 'student', id: readId('--student', student) };
+}
+
+function readPeriod({ from = null, to = null }: { from?: string | null; to?: string | null }): LedgerPeriod | null {
+  for (const [option, day] of Object.entries({ '--from': from, '--to': to })) {
+    if (day !== null && !isCalendarDate(day)) throw new UsageError(`${option} must be a calendar date, YYYY-MM-DD`);
+  }
+  // Dates written YYYY-MM-DD are in order of their text.
+  if (from !== null && to !== null && from > to) throw new UsageError('--from must not be after --to');
+  return from === null && to === null ? null : { from, to, asOf: null };
+}
+
+function readFormat(asked: string | undefined, path: string | undefined): Format {
+  const byEnding = FORMATS.find((one) => path?.toLowerCase().endsWith(`.${one}`));
+  const format = asked === undefined ? (byEnding ?? 'json') : FORMATS.find((one) => one === asked);
+  if (format === undefined) throw new UsageError(`--format must be one of ${FORMATS.join(', ')}`);
+  return format;
+}
+
+function readLanguage(asked: string | undefined): Language | null {
+  if (asked === undefined) return null;
+  const language = LANGUAGES.find((one) => one === asked);
+  if (language === undefined) throw new UsageError(`--lang must be one of ${LANGUAGES.join(', ')}`);
+  return language;
+}

@@ -1,0 +1,190 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { run } from '../../src/cli/run.ts';
+import { startBilling } from '../support/billing.ts';
+import { readPdf } from '../support/pdf.ts';
+import { cli, Terminal, temporaryDirectory } from './support.ts';
+
+const billing = await startBilling();
+const env = { DATABASE_URL: billing.url };
+const schoolId = await billing.aSchool({ name: 'Colegio Ñandú' });
+const studentId = await billing.aStudent({ school_id: schoolId });
+const invoiceId = await billing.anInvoice({
+  student_id: studentId,
+  amount_total: '1500.50',
+  description: '=Beca, "A"',
+});
+await billing.aPayment(invoiceId, '500.25');
+await billing.anInvoice();
+
+/** A process of its own, on a busy machine. */
+const PROCESS_MAX_MS = 120_000;
+
+/** What the command wrote byte for byte. */
+async function bytesOf(argv: readonly string[]): Promise<{ code: number; bytes: Uint8Array; err: string }> {
+  const terminal = new Terminal(env);
+  const code = await run(argv, terminal.io);
+  return { code, bytes: terminal.bytes, err: terminal.err };
+}
+
+async function textOf(argv: readonly string[]): Promise<string> {
+  const { code, bytes, err } = await bytesOf(argv);
+  expect({ code, err }).toMatchObject({ code: 0 });
+  return Buffer.from(bytes).toString('utf8');
+}
+
+async function answered(path: string, accept = 'application/json'): Promise<string> {
+  return (await billing.get(path, { accept })).text;
+}
+
+describe('statement', () => {
+  test('0: JSON and CSV are byte for byte what the API answers', async () => {
+    for (const [option, id, kind] of [
+      ['--student', studentId, 'students'],
+      ['--school', schoolId, 'schools'],
+    ] as const) {
+      const owner = [option, String(id)];
+      const path = `/${kind}/${id}`;
+      expect(await textOf(['statement', ...owner])).toBe(`${await answered(`${path}/statement`)}\n`);
+      expect(await textOf(['statement', ...owner, '--format', 'csv'])).toBe(
+        await answered(`${path}/statement`, 'text/csv'),
+      );
+      const period = ['--from', '2020-01-01', '--to', '2099-12-31'];
+      const query = 'from=2020-01-01&to=2099-12-31';
+      expect(await textOf(['statement', ...owner, ...period])).toBe(`${await answered(`${path}/ledger?${query}`)}\n`);
+      expect(await textOf(['statement', ...owner, ...period, '--format', 'csv'])).toBe(
+        await answered(`${path}/ledger?${query}`, 'text/csv'),
+      );
+    }
+  });
+
+  test('0: -o writes a file, of the form its name ends in, in the language asked for', async () => {
+    const directory = temporaryDirectory();
+    const path = join(directory, 'estado.pdf');
+
+    const { code, out, err } = await cli(['statement', '--student', String(studentId), '-o', path], env);
+    expect({ code, out, err }).toEqual({ code: 0, out: '', err: `Written to ${path}\n` });
+    const spanish = await readPdf(readFileSync(path));
+    expect(spanish.text).toContain('Colegio Ñandú|Estado de cuenta');
+    expect(spanish.text).toContain('Saldo pendiente|MXN 1,000.25');
+
+    const ledger = ['statement', '--school', String(schoolId), '--from', '2020-01-01', '--lang', 'en'];
+    const { bytes } = await bytesOf([...ledger, '--format', 'pdf']);
+    expect((await readPdf(bytes)).text).toContain('Closing balance|MXN 1,000.25');
+  });
+
+  test.each([
+    [[], 'Usage: mattilda-billing statement'],
+    [['--student', '1', '--school', '1'], 'Usage: mattilda-billing statement'],
+    [['--student', '0'], '--student must be an id'],
+    [['--student', '1e3'], '--student must be an id'],
+    [['--student', '1', '--format', 'xml'], '--format must be one of json, csv, pdf'],
+    [['--student', '1', '--lang', 'fr'], '--lang must be one of es, en'],
+    [['--student', '1', '--from', '2026-02-30'], '--from must be a calendar date'],
+    [['--student', '1', '--from', '2026-02-02', '--to', '2026-02-01'], '--from must not be after --to'],
+    [['--student', '1', 'more'], "Unexpected argument 'more'"],
+  ])('2: %j is asked wrongly', async (args, complaint) => {
+    const { code, out, err } = await cli(['statement', ...args], env);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(complaint);
+    expect(err).not.toContain('    at ');
+  });
+
+  test('2: a PDF on a terminal', async () => {
+    const terminal = new Terminal(env, { out: true, say: true });
+    expect(await run(['statement', '--student', '1', '--format', 'pdf'], terminal.io)).toBe(2);
+    expect(terminal.err).toContain('-o statement.pdf');
+  });
+
+  test('1: an account that does not exist, a file that cannot be written: nothing is left behind', async () => {
+    const path = join(temporaryDirectory(), 'x.pdf');
+    expect(await cli(['statement', '--student', '999999999', '-o', path], env)).toEqual({
+      code: 1,
+      out: '',
+      err: 'Student with id 999999999 not found\n',
+    });
+    expect(existsSync(path)).toBe(false);
+    const { code, err } = await cli(['statement', '--student', String(studentId), '-o', '/nowhere/at/all.csv'], env);
+    expect(code).toBe(1);
+    expect(err).toMatch(/^\/nowhere\/at\/all\.csv cannot be written: ENOENT/);
+  });
+});
+
+describe('export', () => {
+  test.each(['students', 'invoices', 'payments'])('0: %s as CSV are what the API answers', async (what) => {
+    expect(await textOf(['export', what, '--school', String(schoolId)])).toBe(
+      await answered(`/${what}?school_id=${schoolId}`, 'text/csv'),
+    );
+    expect(await textOf(['export', what])).toBe(await answered(`/${what}`, 'text/csv'));
+  });
+
+  test('0: schools, and the ledger of one', async () => {
+    expect(await textOf(['export', 'schools'])).toBe(await answered('/schools', 'text/csv'));
+    expect(await textOf(['export', 'ledger', '--school', String(schoolId)])).toBe(
+      await answered(`/schools/${schoolId}/ledger`, 'text/csv'),
+    );
+  });
+
+  test('0: JSON lines, each an object of the list; the number of rows on standard error', async () => {
+    const { bytes, err } = await bytesOf(['export', 'invoices', '--school', String(schoolId), '--format', 'jsonl']);
+    const lines = Buffer.from(bytes).toString('utf8').trimEnd().split('\n');
+    expect(`[${lines.join(',')}]`).toBe(await answered(`/invoices?school_id=${schoolId}`));
+    expect(err).toBe('1 row\n');
+  });
+
+  test('0: every row, to a file, with a bar where a person is watching', async () => {
+    const studentOfMany = await billing.aStudent({ school_id: await billing.aSchool() });
+    await billing.owner.query(
+      `insert into invoices (school_id, student_id, number, currency, amount_total, due_date)
+       select school_id, id, 'X-' || n, 'MXN', n, '2027-01-31' from students, generate_series(1, 1203) n where id = $1`,
+      [studentOfMany],
+    );
+    const { body } = await billing.get<{ school_id: number }>(`/students/${studentOfMany}`);
+    const path = join(temporaryDirectory(), 'invoices.csv');
+    const terminal = new Terminal(env, { out: false, say: true });
+
+    const code = await run(['export', 'invoices', '--school', String(body.school_id), '-o', path], terminal.io);
+
+    expect({ code, err: terminal.err }).toEqual({ code: 0, err: `1203 rows written to ${path}\n` });
+    expect(readFileSync(path, 'utf8').split('\r\n')).toHaveLength(1_205);
+  });
+
+  test.each([
+    [[], 'Usage: mattilda-billing export'],
+    [['everything'], 'Usage: mattilda-billing export'],
+    [['toString'], 'Usage: mattilda-billing export'],
+    [['invoices', 'payments'], 'Usage: mattilda-billing export'],
+    [['invoices', '--format', 'pdf'], '--format must be one of csv, jsonl'],
+    [['invoices', '--school', '-1'], '--school'],
+    [['ledger'], 'A ledger is that of one school'],
+    [['schools', '--school', '1'], '--school has no meaning for schools'],
+  ])('2: %j is asked wrongly', async (args, complaint) => {
+    const { code, out, err } = await cli(['export', ...args], env);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(complaint);
+  });
+
+  test('1: a school that does not exist is not a school without invoices', async () => {
+    expect(await cli(['export', 'invoices', '--school', '999999999'], env)).toEqual({
+      code: 1,
+      out: '',
+      err: 'School with id 999999999 not found\n',
+    });
+  });
+
+  // As in `mattilda-billing export invoices | head -1`.
+  test('0: a reader that has had enough is no failure', { timeout: PROCESS_MAX_MS }, async () => {
+    const { PATH = '', HOME = '' } = process.env;
+    const command = `"${process.execPath}" --import tsx src/cli/main.ts export invoices --format jsonl`;
+    const { stdout, stderr } = await promisify(execFile)(
+      'bash',
+      ['-c', `${command} | head -c 20; echo "code \${PIPESTATUS[0]}"`],
+      { env: { PATH, HOME, ...env } },
+    );
+    expect(stdout).toMatch(/^\{"id":\d+,"number".*code 0\n$/s);
+    expect(stderr).not.toContain('    at ');
+  });
+});
