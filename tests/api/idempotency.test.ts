@@ -99,14 +99,14 @@ describe('Idempotency-Key', () => {
   });
 
   // The promise behind "repeat it when in doubt": twins that arrive together are one payment.
-  test('201: of ten simultaneous twins one pays and all get its answer', async () => {
+  test('201: of five simultaneous twins one pays and all get its answer', async () => {
     const id = await anInvoice();
     const headers = key();
     const answers = await billing.collideOn(
       `select from invoices where id = ${id} for update`,
-      Array.from({ length: 10 }, () => async () => await billing.pay(id, '100.00', headers)),
+      Array.from({ length: 5 }, () => async () => await billing.pay(id, '100.00', headers)),
     );
-    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(201));
+    expect(answers.map(({ status }) => status)).toEqual(Array(5).fill(201));
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
     expect(answers.filter(({ headers: all }) => all['idempotency-hit'] === undefined)).toHaveLength(1);
     expect(await billing.invoice(id)).toMatchObject({ paid: '100.00' });

@@ -15,6 +15,8 @@ export const PREFIX = '/api/v1';
 /** More than any test lets collide. */
 const CONNECTIONS_MAX = '24';
 const WAIT_MAX_MS = 10_000;
+/** A machine that runs every test file at once is slow, and a race is held until all have come to wait for it. */
+const PATIENT = { DATABASE_CONNECT_TIMEOUT_MS: '15000', DATABASE_LOCK_TIMEOUT_MS: '20000' };
 
 export type Json = Record<string, unknown>;
 export type Answer<Body = Json> = Readonly<{
@@ -38,6 +40,7 @@ export async function startBilling(env: Readonly<Record<string, string>> = {}): 
     ENVIRONMENT: 'test',
     API_KEY,
     DATABASE_POOL_MAX: CONNECTIONS_MAX,
+    ...PATIENT,
     LOG_LEVEL: 'trace',
     ...POOLER_ENV,
     ...env,
