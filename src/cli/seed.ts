@@ -155,13 +155,14 @@ class Seeder {
     make: () => Promise<Created<unknown>>,
   ): Promise<number> {
     this.tally[kind].wanted += 1;
-    for (let attempt = 0; attempt <= ATTEMPTS_MAX; attempt++) {
-      const id = await find();
-      if (id !== undefined) return id;
+    let id = await find();
+    for (let attempt = 0; id === undefined && attempt < ATTEMPTS_MAX; attempt++) {
       await unlessRefused(['school_name_taken', 'student_email_taken', 'idempotency_in_flight'], async () => {
         if ((await make()).made !== undefined) this.tally[kind].made += 1;
       });
+      id = await find();
     }
+    if (id !== undefined) return id;
     throw new CommandError(`The sample ${kind} were made before and renamed since`);
   }
 
