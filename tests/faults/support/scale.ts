@@ -1,4 +1,4 @@
-/** Whether the long forms were asked for: `npm run test:faults`. Without it everything runs in seconds. */
+/** Whether the long forms were asked for: `npm run test:faults`, `npm run test:migrations`. Without it everything runs in seconds. */
 export const IS_LONG = process.env['FAULTS'] === 'long';
 
 export function scale(short: number, long: number): number {

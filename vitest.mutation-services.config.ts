@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * The tests that judge mutants of the services: through HTTP on a real database, because a service is little but what
+ * it asks of its repositories. Left out is what takes long and says nothing of them: sockets, PDF, load.
+ */
+export default defineConfig({
+  test: {
+    include: [
+      'tests/services/**/*.test.ts',
+      'tests/api/{corrections,errors,idempotency,ledger,lists,logging,money-in,races,reconciliation,statements}.test.ts',
+      'tests/api/{aging,debtors,summary}.test.ts',
+      'tests/api/{invoices,payments,schools,students}.*.test.ts',
+    ],
+    globalSetup: ['tests/support/postgres-server.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
