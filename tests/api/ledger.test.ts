@@ -170,6 +170,20 @@ describe('GET /students/{id}/ledger and GET /schools/{id}/ledger', () => {
     expect(fromThen.entries.map(({ date }) => date)).toEqual(['2026-11-01', '2026-11-01']);
   });
 
+  test('200: a void takes back what was still billed, not what was credited before', async () => {
+    const studentId = await billing.aStudent();
+    billing.clock.travelTo('2026-03-10T12:00:00-06:00');
+    const invoiceId = await billing.anInvoice({ student_id: studentId, amount_total: '1000.00' });
+    await billing.post(`/invoices/${invoiceId}/credit-notes`, { amount: '300.00', reason: 'discount' });
+    await billing.delete(`/invoices/${invoiceId}`);
+
+    expect(lines(await ledger(`/students/${studentId}/ledger`))).toEqual([
+      ['2026-03-10', 'INVOICE', '1000.00', '0.00', '1000.00'],
+      ['2026-03-10', 'CREDIT_NOTE', '0.00', '300.00', '700.00'],
+      ['2026-03-10', 'VOID', '0.00', '700.00', '0.00'],
+    ]);
+  });
+
   test('200: a corrected amount is shown on the day of the invoice, as if it had been right', async () => {
     const studentId = await billing.aStudent();
     billing.clock.travelTo('2026-03-10T12:00:00-06:00');
