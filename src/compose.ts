@@ -125,7 +125,15 @@ export async function composeServer(
 ): Promise<FastifyInstance> {
   const { prefix, apiKey, readAccess, rateLimitPerMinute } = config;
   return await buildServer(
-    { prefix, apiKey, readAccess, rateLimitPerMinute, limits, version: VERSION },
+    {
+      prefix,
+      apiKey,
+      readAccess,
+      rateLimitPerMinute,
+      limits,
+      connectionsMax: config.database.connectionsMax,
+      version: VERSION,
+    },
     { ...product.services, ...product.telemetry, readiness: product.readiness, clock, log },
   );
 }

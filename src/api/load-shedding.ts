@@ -1,10 +1,10 @@
-import type { FastifyInstance, onRequestHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { HttpError } from './problem.ts';
 import { addOnRequest, isBelow, isHeavyRead } from './route-hooks.ts';
 
 /** How busy the process is, as of now. */
 export interface Load {
-  /** How late the event loop runs, in milliseconds, over the last tenth of a second. */
+  /** How late the event loop runs, in milliseconds. */
   eventLoopDelayMs(): number;
   /** Callers that wait for a database connection, per connection there is. */
   waitingPerConnection(): number;
@@ -15,50 +15,132 @@ export interface Load {
 /** What is turned away first, and what last. */
 export type LoadClass = 'reads' | 'all';
 
-/**
- * Beyond either, lists, statements and reports get 503. A connection does 100 to 1,000 statements a second, so whoever
- * is tenth in its queue waits 10 to 100 ms; the other value leaves what is accepted below a second.
- */
-const READS_WAITING_MAX = 10;
-const READS_DELAY_MAX_MS = 200;
-/** Beyond either, everything of the API does, payments included: answering late would be answering nobody. */
-const ALL_WAITING_MAX = 40;
-const ALL_DELAY_MAX_MS = 500;
+type Threshold = Readonly<{
+  /** Queues up to here are served without a thought: bursts are no overload. Per database connection. */
+  waitingMin: number;
+  /** How long the queue for a connection takes, at the pace of the last seconds. */
+  waitMaxMs: number;
+  /** Longest queue whatever the pace. Per database connection. */
+  waitingMax: number;
+  /** How late the event loop may run. */
+  delayMaxMs: number;
+}>;
 
-const DETAIL = 'The server has too much to do; try again';
+/** Beyond it lists, statements and reports get 503. Leaves room below a second for what an answer takes beside waiting. */
+export const READS: Threshold = { waitingMin: 3, waitMaxMs: 300, waitingMax: 20, delayMaxMs: 200 };
+/** Beyond it everything of the API does, payments included: answering late would be answering nobody. */
+export const ALL: Threshold = { waitingMin: 10, waitMaxMs: 800, waitingMax: 40, delayMaxMs: 500 };
+/** With fewer requests at once a late loop is not their doing but the machine's, and refusing them would help nobody. */
+export const IN_FLIGHT_MIN = 64;
+/**
+ * A refusal is held back so long. Clients that ask again at once would otherwise keep the process busy with refusing:
+ * so a thousand of them ask 10,000 times a second at most.
+ */
+const REFUSE_AFTER_MS = 100;
+/** Windows in which the pace is taken, and the weight of the newest. */
+const WINDOW_MS = 100;
+const NEWEST_WEIGHT = 0.3;
+/** Answers a second and connection before any were seen, and at least. */
+const PACE_AT_START = 100;
+const PACE_MIN = 1;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    isAdmitted: boolean;
+  }
+}
+
+/** One for all: it tells nothing of the request, and a stack trace each would cost more than the refusal. */
+const OVERLOADED = new HttpError('overloaded', 'The server has too much to do; try again');
 
 /**
  * Turns work away while there is more than can be answered in time: what is heavy and can be asked again first, what
  * moves money last, and health, documentation and metrics never.
  *
+ * @param connections how many the database may be asked through at once
  * @param onShed told of every request that was turned away
  */
 export function shedLoad(
   app: FastifyInstance,
-  { prefix, load, onShed }: { prefix: string; load: Load; onShed(what: LoadClass): void },
+  of: { prefix: string; connections: number; load: Load; onShed(what: LoadClass): void },
 ): void {
-  const refuse = (isTooMuch: () => boolean, what: LoadClass): onRequestHookHandler => {
-    return (_request, _reply, done) => {
-      if (!isTooMuch()) {
-        done();
+  const { prefix, connections, load, onShed } = of;
+  const pace = new Pace(load, connections);
+  const isTooMuch = ({ waitingMin, waitMaxMs, waitingMax, delayMaxMs }: Threshold, waiting: number): boolean =>
+    waiting > waitingMax ||
+    (waiting > waitingMin && pace.waitMs(waiting) > waitMaxMs) ||
+    (pace.inFlight > IN_FLIGHT_MIN && load.eventLoopDelayMs() > delayMaxMs);
+
+  const admit = (isBusy: () => boolean, what: LoadClass): onRequestHookHandler => {
+    return (request, _reply, done) => {
+      if (isBusy()) {
+        onShed(what);
+        setTimeout(done, REFUSE_AFTER_MS, OVERLOADED);
         return;
       }
-      onShed(what);
-      done(new HttpError('overloaded', DETAIL));
+      request.isAdmitted = true;
+      pace.begin();
+      done();
     };
   };
-  const reads = refuse(
-    () =>
-      load.eventLoopDelayMs() > READS_DELAY_MAX_MS ||
-      load.waitingPerConnection() > READS_WAITING_MAX ||
-      load.streamsWaitingPerConnection() > READS_WAITING_MAX,
+  const reads = admit(
+    () => isTooMuch(READS, load.waitingPerConnection()) || load.streamsWaitingPerConnection() > READS.waitingMax,
     'reads',
   );
-  const all = refuse(
-    () => load.eventLoopDelayMs() > ALL_DELAY_MAX_MS || load.waitingPerConnection() > ALL_WAITING_MAX,
-    'all',
-  );
+  const all = admit(() => isTooMuch(ALL, load.waitingPerConnection()), 'all');
+  const leave = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
+    if (request.isAdmitted) pace.end();
+    done();
+  };
+  app.decorateRequest('isAdmitted', false);
   app.addHook('onRoute', (route) => {
-    if (isBelow(prefix, route)) addOnRequest(route, isHeavyRead(route) ? reads : all);
+    if (!isBelow(prefix, route)) return;
+    addOnRequest(route, isHeavyRead(route) ? reads : all);
+    route.onResponse = [route.onResponse ?? [], leave].flat();
   });
+}
+
+/** How fast work is done while some of it waits. A pace that nobody had to wait for says nothing about what is possible. */
+class Pace {
+  inFlight = 0;
+  readonly #load: Load;
+  readonly #connections: number;
+  #perSecond: number;
+  #done = 0;
+  #windowAt = performance.now();
+
+  constructor(load: Load, connections: number) {
+    this.#load = load;
+    this.#connections = connections;
+    this.#perSecond = PACE_AT_START * connections;
+  }
+
+  begin(): void {
+    this.inFlight += 1;
+  }
+
+  end(): void {
+    this.inFlight -= 1;
+    this.#done += 1;
+    this.#look();
+  }
+
+  /** How long so many callers per connection will have waited, in milliseconds. */
+  waitMs(waitingPerConnection: number): number {
+    this.#look();
+    return (1_000 * waitingPerConnection * this.#connections) / this.#perSecond;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    const elapsedMs = now - this.#windowAt;
+    if (elapsedMs < WINDOW_MS) return;
+    // A window without anybody waiting, or an idle time before this one, is no measure.
+    if (this.#load.waitingPerConnection() > 0 && elapsedMs < 10 * WINDOW_MS) {
+      const seen = Math.max(PACE_MIN, (1_000 * this.#done) / elapsedMs);
+      this.#perSecond += NEWEST_WEIGHT * (seen - this.#perSecond);
+    }
+    this.#done = 0;
+    this.#windowAt = now;
+  }
 }

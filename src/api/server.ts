@@ -48,6 +48,8 @@ export type ServerOptions = Readonly<{
   /** 0: no limit. */
   rateLimitPerMinute: number;
   limits: ConnectionLimits;
+  /** To the database, streams left out. */
+  connectionsMax: number;
 }>;
 
 /** What the server tells of itself, and knows of how busy it is. */
@@ -134,7 +136,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     now: () => clock.now().getTime(),
     onLimited: () => metrics.requestLimited(),
   });
-  shedLoad(app, { prefix, load, onShed: (what) => metrics.requestShed(what) });
+  shedLoad(app, { prefix, load, connections: options.connectionsMax, onShed: (what) => metrics.requestShed(what) });
   countRequests(app, { prefix, metrics });
 
   const methods = collectMethods(app);

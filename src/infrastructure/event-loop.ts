@@ -1,24 +1,25 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** How often the loop is asked to be on time; each answer is late by what the loop did in between. */
+/** How often the histogram's own timer asks the loop to be on time; each answer is late by what the loop did meanwhile. */
 const RESOLUTION_MS = 20;
-const WINDOW_MS = 100;
+/** How often the delay of the moment is taken, and how much of an older one is left then: one pause is soon forgotten. */
+const TICK_MS = 50;
+const REMEMBERED = 0.5;
 const NANOSECONDS_PER_MS = 1e6;
 
 /** How late the event loop runs: the delay that every request in the process shares. */
 export class EventLoopDelay {
   readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   readonly #timer: NodeJS.Timeout;
-  #count = 0;
-  #sumNs = 0;
+  #tickedAt = performance.now();
   #recentMs = 0;
 
   constructor() {
     this.#histogram.enable();
-    this.#timer = setInterval(() => this.#look(), WINDOW_MS).unref();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
-  /** Mean over the last window: one pause to collect garbage is no overload. */
+  /** As of now, by the last tick. */
   get recentMs(): number {
     return this.#recentMs;
   }
@@ -28,10 +29,7 @@ export class EventLoopDelay {
     const seconds = (ns: number): number => Math.max(0, ns / NANOSECONDS_PER_MS - RESOLUTION_MS) / 1_000;
     const { mean, max } = this.#histogram;
     const summary = { mean: seconds(mean || 0), p99: seconds(this.#histogram.percentile(99)), max: seconds(max) };
-    this.#look();
     this.#histogram.reset();
-    this.#count = 0;
-    this.#sumNs = 0;
     return summary;
   }
 
@@ -40,13 +38,10 @@ export class EventLoopDelay {
     this.#histogram.disable();
   }
 
-  #look(): void {
-    const { count, mean } = this.#histogram;
-    if (count === this.#count) return;
-    const sumNs = mean * count;
-    const meanNs = (sumNs - this.#sumNs) / (count - this.#count);
-    this.#recentMs = Math.max(0, meanNs / NANOSECONDS_PER_MS - RESOLUTION_MS);
-    this.#count = count;
-    this.#sumNs = sumNs;
+  #tick(): void {
+    const now = performance.now();
+    const lateMs = Math.max(0, now - this.#tickedAt - TICK_MS);
+    this.#recentMs = Math.max(lateMs, this.#recentMs * REMEMBERED);
+    this.#tickedAt = now;
   }
 }
