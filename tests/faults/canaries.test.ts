@@ -20,6 +20,7 @@ beforeAll(async () => {
 afterAll(async () => {
   client.close();
   await server.stop();
+  await postgres.remove();
 });
 
 test('no key, name, email, reference or description reaches a log, whatever happens to the request', async () => {

@@ -21,6 +21,7 @@ beforeAll(async () => {
 afterAll(async () => {
   client.close();
   await server.stop();
+  await postgres.remove();
 });
 
 test('PostgreSQL away: /health is 200, /health/ready 503 within 2 s, all else 503; back: all works, no restart', async () => {

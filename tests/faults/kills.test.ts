@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Client } from './support/client.ts';
 import { DoomedPostgres, DRIFT } from './support/databases.ts';
 import { percentile, report, scale } from './support/scale.ts';
@@ -30,6 +30,8 @@ beforeAll(async () => {
   postgres = await DoomedPostgres.start();
   databases = { url: postgres.url, ownerUrl: postgres.ownerUrl };
 });
+
+afterAll(async () => await postgres.remove());
 
 test(`${KILLS} × kill -9 of PostgreSQL under load: nothing acknowledged is lost, nothing is doubled`, async () => {
   const server = await ServerProcess.start(databases);

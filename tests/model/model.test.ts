@@ -7,11 +7,10 @@ import { ServerProcess } from '../faults/support/server-process.ts';
 import { aBeginning, commands, expectSame, tried } from './commands.ts';
 import { Ledger } from './ledger.ts';
 
-/** `npm run test:model` runs the long form: 500 × 60. */
-const IS_LONG = process.env['MODEL'] === 'long';
-const RUNS = IS_LONG ? 500 : 50;
-const COMMANDS = IS_LONG ? 60 : 30;
-const MINUTES_MAX = IS_LONG ? 60 : 3;
+/** `npm run test:model` runs 500 × 60. */
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 50);
+const COMMANDS = Number(process.env['MODEL_COMMANDS'] ?? 30);
+const MINUTES_MAX = 3 + (RUNS * COMMANDS) / 500;
 /** Set to the seed a failure names, to see it again. */
 const SEED = process.env['MODEL_SEED'];
 
@@ -41,7 +40,7 @@ test(`a ledger in memory and the API stay equal over ${RUNS} × ${COMMANDS} rand
       }
       await expectSame(ledger, client);
     }),
-    { numRuns: RUNS, endOnFailure: IS_LONG, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
+    { numRuns: RUNS, endOnFailure: RUNS > 50, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
   );
   const drift = await database.owner.query(DRIFT);
   report('A ledger in memory against the API', {

@@ -28,7 +28,10 @@ export async function aDatabase(): Promise<Databases & { owner: pg.Pool }> {
   return { url: databaseUrl(appUrl, name), ownerUrl: databaseUrl(ownerUrl, name), owner };
 }
 
-/** A PostgreSQL to be killed: durable, on a directory of its own, at the same address again after each start. */
+/**
+ * A PostgreSQL to be killed: durable, on a directory of its own, at the same address again after each start. Whoever
+ * starts it calls {@link remove} at the end.
+ */
 export class DoomedPostgres implements Databases {
   readonly dataDir: string;
   #server: EmbeddedPostgres;
@@ -36,9 +39,7 @@ export class DoomedPostgres implements Databases {
   static async start(dataDir = aDirectory()): Promise<DoomedPostgres> {
     const server = await startEmbeddedPostgres({ dataDir, version: VERSION });
     await migrateUp({ url: server.ownerUrl });
-    const doomed = new DoomedPostgres(dataDir, server);
-    afterAll(async () => await doomed.stop());
-    return doomed;
+    return new DoomedPostgres(dataDir, server);
   }
 
   private constructor(dataDir: string, server: EmbeddedPostgres) {
@@ -61,6 +62,12 @@ export class DoomedPostgres implements Databases {
 
   async stop(): Promise<void> {
     await this.#server.stop();
+  }
+
+  /** Stops it and forgets its data. */
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.dataDir, { recursive: true, force: true });
   }
 
   /** After {@link stop}: on the same data, at the same address. */
@@ -107,11 +114,10 @@ export class DoomedPostgres implements Databases {
   }
 }
 
-/** A directory the server's account may enter, gone after the file's tests. */
+/** A directory the server's account may enter. */
 export function aDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'mattilda-faults-'));
   chmodSync(directory, 0o755);
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
