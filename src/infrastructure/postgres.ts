@@ -72,6 +72,8 @@ export class Pool implements Sql {
   }
 
   async rows<Row>(statement: Statement): Promise<Row[]> {
+    // Behind a pooler limits of time come with a BEGIN, so a statement on its own would have none.
+    if (!this.#options.prepare) return await this.transaction({}, async (sql) => await sql.rows<Row>(statement));
     return (await this.#withClient(async (client) => await this.#query<Row>(client, statement))).rows;
   }
 
@@ -80,6 +82,7 @@ export class Pool implements Sql {
   }
 
   async count(statement: Statement): Promise<number> {
+    if (!this.#options.prepare) return await this.transaction({}, async (sql) => await sql.count(statement));
     return (await this.#withClient(async (client) => await this.#query(client, statement))).rowCount ?? 0;
   }
 

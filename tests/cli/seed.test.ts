@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seed } from '../../src/cli/seed.ts';
 import { startBilling } from '../support/billing.ts';
+import { POOLER_ENV } from '../support/postgres-server.ts';
 import { cli, Terminal } from './support.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -8,7 +9,7 @@ const COUNTS = { schools: 3, students: 8, invoices: 16, payments: 12 };
 const TABLES = ['schools', 'students', 'invoices', 'payments', 'document_counters'];
 
 const billing = await startBilling();
-const env = { DATABASE_URL: billing.url, PORT: '8123' };
+const env = { DATABASE_URL: billing.url, PORT: '8123', ...POOLER_ENV };
 
 async function wipe(): Promise<void> {
   await billing.owner.query(

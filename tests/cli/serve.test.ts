@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { run } from '../../src/cli/run.ts';
 import { DEVELOPMENT_API_KEY } from '../../src/config.ts';
-import { databaseUrl, runOn } from '../support/postgres-server.ts';
+import { databaseUrl, POOLER_ENV, runOn } from '../support/postgres-server.ts';
 import { CliProcess, cli, freePort, Terminal, temporaryDirectory, until } from './support.ts';
 
 const ASK_MAX = 100;
@@ -22,6 +22,7 @@ const env = {
   DATABASE_MIGRATION_URL: databaseUrl(ownerUrl, name),
   LOG_LEVEL: 'silent',
   PORT: '0',
+  ...POOLER_ENV,
 };
 
 /** Where a server that runs in this process says it listens. */
