@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import PDFDocument from 'pdfkit';
+import { layOutPlainly, type PlainFont } from './plain-layout.ts';
 import { type Measure, printable } from './text.ts';
 
-export type Weight = 'regular' | 'bold';
+const WEIGHTS = ['regular', 'bold'] as const;
+export type Weight = (typeof WEIGHTS)[number];
 export type Style = Readonly<{ size: number; weight?: Weight; color?: string }>;
 
 /** Room at the edges of a page, in points. */
@@ -27,7 +29,7 @@ export class Canvas {
   readonly bottom: number;
   readonly #pdf: PDFKit.PDFDocument;
   readonly #chunks: Buffer[] = [];
-  readonly #hasGlyph: (codePoint: number) => boolean;
+  readonly #fonts = new Map<Weight, PlainFont>();
   readonly #printable = new Map<string, string>();
   #style = '';
 
@@ -43,12 +45,16 @@ export class Canvas {
       autoFirstPage: false,
       lang: about.language,
       displayTitle: true,
+      // Of words: nearly every amount is a new one, and a long document would keep them all.
+      fontLayoutCache: false,
       info: { Title: about.title, Author: about.author, CreationDate: about.createdAt, Creator: 'mattilda-billing' },
     });
     this.#pdf.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
-    for (const [weight, font] of Object.entries(FONTS)) this.#pdf.registerFont(weight, font);
-    this.#pdf.font('regular');
-    this.#hasGlyph = glyphTestOf(this.#pdf);
+    for (const weight of WEIGHTS) {
+      this.#pdf.registerFont(weight, FONTS[weight]).font(weight);
+      const font = layOutPlainly(this.#pdf);
+      if (font !== undefined) this.#fonts.set(weight, font);
+    }
     this.addPage();
   }
 
@@ -59,14 +65,19 @@ export class Canvas {
   clean(text: string): string {
     let clean = this.#printable.get(text);
     if (clean === undefined) {
-      clean = printable(text, this.#hasGlyph);
+      const font = this.#fonts.get('regular');
+      clean = printable(text, (codePoint) => font?.hasGlyph(codePoint) ?? true);
       this.#printable.set(text, clean);
     }
     return clean;
   }
 
   measure(style: Style): Measure {
+    const { size, weight = 'regular' } = style;
+    const font = this.#fonts.get(weight);
     return (text) => {
+      const plain = font?.width(text);
+      if (plain !== undefined) return plain * size;
       this.#use(style);
       return this.#pdf.widthOfString(text);
     };
@@ -75,8 +86,8 @@ export class Canvas {
   /** @param text clean already @param x its left edge, or its right one when `align` says so */
   text(text: string, x: number, y: number, style: Style, align: 'left' | 'right' = 'left'): void {
     if (text === '') return;
+    const left = align === 'left' ? x : x - this.measure(style)(text);
     this.#use(style);
-    const left = align === 'left' ? x : x - this.#pdf.widthOfString(text);
     this.#pdf.fillColor(style.color ?? INK).text(text, left, y, { lineBreak: false });
   }
 
@@ -126,16 +137,4 @@ export class Canvas {
     this.#style = style;
     this.#pdf.font(weight, size);
   }
-}
-
-/** What pdfkit knows of its font and does not say in its types. Should it hide it one day, every character is tried. */
-function glyphTestOf(pdf: object): (codePoint: number) => boolean {
-  const current: unknown = Reflect.get(pdf, '_font');
-  const font: unknown = typeof current === 'object' && current !== null ? Reflect.get(current, 'font') : undefined;
-  if (!isGlyphSource(font)) return () => true;
-  return (codePoint) => font.hasGlyphForCodePoint(codePoint);
-}
-
-function isGlyphSource(font: unknown): font is { hasGlyphForCodePoint(codePoint: number): boolean } {
-  return typeof font === 'object' && font !== null && 'hasGlyphForCodePoint' in font;
 }

@@ -12,10 +12,10 @@ const WORKERS_MAX = availableParallelism() > 2 ? 2 : 1;
 /** Documents that wait for a worker. Whoever comes then is told to come back. */
 export const WAITING_MAX = 32;
 /** Far beyond the longest document allowed. A worker that takes longer is ended. */
-const RENDER_MAX_MS = 20_000;
+const RENDER_MAX_MS = 60_000;
 /** A worker nobody needs gives its memory back. */
 const IDLE_MAX_MS = 60_000;
-const HEAP_MAX_MB = 192;
+const HEAP_MAX_MB = { old: 160, young: 16 };
 
 /** The document could not be drawn; what was asked for may be all right. */
 export class RenderFailed extends Error {
@@ -132,7 +132,10 @@ async function outcomeOf(worker: Worker, job: Job): Promise<Outcome> {
 }
 
 function startWorker(): Worker {
-  const limits = { name: 'pdf', resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MB } };
+  const limits = {
+    name: 'pdf',
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MB.old, maxYoungGenerationSizeMb: HEAP_MAX_MB.young },
+  };
   const worker = import.meta.url.endsWith('.js')
     ? new Worker(new URL('./worker.js', import.meta.url), limits)
     : new Worker(bootstrapFromSource(), { ...limits, eval: true });

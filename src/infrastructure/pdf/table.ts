@@ -126,10 +126,15 @@ function cellsOf(
 function layOut(canvas: Canvas, table: PrintedTable): Layout {
   const available = canvas.width - MARGIN.left - MARGIN.right - 8;
   const textCount = table.columns.filter(({ kind }) => kind === 'text').length;
+  const natural = naturalWidths(canvas, table);
+  const heads = table.columns.map(({ label }) => canvas.measure({ size: 1, weight: 'bold' })(canvas.clean(label)));
   let size: number = SIZES[0];
   let widths: number[] = [];
   for (size of SIZES) {
-    widths = naturalWidths(canvas, table, size, available * WORD_SHARE_MAX);
+    widths = natural.map((ems, index) => {
+      const most = Math.max(available * WORD_SHARE_MAX, (heads[index] ?? 0) * size);
+      return table.columns[index]?.kind === 'word' ? Math.min(ems * size, most) : ems * size;
+    });
     const left = available - sum(widths) - CELL_GAP * (table.columns.length - 1);
     const least = textCount * TEXT_EMS_MIN * size;
     if (left < least && size !== SIZES.at(-1)) continue;
@@ -144,15 +149,15 @@ function layOut(canvas: Canvas, table: PrintedTable): Layout {
   return { size, rowHeight: size * 2, lineHeight: size * 1.3, xs, widths };
 }
 
-/** Widest cell of each column that has a width of its own; 0 for those that take what is left. */
-function naturalWidths(canvas: Canvas, { columns, rows, sums }: PrintedTable, size: number, wordMax: number): number[] {
-  const regular = canvas.measure({ size });
-  const bold = canvas.measure({ size, weight: 'bold' });
+/** Widest cell of each column in ems; 0 for those that take what width is left. */
+function naturalWidths(canvas: Canvas, { columns, rows, sums }: PrintedTable): number[] {
+  const regular = canvas.measure({ size: 1 });
+  const bold = canvas.measure({ size: 1, weight: 'bold' });
   return columns.map(({ label, kind }, index) => {
     if (kind === 'text') return 0;
     let width = Math.max(bold(canvas.clean(label)), bold(canvas.clean(sums?.[index] ?? '')));
     for (const row of rows) width = Math.max(width, regular(canvas.clean(row[index] ?? '')));
-    return kind === 'word' ? Math.min(width, Math.max(wordMax, bold(canvas.clean(label)))) : width;
+    return width;
   });
 }
 
