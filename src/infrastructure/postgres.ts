@@ -1,5 +1,4 @@
 import pg from 'pg';
-import Cursor from 'pg-cursor';
 import { ConnectionFailed, ConnectionLost, isConnectionLoss, PoolExhausted } from './postgres-errors.ts';
 import { type Statement, textOf } from './sql.ts';
 
@@ -40,6 +39,9 @@ export type BeginMode = Readonly<{ snapshot?: boolean; lockTimeoutMs?: number }>
 const SILENCE_TIMEOUT_MARGIN_MS = 5_000;
 /** Distinct statements that get a name. Beyond it (a flood of odd filters) they are sent unprepared. */
 const PREPARED_MAX = 500;
+
+/** One at a time in a transaction: the rows of one result are drained before the next is asked for. */
+const CURSOR = 'streamed_rows';
 
 /** A pool of connections that knows transactions, prepared statements and what its errors mean. */
 export class Pool implements Sql {
@@ -216,24 +218,33 @@ async function run(client: pg.PoolClient, text: string, { whileCommitting = fals
   }
 }
 
+/**
+ * A cursor of SQL, inside a transaction: every FETCH is a statement with a time limit of its own, and between two of
+ * them the transaction is idle, which has its limit too. A cursor of the protocol (an Execute at a time) is ONE
+ * statement until its last row, so whoever reads slowly would run into the limit meant for slow statements.
+ */
 async function* readBatches<Row>(
   client: pg.PoolClient,
   statement: Statement,
   batchSize: number,
 ): AsyncGenerator<Row[], void, undefined> {
-  const cursor = client.query(
-    new Cursor<Row>(textOf(statement), statement.values.map(toParameter), { types: { getTypeParser } }),
-  );
+  const query = async (text: string, values: unknown[] = []): Promise<Row[]> => {
+    try {
+      return (await client.query<Row & pg.QueryResultRow>({ text, values })).rows;
+    } catch (error) {
+      throw isConnectionLoss(error) ? new ConnectionLost(error) : error;
+    }
+  };
+  await query(`declare ${CURSOR} no scroll cursor for ${textOf(statement)}`, statement.values.map(toParameter));
   try {
     for (;;) {
-      const batch = await cursor.read(batchSize);
+      const batch = await query(`fetch ${batchSize} from ${CURSOR}`);
       if (batch.length > 0) yield batch;
       if (batch.length < batchSize) return;
     }
-  } catch (error) {
-    throw isConnectionLoss(error) ? new ConnectionLost(error) : error;
   } finally {
-    await cursor.close().catch(() => undefined);
+    // After an error the transaction is over, and its cursors with it.
+    await query(`close ${CURSOR}`).catch(() => undefined);
   }
 }
 

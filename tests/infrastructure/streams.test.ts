@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { Pool, type PoolOptions } from '../../src/infrastructure/postgres.ts';
+import { ConnectionLost } from '../../src/infrastructure/postgres-errors.ts';
+import { sql } from '../../src/infrastructure/sql.ts';
+
+const ROWS = 10;
+const STATEMENT_TIMEOUT_MS = 1_000;
+
+function aPool(options: Partial<PoolOptions> = {}): Pool {
+  const pool = new Pool({
+    connectionString: inject('postgres').ownerUrl,
+    connectionsMax: 1,
+    connectTimeoutMs: 30_000,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    lockTimeoutMs: STATEMENT_TIMEOUT_MS,
+    idleInTransactionTimeoutMs: 60_000,
+    prepare: true,
+    ...options,
+  });
+  onTestFinished(async () => await pool.end());
+  return pool;
+}
+
+/** Every row, a pause of the reader after the first batch. */
+async function read(pool: Pool, pauseMs: number, batchSize = 3): Promise<number[]> {
+  const values: number[] = [];
+  const rows = pool.stream<{ n: number }>(sql`select n from generate_series(1, ${ROWS}::int) n`, batchSize);
+  for await (const batch of rows) {
+    if (values.length === 0) await sleep(pauseMs);
+    values.push(...batch.map(({ n }) => n));
+  }
+  return values;
+}
+
+const ALL = Array.from({ length: ROWS }, (_, index) => index + 1);
+
+// A client that reads a long statement slowly is not a statement that is slow.
+test.each([true, false])(
+  'a reader slower than the limit for statements gets every row (prepare: %s)',
+  async (prepare) => {
+    expect(await read(aPool({ prepare }), STATEMENT_TIMEOUT_MS * 1.5)).toEqual(ALL);
+  },
+);
+
+test.each([1, 2, 5, ROWS, ROWS + 1])('rows come in batches of %d, each once and in order', async (batchSize) => {
+  expect(await read(aPool(), 0, batchSize)).toEqual(ALL);
+});
+
+test('a reader slower than the limit for idle transactions loses the connection, and the pool goes on', async () => {
+  const pool = aPool({ idleInTransactionTimeoutMs: 200 });
+  await expect(read(pool, 1_500)).rejects.toBeInstanceOf(ConnectionLost);
+  expect(await read(pool, 0)).toEqual(ALL);
+});
+
+test('a fetch that takes too long ends at the limit for statements', async () => {
+  const rows = aPool().stream(sql`select pg_sleep(60)`, 1);
+  await expect(rows.next()).rejects.toMatchObject({ code: '57014' });
+});
+
+test('a stream that is left early gives its connection back', async () => {
+  const pool = aPool();
+  for await (const batch of pool.stream(sql`select generate_series(1, 1000)`, 10)) {
+    expect(batch).toHaveLength(10);
+    break;
+  }
+  expect(await read(pool, 0)).toEqual(ALL);
+});
+
+// A timer that is left behind keeps a process alive that has nothing else to do: it would outlive its SIGTERM.
+test('leaves no timer behind', async () => {
+  const pool = aPool();
+  await read(pool, 0);
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  for (let streams = 0; streams < 20; streams++) await read(pool, 0);
+  expect(timers()).toBeLessThan(before + 10);
+});
