@@ -188,13 +188,14 @@ const DAILY = sql`(
  * Of the invoices whose due day is in the range and past: what was due on them, and what of it was paid by the due day.
  * As it stood at the end of the range: what was voided, credited or reversed by then does not count.
  *
- * The payments are read in one sweep: one by one they would cost less for a month, and far more for some years.
+ * The payments are read in one sweep: one by one they would cost less for a month, and far more for some years. Their
+ * days are worked out only for those of invoices that are due.
  */
 function punctuality({ id }: AccountOwner): Statement {
   const day = (instant: Statement): Statement => sql`(${instant} at time zone a.timezone)::date`;
   return sql`
     punctual_payments as materialized (
-      select p.invoice_id, ${day(sql`p.paid_at`)} as day, p.amount
+      select p.invoice_id, p.paid_at, p.amount
       from account a cross join payments p
       left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
       where p.school_id = ${id} and (r.id is null or ${day(sql`r.reversed_at`)} > a.last_day)
@@ -214,7 +215,8 @@ function punctuality({ id }: AccountOwner): Statement {
       select coalesce(sum(amount), 0.00) as due, coalesce(sum(least(paid, amount)), 0.00) as paid
       from (
         select due.amount, coalesce(sum(p.amount), 0.00) as paid
-        from due left join punctual_payments p on p.invoice_id = due.id and p.day <= due.due_date
+        from account a cross join due
+        left join punctual_payments p on p.invoice_id = due.id and ${day(sql`p.paid_at`)} <= due.due_date
         group by due.id, due.amount
       ) invoice
     )`;
