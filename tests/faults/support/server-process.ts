@@ -2,8 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
 import { API_KEY } from '../../support/billing.ts';
 import { POOLER_ENV } from '../../support/postgres-server.ts';
+import { scale } from './scale.ts';
+
+// Starting servers is slow on a busy machine, and no test here fails by being slow.
+vi.setConfig({ testTimeout: scale(120_000, 3_600_000), hookTimeout: 120_000 });
 
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const TSX = createRequire(import.meta.url).resolve('tsx');
