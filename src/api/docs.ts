@@ -53,11 +53,17 @@ async function document(routes: readonly RouteOptions[], version: string): Promi
   for (const { method, url, schema = {} } of shown) app.route({ method, url, schema, handler: () => undefined });
   let text: string | undefined;
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
-    text ??= JSON.stringify(app.swagger());
+    text ??= JSON.stringify(app.swagger(), withOptionalBodies);
     return await reply.type('application/json; charset=utf-8').send(text);
   });
   await app.ready();
   return app;
+}
+
+/** The generator calls every body required; one whose schema allows null may be left out. */
+function withOptionalBodies(name: string, member: unknown): unknown {
+  if (name !== 'requestBody' || typeof member !== 'object' || member === null) return member;
+  return /"type":\["object","null"\]/.test(JSON.stringify(member)) ? { ...member, required: false } : member;
 }
 
 function documentOptions(version: string): SwaggerOptions {

@@ -156,7 +156,7 @@ export function assertDeactivatable(school: School, studentCount: number): void 
   if (studentCount > 0) {
     throw new DomainError(
       'school_has_students',
-      `School with id ${school.id} has ${studentCount} students and cannot be deactivated`,
+      `School with id ${school.id} has students (${studentCount}) and cannot be deactivated`,
     );
   }
 }

@@ -373,7 +373,7 @@ describe('schools', () => {
   test('a school with students cannot be deactivated, an inactive one not again', () => {
     expect(refusalOf(() => assertDeactivatable(aSchool(true), 1))).toEqual({
       code: 'school_has_students',
-      message: 'School with id 3 has 1 students and cannot be deactivated',
+      message: 'School with id 3 has students (1) and cannot be deactivated',
       facts: {},
     });
     expect(refusalOf(() => assertDeactivatable(aSchool(false), 1))).toEqual({
