@@ -34,9 +34,9 @@ export const ALL: Threshold = { waitingMin: 10, waitMaxMs: 800, waitingMax: 40, 
 export const IN_FLIGHT_MIN = 64;
 /**
  * A refusal is held back so long. Clients that ask again at once would otherwise keep the process busy with refusing:
- * so a thousand of them ask 10,000 times a second at most.
+ * so a thousand of them ask 4,000 times a second at most.
  */
-const REFUSE_AFTER_MS = 100;
+const REFUSE_AFTER_MS = 250;
 /** Windows in which the pace is taken, and the weight of the newest. */
 const WINDOW_MS = 100;
 const NEWEST_WEIGHT = 0.3;

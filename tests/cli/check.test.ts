@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { check } from '../../src/cli/check.ts';
 import { startBilling } from '../support/billing.ts';
+import { POOLER_ENV } from '../support/postgres-server.ts';
 import { cli, Terminal } from './support.ts';
 
 const billing = await startBilling();
-const env = { DATABASE_URL: billing.url };
+const env = { DATABASE_URL: billing.url, ...POOLER_ENV };
 const invoice = await billing.anInvoice();
 await billing.aPayment(invoice, '100.00');
 

@@ -6,10 +6,11 @@ import { describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/run.ts';
 import { startBilling } from '../support/billing.ts';
 import { readPdf } from '../support/pdf.ts';
+import { POOLER_ENV } from '../support/postgres-server.ts';
 import { cli, Terminal, temporaryDirectory } from './support.ts';
 
 const billing = await startBilling();
-const env = { DATABASE_URL: billing.url };
+const env = { DATABASE_URL: billing.url, ...POOLER_ENV };
 const schoolId = await billing.aSchool({ name: 'Colegio Ñandú' });
 const studentId = await billing.aStudent({ school_id: schoolId });
 const invoiceId = await billing.anInvoice({
