@@ -32,7 +32,7 @@ export async function readPage(on: Sql, list: List, { limit, offset, cursor }: P
   const backwards = cursor?.direction === 'before';
   const direction = backwards ? (order.direction === 'asc' ? 'desc' : 'asc') : order.direction;
   const all = cursor === null ? conditions : [...conditions, beyond(order, direction, cursor)];
-  const range = sql`${where(all)} ${orderBy(order, direction)} limit ${limit + 1} offset ${offset}`;
+  const range = sql`${where(all)} ${orderBy(order, direction)}`;
   const names = order.columns.map((_, index) => KEY_NAMES[index] ?? sql``);
   const row = await on.first<{ items: string; size: number; first_key: string | null; last_key: string | null }>(sql`
     select coalesce(string_agg(json, ','${backwards ? sql` order by n desc` : sql``}) filter (where n <= ${limit}), '')
@@ -42,7 +42,11 @@ export async function readPage(on: Sql, list: List, { limit, offset, cursor }: P
            max(json_build_array(${joinSql(names, COMMA)})::text) filter (where n = ${limit}) as last_key
     from (
       select rows.*, row_number() over () as n
-      from (${offset === 0 ? rowsOf(list, range) : rowsAtPlaces(list, range)}) rows
+      from (${
+        offset === 0
+          ? firstOf(rowsOf(list, range), limit + 1)
+          : rowsAtPlaces(list, sql`${range} limit ${limit + 1} offset ${offset}`)
+      }) rows
     ) numbered`);
   if (row === undefined) throw new Error('an aggregate always returns one row');
 
@@ -55,6 +59,19 @@ export async function readPage(on: Sql, list: List, { limit, offset, cursor }: P
     next: hasNext && tail !== null ? { direction: 'after', key: JSON.parse(tail) } : null,
     prev: hasPrev && head !== null ? { direction: 'before', key: JSON.parse(head) } : null,
   };
+}
+
+/** One more than any page has. */
+const BOUND = 1_001;
+
+/**
+ * The first rows of an ordered query. The limit is said twice because PostgreSQL plans for a tenth of all rows when the
+ * only limit is a parameter, finds that dear, and so plans anew at every execution: 1.5 of the 5 ms of a school's
+ * statement. With the bound it knows enough to keep one plan, and stops at the limit all the same.
+ */
+export function firstOf(ordered: Statement, limit: number): Statement {
+  if (limit > BOUND) return sql`${ordered} limit ${limit}`;
+  return sql`select * from (${ordered} limit 1001) bounded limit ${limit}`;
 }
 
 /** Names the values of the ordered columns have outside of {@link rowsOf}. */
