@@ -26,7 +26,7 @@ const PLAIN = /^[ -~\u00a0-\u024f\u2010-\u2027\u20a0-\u20bf\u25a1]*$/;
 /**
  * Takes the current font of a PDF and makes it lay out plain text letter by letter, each letter looked up once. fontkit
  * shapes every word by the whole of OpenType, and pdfkit keeps every word: for a thousand lines of different amounts that
- * is seconds and a hundred megabytes, and what it would add is kerning. Other scripts are still shaped.
+ * is twice the work and memory that grows with them, and what it would add is kerning. Other scripts are still shaped.
  *
  * @returns undefined should pdfkit keep its font elsewhere one day: then everything is shaped, and slow
  */
