@@ -71,8 +71,13 @@ export function shedLoad(
     (waiting > waitingMin && pace.waitMs(waiting) > waitMaxMs) ||
     (pace.inFlight > IN_FLIGHT_MIN && load.eventLoopDelayMs() > delayMaxMs);
 
+  const leave = (request: FastifyRequest): void => {
+    if (!request.isAdmitted) return;
+    request.isAdmitted = false;
+    pace.end();
+  };
   const admit = (isBusy: () => boolean, what: LoadClass): onRequestHookHandler => {
-    return (request, _reply, done) => {
+    return (request, reply, done) => {
       if (isBusy()) {
         onShed(what);
         setTimeout(done, REFUSE_AFTER_MS, OVERLOADED);
@@ -80,6 +85,8 @@ export function shedLoad(
       }
       request.isAdmitted = true;
       pace.begin();
+      // Of a client that left half-way there is no onResponse.
+      reply.raw.once('close', () => leave(request));
       done();
     };
   };
@@ -88,15 +95,15 @@ export function shedLoad(
     'reads',
   );
   const all = admit(() => isTooMuch(ALL, load.waitingPerConnection()), 'all');
-  const leave = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
-    if (request.isAdmitted) pace.end();
+  const answered = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
+    leave(request);
     done();
   };
   app.decorateRequest('isAdmitted', false);
   app.addHook('onRoute', (route) => {
     if (!isBelow(prefix, route)) return;
     addOnRequest(route, isHeavyRead(route) ? reads : all);
-    route.onResponse = [route.onResponse ?? [], leave].flat();
+    route.onResponse = [route.onResponse ?? [], answered].flat();
   });
 }
 

@@ -25,7 +25,7 @@ export type PaymentResult = 'recorded' | 'replayed' | 'refused' | 'failed';
  * What the process counts, as Prometheus reads it. The number of series is bounded by this file, whatever clients ask.
  *
  * Requests are tallied in plain numbers and put into prom-client's shape when somebody asks: `Histogram.observe` and
- * `Counter.inc` took 2 to 3 µs a request for sorting and joining labels, the tally takes 0.04 µs.
+ * `Counter.inc` took 2 to 3 µs a request for sorting and joining labels, the tally takes 0.02 µs.
  */
 export class Metrics {
   readonly #registry = new Registry();

@@ -1,3 +1,4 @@
+import http from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
@@ -96,40 +97,57 @@ describe('a late event loop', () => {
   /** One more than are needed for a late loop to count. */
   const CROWD = IN_FLIGHT_MIN + 1;
 
-  /** What a server of nothing but shedding answers while `waiting` requests wait in it and its loop is so late. */
-  async function answers(waiting: number, lateMs: number): Promise<Record<string, number>> {
+  /** A server of nothing but shedding, with an address that does not answer until `release`. */
+  function aServer() {
     const app = Fastify();
-    let delayMs = 0;
+    const state = { lateMs: 0, arrived: 0, release: (): void => undefined };
     const load = {
-      eventLoopDelayMs: () => delayMs,
+      eventLoopDelayMs: () => state.lateMs,
       waitingPerConnection: () => 0,
       streamsWaitingPerConnection: () => 0,
     };
+    const released = new Promise<void>((resolve) => {
+      state.release = resolve;
+    });
     app.setErrorHandler(async (_error, _request, reply) => await reply.code(503).send());
     shedLoad(app, { prefix: '/v1', connections: 1, load, onShed: () => undefined });
-    let release = (): void => undefined;
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    let arrived = 0;
     app.get('/v1/slow/:id', async () => {
-      arrived += 1;
+      state.arrived += 1;
       await released;
       return {};
     });
     app.get('/v1/list', async () => ({}));
     app.post('/v1/payments', async () => ({}));
+    return { app, state };
+  }
+
+  /** What it answers while `waiting` requests wait in it and its loop is so late. */
+  async function answers(waiting: number, lateMs: number): Promise<Record<string, number>> {
+    const { app, state } = aServer();
     const held = Array.from({ length: waiting }, async () => await app.inject('/v1/slow/1'));
-    while (arrived < waiting) await setTimeout(1);
-    delayMs = lateMs;
+    while (state.arrived < waiting) await setTimeout(1);
+    state.lateMs = lateMs;
     const list = (await app.inject('/v1/list')).statusCode;
     const payment = (await app.inject({ method: 'POST', url: '/v1/payments' })).statusCode;
-    release();
+    state.release();
     await Promise.all(held);
     const afterwards = (await app.inject('/v1/list')).statusCode;
     await app.close();
     return { list, payment, afterwards };
   }
+
+  test('200: clients that left before they were answered are no crowd', async () => {
+    const { app, state } = aServer();
+    const address = await app.listen({ host: '127.0.0.1', port: 0 });
+    const requests = Array.from({ length: CROWD }, () => http.get(`${address}/v1/slow/1`, { agent: false }));
+    for (const request of requests) request.on('error', () => undefined);
+    while (state.arrived < CROWD) await setTimeout(1);
+    for (const request of requests) request.destroy();
+    state.lateMs = ALL.delayMaxMs + 1;
+    while ((await app.inject('/v1/list')).statusCode !== 200) await setTimeout(10);
+    state.release();
+    await app.close();
+  });
 
   test('503: under a crowd reads are turned away first, then everything, and nothing once the crowd has gone', async () => {
     expect(await answers(CROWD, READS.delayMaxMs)).toEqual({ list: 200, payment: 200, afterwards: 200 });
