@@ -145,7 +145,12 @@ describe('GET /schools/{id}/summary', () => {
       as_of: '2026-04-15',
       overdue: '300.00',
     });
-    expect(await summary('?from=2026-03-01&to=2026-12-31')).toMatchObject({ as_of: '2026-04-15', pending: '600.00' });
+    // What is due only on April 30th has not been late or in time yet.
+    expect(await summary('?from=2026-03-01&to=2026-12-31')).toMatchObject({
+      as_of: '2026-04-15',
+      pending: '600.00',
+      on_time_rate: '0.6154',
+    });
   });
 
   test('200: collections day by day for a year and a leap day, not for more', async () => {
