@@ -98,7 +98,7 @@ async function write(
   path: string | undefined,
   io: Io,
 ): Promise<number> {
-  const bar = progressBar(io, total);
+  const bar = progressBar(io, total, path === undefined && io.isTerminal.out);
   let count = 0;
   async function* chunks(): AsyncGenerator<string, void, undefined> {
     if (format === 'csv') yield csvHeader(columns);
@@ -117,9 +117,9 @@ async function write(
   return count;
 }
 
-/** Where a person watches, and nothing else is written to the same terminal. */
-function progressBar({ isTerminal }: Io, total: number): cliProgress.SingleBar | undefined {
-  if (!isTerminal.say || isTerminal.out) return undefined;
+/** @param isShown whether the rows themselves go to the terminal: then a bar would be in their way */
+function progressBar({ isTerminal }: Io, total: number, isShown: boolean): cliProgress.SingleBar | undefined {
+  if (!isTerminal.say || isShown) return undefined;
   const bar = new cliProgress.SingleBar({
     format: '[{bar}] {percentage}% | {value} of {total} rows | {eta_formatted} left',
     stream: process.stderr,
