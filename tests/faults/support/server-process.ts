@@ -38,6 +38,10 @@ export class ServerProcess {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    // A test that fails or runs out of time stops nothing: no server outlives the process that started it.
+    const orphaned = (): void => void child.kill('SIGKILL');
+    process.once('exit', orphaned);
+    child.once('exit', () => process.off('exit', orphaned));
     const base = await new Promise<string>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`the server did not start:\n${said.join('')}`)), START_MAX_MS);
       for (const stream of [child.stdout, child.stderr]) {
