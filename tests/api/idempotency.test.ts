@@ -169,6 +169,28 @@ describe('Idempotency-Key', () => {
     expect(billing.events()).toContain('idempotency_keys_removed');
   });
 
+  test('one server cleans at a time, and a stopped one ends at once', async () => {
+    const { idempotencyCleaner } = billing.product.services;
+    const holder = await billing.owner.connect();
+    try {
+      billing.clock.travelTo('2026-01-01T00:00:00Z');
+      await billing.post('/schools', schoolBody(), key());
+      billing.clock.travelTo('2026-03-01T00:00:00Z');
+      await holder.query('begin');
+      await holder.query(`select pg_advisory_xact_lock(hashtext('mattilda:idempotency-cleaning'))`);
+      expect(await idempotencyCleaner.clean()).toBe(0);
+      await holder.query('rollback');
+      expect(await idempotencyCleaner.clean()).toBeGreaterThan(0);
+      expect(await idempotencyCleaner.clean()).toBe(0);
+    } finally {
+      holder.release();
+    }
+    const running = idempotencyCleaner.run();
+    idempotencyCleaner.stop();
+    await running;
+    await idempotencyCleaner.run();
+  });
+
   async function credentialOfTests(): Promise<{ credential: string }> {
     await billing.post('/schools', schoolBody(), key());
     const { rows } = await billing.owner.query<{ credential: string }>(
