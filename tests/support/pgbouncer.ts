@@ -80,6 +80,7 @@ pool_mode = transaction
 default_pool_size = ${SERVER_CONNECTIONS_MAX}
 max_client_conn = ${CLIENT_CONNECTIONS_MAX}
 server_idle_timeout = ${IDLE_MAX_SECONDS}
+server_login_retry = 0
 log_connections = 0
 log_disconnections = 0
 `;
