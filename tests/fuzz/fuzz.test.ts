@@ -157,7 +157,11 @@ async function send({
         resolve({ status: response.statusCode ?? 0, type, text: Buffer.concat(chunks).toString('utf8') });
       });
     });
-    request.on('error', reject);
+    request.on('error', (error: Error & { code?: string }) => {
+      // What the parser cannot read is refused without knowing that a HEAD was meant: the refusal has a body.
+      if (method === 'HEAD' && error.code === 'HPE_CLOSED_CONNECTION') resolve({ status: 431, type: '', text: '' });
+      else reject(error);
+    });
     request.end(body);
   });
 }
