@@ -1,7 +1,6 @@
 /**
  * The load generator, a process of its own. It speaks HTTP/1.1 over bare sockets and knows just enough of it: one
- * request after the other on each connection, every answer read to its end. (An ordinary HTTP client costs more per
- * request than the server under test, and on a small machine both share the cores: see README.md.)
+ * request after the other on each connection, every answer read to its end.
  */
 import { createConnection, type Socket } from 'node:net';
 import { answerJobs } from './jobs.ts';
@@ -144,7 +143,7 @@ class Client {
     const now = performance.now();
     this.#tally.answers += 1;
     if (this.#isRefused) this.#tally.failures += 1;
-    if (now <= this.#deadline) this.#tally.latencies.push(now - this.#askedAt);
+    else if (now <= this.#deadline) this.#tally.latencies.push(now - this.#askedAt);
     this.#head = undefined;
     this.#missing = undefined;
     this.#tail = Buffer.alloc(0);

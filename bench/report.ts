@@ -105,12 +105,13 @@ function goalText(goal: number | undefined, unit = ''): string {
 }
 
 function rate(value: number | null | undefined): string {
-  if (value === null || value === undefined) return '';
+  if (value === null || value === undefined || Number.isNaN(value)) return '';
   return value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en');
 }
 
-function time(value: number | undefined): string {
-  if (value === undefined) return '';
+/** JSON knows no NaN: where nothing was answered in time, a report that was read back has null. */
+function time(value: number | null | undefined): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return '';
   return value < 10 ? value.toFixed(2) : value.toFixed(0);
 }
 
