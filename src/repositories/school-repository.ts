@@ -48,6 +48,14 @@ export class SchoolRepository {
     return row && toSchool(row);
   }
 
+  /** Another school of the same name in the same country. Only for the order of refusals: the constraint decides. */
+  async findNamesake({ id, name, country }: School): Promise<number | undefined> {
+    const row = await this.#sql.first<{ id: number }>(
+      sql`select id from schools where name = ${name} and country = ${country} and id <> ${id}`,
+    );
+    return row?.id;
+  }
+
   async list(filter: SchoolFilter, page: PageRequest): Promise<Page> {
     return await readPage(this.#sql, toList(filter), page);
   }
@@ -99,9 +107,13 @@ export class SchoolRepository {
   }
 }
 
+export function nameTaken({ name, country }: Pick<School, 'name' | 'country'>): DomainError {
+  return new DomainError('school_name_taken', `School with name=${name} in ${country} already exists`);
+}
+
 function toRefusal(error: unknown, school: School): unknown {
   if (isUniqueViolation(error, 'schools_name_country_key')) {
-    return new DomainError('school_name_taken', `School with name=${school.name} in ${school.country} already exists`);
+    return nameTaken(school);
   }
   if (isForeignKeyViolation(error, 'invoices_school_currency_fkey')) {
     return new DomainError(

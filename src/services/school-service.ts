@@ -7,7 +7,7 @@ import {
 import { DomainError } from '../domain/errors.ts';
 import type { CountMode, PageRequest } from '../domain/page.ts';
 import type { NewSchool, School, SchoolChanges } from '../domain/school.ts';
-import type { SchoolFilter } from '../repositories/school-repository.ts';
+import { nameTaken, type SchoolFilter } from '../repositories/school-repository.ts';
 import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
 import { type Created, type Creation, createOnce } from './idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from './listing.ts';
@@ -52,7 +52,7 @@ export class SchoolService {
       assertPrefixesDiffer(school);
       const made = await schools.insert(school, this.#clock.now());
       if (made !== undefined) return made;
-      throw new DomainError('school_name_taken', `School with name=${school.name} in ${school.country} already exists`);
+      throw nameTaken(school);
     };
     const created = await createOnce(
       { unitOfWork: this.#unitOfWork, clock: this.#clock },
@@ -67,15 +67,18 @@ export class SchoolService {
   /**
    * Changes what `changes` names; nothing at all when it names nothing.
    *
-   * @throws DomainError `school_not_found`, `school_inactive`, `school_prefixes_equal`, `school_name_taken`,
+   * @throws DomainError `school_not_found`, `school_name_taken`, `school_inactive`, `school_prefixes_equal`,
    *   `school_currency_locked`
    */
   async update(id: number, changes: SchoolChanges): Promise<School> {
     if (Object.keys(changes).length === 0) return await this.find(id);
     return await this.#change(id, 'school_updated', async (school, { schools }) => {
+      const after = { ...school, ...changes };
+      // The order of refusals says the taken name first; for an active school the constraint says it.
+      if (!school.isActive && (await schools.findNamesake(after)) !== undefined) throw nameTaken(after);
       assertSchoolChangeable(school);
-      assertPrefixesDiffer({ ...school, ...changes });
-      return await schools.update({ ...school, ...changes }, this.#clock.now());
+      assertPrefixesDiffer(after);
+      return await schools.update(after, this.#clock.now());
     });
   }
 

@@ -86,12 +86,17 @@ export class StudentService {
     this.#log.info({ student_id: id }, 'student_deleted');
   }
 
-  /** A school that does not exist is the first refusal, before a taken email, and is told from an inactive one. */
+  /**
+   * The order of refusals: a school that does not exist, a taken email, an inactive school. PostgreSQL looks at the
+   * email before the school, and does not tell a school that is inactive from one that is not there.
+   */
   async #refuseForSchoolFirst(schoolId: number, refusal: DomainError): Promise<void> {
     if (refusal.code !== 'student_email_taken' && refusal.code !== 'school_not_active') return;
     const school = await this.#unitOfWork.read(async ({ schools }) => await schools.find(schoolId));
     if (school === undefined) throw new DomainError('school_not_found', `School with id ${schoolId} not found`);
-    if (!school.isActive) throw new DomainError('school_not_active', `School with id ${schoolId} is not active`);
+    if (refusal.code === 'school_not_active' && !school.isActive) {
+      throw new DomainError('school_not_active', `School with id ${schoolId} is not active`);
+    }
   }
 }
 

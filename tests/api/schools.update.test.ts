@@ -92,6 +92,14 @@ describe('PATCH /schools/{id}', () => {
     expectProblem(await billing.patch(`/schools/${id}`, { name: 'Nuevo' }), 400, 'school_inactive');
   });
 
+  test('409 before 400: a taken name is refused before the school being inactive', async () => {
+    const taken = schoolBody();
+    await billing.aSchool(taken);
+    const id = await billing.aSchool();
+    await billing.delete(`/schools/${id}`);
+    expectProblem(await billing.patch(`/schools/${id}`, { name: taken['name'] }), 409, 'school_name_taken');
+  });
+
   test('400: the currency cannot change once there are invoices, void ones too; the same currency can be sent', async () => {
     const id = await billing.aSchool();
     const invoiceId = await billing.anInvoice({ student_id: await billing.aStudent({ school_id: id }) });

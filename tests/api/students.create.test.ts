@@ -94,6 +94,14 @@ describe('POST /students', () => {
     expect(answer.body['detail']).toBe('Student with email=tomado@example.com already exists');
   });
 
+  test('409 before 404: a taken email is refused before the school being inactive', async () => {
+    const email = 'segundo@example.com';
+    await billing.aStudent({ email });
+    const id = await billing.aSchool();
+    await billing.delete(`/schools/${id}`);
+    expectProblem(await billing.post('/students', studentBody(id, { email })), 409, 'student_email_taken');
+  });
+
   test('404 before 409: a school that does not exist is refused before a taken email', async () => {
     const email = 'primero@example.com';
     await billing.aStudent({ email });
