@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { POOLER_ENV } from '../support/postgres-server.ts';
 import { Client } from './support/client.ts';
 import { aDatabase, DRIFT } from './support/databases.ts';
 import { PostgresProxy } from './support/postgres-proxy.ts';
 import { ServerProcess } from './support/server-process.ts';
+
+const isPooled = 'DATABASE_PREPARE' in POOLER_ENV;
 
 /** The single statement that records a payment; what a transaction ends with; a statement in the middle of one. */
 const PAYMENT = /insert into payments/;
@@ -85,7 +88,8 @@ describe('the connection to PostgreSQL is cut, the request has an Idempotency-Ke
 describe('the connection to PostgreSQL is cut, the request has no key', () => {
   test.each([
     ['before the payment reaches PostgreSQL', 'before', 0],
-    ['after the payment was made', 'after', 1],
+    // Behind a pooler the statement has a transaction around it, which the cut leaves without its COMMIT.
+    ['after the payment was made', 'after', isPooled ? 0 : 1],
   ] as const)('%s: 503, says to look first, and is not repeated', async (_, when, paid) => {
     proxy.cut = { at: PAYMENT, when };
     const answer = await client.pay(invoice, { amount: '40.00' });
