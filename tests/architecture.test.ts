@@ -95,7 +95,7 @@ describe('architecture', () => {
         .filter(({ layer, imports }) => !layers.includes(layer) && imports.some((target) => pattern.test(target)))
         .map(({ path }) => path);
     expect(knows(['api', 'compose.ts', 'main.ts'], /^(fastify|@fastify\/.*)$/)).toEqual([]);
-    expect(knows(['infrastructure'], /^(pg|pg-cursor)$/)).toEqual([]);
+    expect(knows(['infrastructure'], /^pg$/)).toEqual([]);
   });
 
   test('no console outside the command line, no escape from the type checker', () => {
