@@ -84,6 +84,15 @@ describe.each(ROUTES)('POST %s', (path, body) => {
     expectProblem(early, 422, 'request_invalid', ['#/paid_at']);
     expect((await billing.post(path, body({ paid_at: '2026-06-01T12:00:00Z' }))).status).toBe(201);
   });
+
+  // In Mexico the first day of year 1 in UTC is still a day before it, which is no date a document can show.
+  test('422: a payment before the first day there is in every zone; on that day it can be printed', async () => {
+    const early = await billing.post(path, body({ paid_at: '0001-01-01T23:59:59Z' }));
+    expectProblem(early, 422, 'request_invalid', ['#/paid_at']);
+    const first = await billing.post(path, body({ paid_at: '0001-01-02T00:00:00Z' }));
+    expect(first.status).toBe(201);
+    expect((await billing.get(`/payments/${first.body['id']}?format=pdf`)).status).toBe(200);
+  });
 });
 
 test('422: the invoice is named in the body or in the path, not in both', async () => {

@@ -33,7 +33,7 @@ type Dependencies = Readonly<{ payments: PaymentService; documents: DocumentServ
 export function paymentRoutes(routes: Routes, { payments, documents, clock }: Dependencies): void {
   /** Both ways to record a payment end here. */
   async function record(request: FastifyRequest, reply: FastifyReply, command: RecordPayment): Promise<FastifyReply> {
-    refuseFuture(command.paidAt, clock.now());
+    refuseOtherTimes(command.paidAt, clock.now());
     return await answerCreation(
       request,
       reply,
@@ -214,10 +214,14 @@ function toTimeBound(text: string): { date: string } | { instant: Date } {
   return isCalendarDate(text) ? { date: text } : { instant: parseTimestamp(text) };
 }
 
+/** Before it, the day of a payment would be a day before year 1 in the schools west of UTC, and no calendar date. */
+const PAID_AT_MIN = new Date('0001-01-02T00:00:00Z');
+
 /** Belongs to the form of the request, but no schema knows what time it is. */
-function refuseFuture(paidAt: Date | null, now: Date): void {
-  if (paidAt === null || paidAt <= now) return;
+function refuseOtherTimes(paidAt: Date | null, now: Date): void {
+  if (paidAt === null || (paidAt >= PAID_AT_MIN && paidAt <= now)) return;
+  const detail = paidAt > now ? 'must not be in the future' : 'must not be before 0001-01-02T00:00:00Z';
   throw new HttpError('request_invalid', 'The request has invalid fields', {
-    errors: [{ pointer: '#/paid_at', detail: 'must not be in the future' }],
+    errors: [{ pointer: '#/paid_at', detail }],
   });
 }
