@@ -86,18 +86,38 @@ describe('the connection to PostgreSQL is cut, the request has an Idempotency-Ke
 });
 
 describe('the connection to PostgreSQL is cut, the request has no key', () => {
+  // Without prepared statements a single one has a transaction around it, which the cut leaves without its COMMIT.
   test.each([
-    ['before the payment reaches PostgreSQL', 'before', 0],
-    // Behind a pooler the statement has a transaction around it, which the cut leaves without its COMMIT.
-    ['after the payment was made', 'after', isPooled ? 0 : 1],
-  ] as const)('%s: 503, says to look first, and is not repeated', async (_, when, paid) => {
+    ['before the payment reaches PostgreSQL', 'before'],
+    ['after the payment was made, before COMMIT is sent', 'after'],
+  ] as const)('%s: 503, says to look first, and is not repeated', async (_, when) => {
     proxy.cut = { at: PAYMENT, when };
     const answer = await client.pay(invoice, { amount: '40.00' });
 
     expect(answer.body).toMatchObject(UNKNOWN);
     expect(answer.headers).toMatchObject({ 'retry-after': '2', 'content-type': /problem\+json/ });
-    expect(await paymentsOfInvoice()).toBe(paid);
+    expect(await paymentsOfInvoice()).toBe(0);
   });
+
+  test.skipIf(isPooled)(
+    'after the payment committed by itself: 503, says to look first, and is not repeated',
+    async () => {
+      const direct = await ServerProcess.start(
+        { url: proxy.url, ownerUrl: database.ownerUrl },
+        { DATABASE_PREPARE: 'true' },
+      );
+      const caller = new Client(direct.base);
+      try {
+        // A connection's first payment is the one whose text the proxy gets to see.
+        proxy.cut = { at: PAYMENT, when: 'after' };
+        expect((await caller.pay(invoice, { amount: '40.00' })).body).toMatchObject(UNKNOWN);
+        expect(await paymentsOfInvoice()).toBe(1);
+      } finally {
+        caller.close();
+        await direct.stop();
+      }
+    },
+  );
 
   test('before COMMIT is sent: PostgreSQL has undone it for certain, so it is repeated and answered with 201', async () => {
     proxy.cut = { at: INVOICE_LOCK, when: 'after' };
