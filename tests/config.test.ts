@@ -184,3 +184,10 @@ describe('production', () => {
     ]);
   });
 });
+
+test('a wrong collector or ratio of traces is named like any other variable', () => {
+  const wrong = { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector', OTEL_TRACES_SAMPLER_ARG: '2' };
+  expect(() => readConfig(wrong)).toThrow(
+    /OTEL_EXPORTER_OTLP_ENDPOINT[\s\S]*OTEL_TRACES_SAMPLER_ARG|OTEL_TRACES_SAMPLER_ARG[\s\S]*OTEL_EXPORTER_OTLP_ENDPOINT/,
+  );
+});

@@ -157,3 +157,19 @@ describe('tracing', () => {
     await away.stop();
   });
 });
+
+test('a traced product answers as an untraced one: writes, streams and transactions too', async () => {
+  const traced = await startBilling({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+  const schoolId = await traced.aSchool();
+  const invoiceId = await traced.anInvoice({ student_id: await traced.aStudent({ school_id: schoolId }) });
+  const paid = await traced.post(
+    '/payments',
+    { invoice_id: invoiceId, amount: '5.00' },
+    { 'idempotency-key': 'traced-1' },
+  );
+  expect(paid.status).toBe(201);
+  expect((await traced.patch(`/invoices/${invoiceId}`, { description: 'x' })).status).toBe(200);
+  const { body } = await traced.get(`/schools/${schoolId}/statement`);
+  expect(body['totals']).toMatchObject({ paid: '5.00', pending: '995.00' });
+  expect((await traced.delete(`/students/${await traced.aStudent({ school_id: schoolId })}`)).status).toBe(204);
+});

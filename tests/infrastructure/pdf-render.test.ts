@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import type { PrintedDocument } from '../../src/infrastructure/pdf/model.ts';
+import { renderPdf } from '../../src/infrastructure/pdf/render.ts';
+import { readPdf } from '../support/pdf.ts';
+
+function aDocument(fields: Partial<PrintedDocument> = {}): PrintedDocument {
+  return {
+    language: 'es-MX',
+    paper: 'LETTER',
+    title: 'Estado de cuenta',
+    subtitle: 'Al 1 de marzo de 2026',
+    issuer: { name: 'Colegio Ñandú', details: ['México', 'MXN · peso mexicano'] },
+    party: { label: 'Alumno', name: 'Łucja Núñez', details: ['lucja@example.com'] },
+    facts: [['Número', 'F-2026-000001']],
+    mark: { text: 'PAGADA', tone: 'good' },
+    tables: [aTable(3)],
+    totals: [
+      ['Facturado', 'MXN 30.00'],
+      ['Pendiente', 'MXN 12.50'],
+    ],
+    notes: ['Importes en €: ninguno.'],
+    footer: 'Generado el 1 mar 2026',
+    pageLabel: 'Página {page} de {pages}',
+    createdAt: new Date('2026-03-01T00:00:00Z'),
+    ...fields,
+  };
+}
+
+function aTable(rowCount: number): PrintedDocument['tables'][number] {
+  return {
+    caption: 'Facturas',
+    columns: [
+      { label: 'Número', kind: 'word' },
+      { label: 'Concepto', kind: 'text' },
+      { label: 'Importe', kind: 'amount' },
+    ],
+    rows: Array.from({ length: rowCount }, (_, index) => [`F-${index}`, `Colegiatura ${index}`, `${index}.10`]),
+    sums: ['', 'Total', '999.99'],
+    emptyText: 'Sin facturas',
+  };
+}
+
+describe('renderPdf', () => {
+  test('shows every part of a document, letters beyond Latin-1 too', async () => {
+    const pdf = await readPdf(await renderPdf(aDocument()));
+
+    expect(pdf.pages).toHaveLength(1);
+    expect(pdf.title).toContain('Estado de cuenta');
+    for (const part of ['Colegio Ñandú', 'Łucja Núñez', 'F-2026-000001', 'PAGADA', 'Facturas', '2.10', '999.99']) {
+      expect(pdf.text).toContain(part);
+    }
+    for (const part of ['MXN 12.50', 'Importes en €', 'Generado el 1 mar 2026', 'Página 1 de 1']) {
+      expect(pdf.text).toContain(part);
+    }
+  });
+
+  test('breaks a long table over pages and repeats its header on each', async () => {
+    const pdf = await readPdf(await renderPdf(aDocument({ paper: 'A4', tables: [aTable(150)], mark: null })));
+
+    expect(pdf.pages.length).toBeGreaterThan(2);
+    for (const [index, page] of pdf.pages.entries()) {
+      expect(page.lines.join('\n')).toContain(`Página ${index + 1} de ${pdf.pages.length}`);
+      if (page.lines.some((line) => line.includes('Colegiatura'))) expect(page.lines.join('\n')).toContain('Concepto');
+    }
+    const shown = pdf.text.match(/Colegiatura \d+/g) ?? [];
+    expect(new Set(shown).size).toBe(150);
+  });
+
+  test('an empty table says so, and hostile texts neither break nor leave the page', async () => {
+    const long = 'Ñ'.repeat(255);
+    const hostile = `\u0007 ${'palabra '.repeat(60)}\u202Eabc 🎓`;
+    const document = aDocument({
+      title: long,
+      issuer: { name: long, details: [hostile] },
+      party: { label: 'Alumno', name: hostile, details: [] },
+      tables: [
+        { ...aTable(0), sums: null },
+        { ...aTable(1), rows: [['F-1', hostile, '1.00']] },
+      ],
+      mark: { text: 'ANULADA', tone: 'bad' },
+    });
+
+    const pdf = await readPdf(await renderPdf(document));
+
+    expect(pdf.text).toContain('Sin facturas');
+    expect(pdf.text).toContain('1.00');
+    for (const page of pdf.pages) {
+      for (const { x, width } of page.texts) expect(x + width).toBeLessThanOrEqual(page.width);
+    }
+  });
+});
