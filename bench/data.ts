@@ -38,6 +38,7 @@ export async function fill(client: Client, schools: number, progress: Progress):
   }
   progress.step('counters');
   await insertInvoiceCounters(client);
+  await client.query('call rebuild_school_totals()');
   progress.step('indexes');
   for (const statement of later.indexes) await client.query(statement);
   progress.step('foreign keys');

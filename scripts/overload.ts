@@ -205,6 +205,7 @@ async function fill(url: string): Promise<number[]> {
      select 1, 1 + n % $1::int, 'MXN', 9999999999.99, '2027-01-31', 'O-' || n from generate_series(1, $2::int) n`,
     [STUDENTS, STUDENTS * INVOICES_EACH],
   );
+  await client.query('call rebuild_school_totals()');
   await client.query('vacuum analyze');
   const { rows } = await client.query<{ id: string }>('select id from invoices order by id limit 10');
   await client.end();

@@ -30,6 +30,8 @@ export const FINDING_CODES = [
   'document_number_gap',
   /** The counter is ahead of the highest number, or behind it. */
   'document_counter_differs',
+  /** A school's stored totals are not the sums over its invoices that are not void. */
+  'school_totals_differ',
   /** An Idempotency-Key was taken, and what it protects is not there. */
   'idempotency_key_unanswered',
 ] as const;
@@ -52,6 +54,7 @@ export const SUBJECTS = [
   'payments',
   'reversals',
   'credit_notes',
+  'school_totals',
   'document_numbers',
   'idempotency_keys',
 ] as const;

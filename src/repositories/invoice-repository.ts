@@ -7,6 +7,7 @@ import { type Statement, sql } from '../infrastructure/sql.ts';
 import { isCheckViolation, isForeignKeyViolation } from './database-failures.ts';
 import { countDocuments, nextNumber } from './document-numbers.ts';
 import { type List, type Order, readPage, streamRows, where } from './paging.ts';
+import { addToTotals, changeTotals } from './school-totals.ts';
 import { isoTime } from './sql-text.ts';
 
 type InvoiceRow = {
@@ -41,6 +42,15 @@ export type InvoiceFilter = Readonly<{
 
 const COLUMNS = sql`id, school_id, student_id, number, currency, amount_total, amount_paid, amount_credited, status,
   issued_at, due_date, description, voided_at, void_reason, created_at, updated_at`;
+
+/** What an invoice adds to its school's totals: nothing once it is void. */
+const LIVE_AMOUNTS = sql`
+  case when voided_at is null then amount_total else 0 end as invoiced,
+  case when voided_at is null then amount_credited else 0 end as credited,
+  case when voided_at is null then amount_paid else 0 end as paid`;
+
+const TOTALS_BY_CHANGE = sql`invoiced = totals.invoiced + change.invoiced, credited = totals.credited + change.credited,
+  paid = totals.paid + change.paid`;
 
 /** An invoice as the API shows it; `toInvoiceResponse` writes the same (a test compares them). */
 export const INVOICE_JSON_COLUMNS = sql`i.id, i.number, i.school_id, i.student_id, i.amount_total::text as amount_total,
@@ -109,7 +119,9 @@ export class InvoiceRepository {
           join schools sc on sc.id = st.school_id
           where st.id = ${invoice.studentId}
             and (${invoice.currency}::text is null or sc.currency = ${invoice.currency})
-        ), counter as (${nextNumber('INVOICE', sql`student`, now)})
+        ), counter as (${nextNumber('INVOICE', sql`student`, now)}), totals as (
+          ${addToTotals(sql`${invoice.amountTotal}::numeric`, sql`student, counter`)}
+        )
         insert into invoices
           (school_id, student_id, number, currency, amount_total, issued_at, due_date, description, created_at, updated_at)
         select student.school_id, student.id, counter.number, student.currency, ${invoice.amountTotal}::numeric, ${now},
@@ -143,10 +155,21 @@ export class InvoiceRepository {
     return await this.#change(id, sql`voided_at = ${now}, void_reason = ${reason}, updated_at = ${now}`);
   }
 
+  /** Changes an invoice that the transaction has locked, and its school's totals by the difference. */
   async #change(id: number, sets: Statement): Promise<Invoice> {
-    const row = await this.#sql.first<InvoiceRow>(
-      sql`update invoices set ${sets} where id = ${id} returning ${COLUMNS}`,
-    );
+    const row = await this.#sql.first<InvoiceRow>(sql`
+      with before as (
+        select ${LIVE_AMOUNTS} from invoices where id = ${id}
+      ), after as (
+        update invoices set ${sets} where id = ${id} returning ${COLUMNS}
+      ), change as (
+        select after.school_id, now.invoiced - before.invoiced as invoiced, now.credited - before.credited as credited,
+               now.paid - before.paid as paid
+        from before, after cross join lateral (select ${LIVE_AMOUNTS}) now
+      ), totals as (
+        ${changeTotals(TOTALS_BY_CHANGE, sql`change`)}
+      )
+      select ${COLUMNS} from after`);
     if (row === undefined) throw new Error(`invoice ${id} vanished under its lock`);
     return toInvoice(row);
   }
@@ -181,7 +204,9 @@ function toConditions({ studentId, schoolId, status, dueFrom, dueTo, overdue, no
   const conditions: Statement[] = [];
   if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
   if (schoolId !== undefined) conditions.push(sql`i.school_id = ${schoolId}`);
-  if (status !== undefined) conditions.push(sql`i.status = ${status}`);
+  // Void invoices are few and have an index; the others have none, because a payment would have to change it.
+  if (status === 'VOID') conditions.push(sql`i.voided_at is not null`);
+  else if (status !== undefined) conditions.push(sql`i.status = ${status}`);
   if (dueFrom !== undefined) conditions.push(sql`i.due_date >= ${dueFrom}::date`);
   if (dueTo !== undefined) conditions.push(sql`i.due_date <= ${dueTo}::date`);
   if (overdue !== undefined) {

@@ -6,6 +6,7 @@ import { type Statement, sql } from '../infrastructure/sql.ts';
 import { isCheckViolation, isUniqueViolation } from './database-failures.ts';
 import { countDocuments, nextNumber } from './document-numbers.ts';
 import { type List, type Order, readPage, streamRows, where } from './paging.ts';
+import { changeTotals } from './school-totals.ts';
 import { isoTime } from './sql-text.ts';
 
 type PaymentRow = {
@@ -94,6 +95,7 @@ export class PaymentRepository {
    * looks again at what it then finds, and only if the amount still fits is there a payment and a receipt number.
    * Returns undefined when the invoice does not exist, is void, or has less pending; then nothing was written.
    *
+   * No index of invoices holds a column that changes here, so the row is changed in place; a test looks that it stays so.
    * The condition is `applyPayment` of the business rules in SQL. It must stay an UPDATE with its own guard: with a
    * sum beside a lock in one statement, the sum is as old as the statement and overpays (docs/decisions/0003).
    *
@@ -111,7 +113,9 @@ export class PaymentRepository {
         ), school as (
           select invoice.school_id, sc.timezone, sc.receipt_prefix as prefix
           from invoice join schools sc on sc.id = invoice.school_id
-        ), counter as (${nextNumber('RECEIPT', sql`school`, now)})
+        ), counter as (${nextNumber('RECEIPT', sql`school`, now)}), totals as (
+          ${changeTotals(sql`paid = totals.paid + ${payment.amount}::numeric`, sql`invoice change, counter`)}
+        )
         insert into payments (school_id, invoice_id, number, amount, method, reference, paid_at, created_at)
         select invoice.school_id, invoice.id, counter.number, ${payment.amount}::numeric, ${payment.method},
                ${payment.reference}, ${payment.paidAt}, ${now}

@@ -47,6 +47,7 @@ const EXTENTS: Readonly<Record<Subject, Statement>> = {
   payments: sql`select max(id) from payments`,
   reversals: sql`select max(id) from payment_reversals`,
   credit_notes: sql`select max(id) from credit_notes`,
+  school_totals: sql`select max(id) from schools`,
   document_numbers: sql`select sum(last_number) from document_counters`,
   idempotency_keys: sql`select 0`,
 };
@@ -98,6 +99,7 @@ const WALKS: Readonly<Record<Subject, (after: WalkKey, limit: number) => Stateme
         'invoice',
       ),
     ),
+  school_totals: walkTotals,
   document_numbers: walkNumbers,
   idempotency_keys: (after, limit) => {
     const [credential = '', key = ''] = after ?? [];
@@ -224,6 +226,34 @@ function parentFindings(child: 'reversal' | 'credit_note', ids: Statement, paren
       (${`${child}_school_differs`}, b.school_id::text, parent.school_id::text, parent.school_id <> b.school_id)
     ) as finding (code, stored, expected, is_wrong)
     where is_wrong`;
+}
+
+/** Adding up one school's invoices is work for some milliseconds, so fewer schools than other rows are one batch. */
+const SCHOOLS_ADDED_UP_MAX = 10;
+
+function walkTotals(after: WalkKey, limit: number): Statement {
+  const [id = 0] = after ?? [];
+  const shown = (of: Statement): Statement =>
+    sql`'invoiced ' || ${of}.invoiced || ', credited ' || ${of}.credited || ', paid ' || ${of}.paid`;
+  return walk(
+    sql`select id from schools where id > ${id}::bigint order by id limit ${Math.min(limit, SCHOOLS_ADDED_UP_MAX)}`,
+    sql`select json_build_array(max(id)) from batch having count(*) > 0`,
+    sql`
+      select 'school_totals_differ' as code, json_build_object('school_id', b.id) as ids, ${shown(sql`stored`)} as stored,
+             ${shown(sql`derived`)} as expected
+      from batch b
+      cross join lateral (
+        select coalesce(max(t.invoiced), 0.00) as invoiced, coalesce(max(t.credited), 0.00) as credited,
+               coalesce(max(t.paid), 0.00) as paid
+        from school_totals t where t.school_id = b.id
+      ) stored
+      cross join lateral (
+        select coalesce(sum(i.amount_total), 0.00) as invoiced, coalesce(sum(i.amount_credited), 0.00) as credited,
+               coalesce(sum(i.amount_paid), 0.00) as paid
+        from invoices i where i.school_id = b.id and i.voided_at is null
+      ) derived
+      where stored <> derived`,
+  );
 }
 
 /**

@@ -109,6 +109,7 @@ class Tally {
       payments: 0,
       reversals: 0,
       credit_notes: 0,
+      school_totals: 0,
       document_numbers: 0,
       idempotency_keys: 0,
     };

@@ -362,4 +362,5 @@ async function insertInvoices(studentId: number, schoolId: number, count: number
      from generate_series(1, $3::int) n`,
     [schoolId, studentId, count],
   );
+  await billing.owner.query('call rebuild_school_totals()');
 }

@@ -73,6 +73,7 @@ async function bulkInvoices(schoolId: number, studentIds: readonly number[], cou
      union all select $1, 'RECEIPT', 'P-2026', count(*) from payments where school_id = $1`,
     [schoolId],
   );
+  await owner.query('call rebuild_school_totals()');
 }
 
 async function totalsBySql(where: string, id: number): Promise<Omit<Totals, 'overdue'>> {

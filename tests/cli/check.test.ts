@@ -12,7 +12,7 @@ await billing.aPayment(invoice, '100.00');
 test('0: nothing is wrong', async () => {
   expect(await cli(['check'], env)).toEqual({
     code: 0,
-    out: 'Checked 1 schools, 1 students, 1 invoices, 1 payments, 0 reversals, 0 credit notes, 2 document numbers, 0 idempotency keys.\nNothing is wrong.\n',
+    out: 'Checked 1 schools, 1 students, 1 invoices, 1 payments, 0 reversals, 0 credit notes, 1 school totals, 2 document numbers, 0 idempotency keys.\nNothing is wrong.\n',
     err: '',
   });
 });
@@ -42,9 +42,10 @@ test('1: names what is wrong, with ids and figures', async () => {
   expect(out).toMatch(
     new RegExp(`^paid_sum_differs {2}invoice_id=${invoice} school_id=\\d+ {2}stored 250\\.00, expected 100\\.00\n`),
   );
-  expect(out).toMatch(/\n1 wrong:\n +1 {2}paid_sum_differs\n$/);
+  expect(out).toMatch(/\nschool_totals_differ {2}school_id=\d+ {2}stored .* paid 100\.00, expected .* paid 250\.00\n/);
+  expect(out).toMatch(/\n2 wrong:\n +1 {2}paid_sum_differs\n +1 {2}school_totals_differ\n$/);
   const json = JSON.parse((await cli(['check', '--json'], env)).out);
-  expect(json).toMatchObject({ ok: false, counts: { paid_sum_differs: 1 } });
+  expect(json).toMatchObject({ ok: false, counts: { paid_sum_differs: 1, school_totals_differ: 1 } });
 });
 
 test('1: prints a hundred findings and counts all', async () => {
@@ -55,7 +56,7 @@ test('1: prints a hundred findings and counts all', async () => {
   const { code, out } = await cli(['check'], env);
   expect(code).toBe(1);
   expect(out.match(/^student_without_school/gm)).toHaveLength(100);
-  expect(out).toContain('\n… and 151 more\n');
+  expect(out).toContain('\n… and 152 more\n');
   expect(out).toContain('     250  student_without_school\n');
 });
 

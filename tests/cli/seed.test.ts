@@ -13,7 +13,7 @@ const env = { DATABASE_URL: billing.url, PORT: '8123', ...POOLER_ENV };
 
 async function wipe(): Promise<void> {
   await billing.owner.query(
-    'truncate schools, students, invoices, payments, payment_reversals, credit_notes, document_counters, idempotency_keys',
+    'truncate school_totals, schools, students, invoices, payments, payment_reversals, credit_notes, document_counters, idempotency_keys',
   );
 }
 
