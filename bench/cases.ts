@@ -151,7 +151,7 @@ function readCases(ids: Ids, cursors: readonly [string, number][], dependencies:
       goal: { 1: 7, 16: 20 },
       limitGoal: 0.7,
       requests: anyInvoices.map((id) => requestText('GET', `${PREFIX}/invoices/${id}`)),
-      replay: async (i) => await invoices.find(at(anyInvoices, i)),
+      replay: async (i) => await invoices.findJson(at(anyInvoices, i)),
     },
     {
       name: 'health',

@@ -202,6 +202,12 @@ export async function findDrift(client: Client): Promise<string[]> {
       ) p on p.invoice_id = i.id
       where i.amount_paid <> coalesce(p.paid, 0)
       union all
+      select 'school totals are the sums of the live invoices', count(*) from (
+        select school_id, sum(amount_total) as invoiced, sum(amount_credited) as credited, sum(amount_paid) as paid
+        from invoices where voided_at is null group by school_id
+      ) i full join school_totals t using (school_id)
+      where (i.invoiced, i.credited, i.paid) is distinct from (t.invoiced, t.credited, t.paid)
+      union all
       select 'no invoice is overpaid', count(*) from invoices where amount_paid + amount_credited > amount_total
       union all
       select 'invoice numbers have no gaps', count(*) from (

@@ -6,7 +6,7 @@ import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
 import { isCheckViolation, isForeignKeyViolation } from './database-failures.ts';
 import { countDocuments, nextNumber } from './document-numbers.ts';
-import { type List, type Order, readPage, streamRows, where } from './paging.ts';
+import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { addToTotals, changeTotals } from './school-totals.ts';
 import { isoTime } from './sql-text.ts';
 
@@ -74,6 +74,11 @@ export class InvoiceRepository {
   async find(id: number): Promise<Invoice | undefined> {
     const row = await this.#sql.first<InvoiceRow>(sql`select ${COLUMNS} from invoices where id = ${id}`);
     return row && toInvoice(row);
+  }
+
+  /** The invoice as JSON text, as the API shows it. */
+  async findJson(id: number): Promise<string | undefined> {
+    return await readOne(this.#sql, { columns: INVOICE_JSON_COLUMNS, from: sql`invoices i` }, sql`i.id = ${id}`);
   }
 
   /**

@@ -61,6 +61,19 @@ export async function readPage(on: Sql, list: List, { limit, offset, cursor }: P
   };
 }
 
+/** One row as JSON text: what a list shows of it, without the list. */
+export async function readOne(
+  on: Sql,
+  { columns, from }: Pick<List, 'columns' | 'from'>,
+  condition: Statement,
+): Promise<string | undefined> {
+  const row = await on.first<{ json: string }>(sql`
+    select row_to_json(one)::text as json
+    from ${from} cross join lateral (select ${columns}) one
+    where ${condition}`);
+  return row?.json;
+}
+
 /** One more than any page has. */
 const BOUND = 1_001;
 

@@ -5,7 +5,7 @@ import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
 import { isCheckViolation, isUniqueViolation } from './database-failures.ts';
 import { countDocuments, nextNumber } from './document-numbers.ts';
-import { type List, type Order, readPage, streamRows, where } from './paging.ts';
+import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { changeTotals } from './school-totals.ts';
 import { isoTime } from './sql-text.ts';
 
@@ -64,6 +64,11 @@ export class PaymentRepository {
   async find(id: number): Promise<Payment | undefined> {
     const row = await this.#sql.first<PaymentRow>(sql`select ${COLUMNS} from ${FROM} where p.id = ${id}`);
     return row && toPayment(row);
+  }
+
+  /** The payment as JSON text, as the API shows it. */
+  async findJson(id: number): Promise<string | undefined> {
+    return await readOne(this.#sql, { columns: JSON_COLUMNS, from: FROM }, sql`p.id = ${id}`);
   }
 
   /** Ids of the invoice's payments that were not reversed. */

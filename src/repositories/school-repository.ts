@@ -4,7 +4,7 @@ import type { NewSchool, School } from '../domain/school.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
 import { isForeignKeyViolation, isUniqueViolation } from './database-failures.ts';
-import { type List, type Order, readPage, streamRows, where } from './paging.ts';
+import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { containing, isoTime } from './sql-text.ts';
 
 type SchoolRow = {
@@ -40,6 +40,11 @@ export class SchoolRepository {
   async find(id: number): Promise<School | undefined> {
     const row = await this.#sql.first<SchoolRow>(sql`select ${COLUMNS} from schools where id = ${id}`);
     return row && toSchool(row);
+  }
+
+  /** The school as JSON text, as the API shows it. */
+  async findJson(id: number): Promise<string | undefined> {
+    return await readOne(this.#sql, { columns: SCHOOL_JSON_COLUMNS, from: sql`schools sc` }, sql`sc.id = ${id}`);
   }
 
   /** Finds a school and holds its row lock: nobody can enrol, invoice or change it until the transaction ends. */

@@ -4,7 +4,7 @@ import type { NewStudent, Student, StudentChanges } from '../domain/student.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { joinSql, type Statement, sql } from '../infrastructure/sql.ts';
 import { isForeignKeyViolation, isUniqueViolation } from './database-failures.ts';
-import { type List, type Order, readPage, streamRows, where } from './paging.ts';
+import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { containing, isoTime } from './sql-text.ts';
 
 type StudentRow = {
@@ -41,6 +41,11 @@ export class StudentRepository {
   async find(id: number): Promise<Student | undefined> {
     const row = await this.#sql.first<StudentRow>(sql`select ${COLUMNS} from students where id = ${id}`);
     return row && toStudent(row);
+  }
+
+  /** The student as JSON text, as the API shows it. */
+  async findJson(id: number): Promise<string | undefined> {
+    return await readOne(this.#sql, { columns: STUDENT_JSON_COLUMNS, from: sql`students st` }, sql`st.id = ${id}`);
   }
 
   async list(filter: StudentFilter, page: PageRequest): Promise<Page> {

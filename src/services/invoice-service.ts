@@ -55,6 +55,13 @@ export class InvoiceService {
     return invoice;
   }
 
+  /** The invoice as JSON text, as the API shows it. @throws DomainError `invoice_not_found` */
+  async findJson(id: number): Promise<string> {
+    const json = await this.#unitOfWork.read(async ({ invoices }) => await invoices.findJson(id));
+    if (json === undefined) throw notFound(id);
+    return json;
+  }
+
   /**
    * Issues an invoice with the next number of its school. One statement where nothing is wrong; why it was refused is
    * looked up only then.

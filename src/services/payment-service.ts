@@ -58,11 +58,11 @@ export class PaymentService {
     );
   }
 
-  /** @throws DomainError `payment_not_found` */
-  async find(id: number): Promise<Payment> {
-    const payment = await this.#unitOfWork.read(async ({ payments }) => await payments.find(id));
-    if (payment === undefined) throw notFound(id);
-    return payment;
+  /** The payment as JSON text, as the API shows it. @throws DomainError `payment_not_found` */
+  async findJson(id: number): Promise<string> {
+    const json = await this.#unitOfWork.read(async ({ payments }) => await payments.findJson(id));
+    if (json === undefined) throw notFound(id);
+    return json;
   }
 
   /**

@@ -46,6 +46,13 @@ export class SchoolService {
     return school;
   }
 
+  /** The school as JSON text, as the API shows it. @throws DomainError `school_not_found` */
+  async findJson(id: number): Promise<string> {
+    const json = await this.#unitOfWork.read(async ({ schools }) => await schools.findJson(id));
+    if (json === undefined) throw notFound(id);
+    return json;
+  }
+
   /** @throws DomainError `school_prefixes_equal`, `school_name_taken`, or a refusal of {@link createOnce} */
   async create(school: NewSchool, creation: Creation<School>): Promise<Created<School>> {
     const insert = async ({ schools }: Repositories): Promise<School> => {

@@ -40,6 +40,13 @@ export class StudentService {
     return student;
   }
 
+  /** The student as JSON text, as the API shows it. @throws DomainError `student_not_found` */
+  async findJson(id: number): Promise<string> {
+    const json = await this.#unitOfWork.read(async ({ students }) => await students.findJson(id));
+    if (json === undefined) throw notFound(id);
+    return json;
+  }
+
   /**
    * Enrols a student. The foreign key decides whether the school is active, so a deactivation at the same moment has
    * either happened before or is refused.

@@ -3,7 +3,7 @@ import type { InvoiceService } from '../../services/invoice-service.ts';
 import { csvName, refusePaging, sendCsv } from '../csv.ts';
 import { CSV_COLUMNS } from '../csv-columns.ts';
 import { languageOf, languageParameter, sendPdf } from '../documents.ts';
-import { answerCreation } from '../idempotency.ts';
+import { answerCreation, JSON_TYPE } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
 import { formatOf, formatParameter, LIST_FORMATS, SINGLE_FORMATS } from '../representation.ts';
@@ -118,7 +118,7 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService, document
     async (request, reply) => {
       const { id } = request.params;
       if (formatOf(request, reply, SINGLE_FORMATS, request.query.format) === 'json') {
-        return toInvoiceResponse(await invoices.find(id));
+        return await reply.type(JSON_TYPE).send(await invoices.findJson(id));
       }
       return await sendPdf(
         reply,

@@ -6,7 +6,7 @@ import type { Clock } from '../../services/ports.ts';
 import { csvName, refusePaging, sendCsv } from '../csv.ts';
 import { CSV_COLUMNS } from '../csv-columns.ts';
 import { languageOf, languageParameter, sendPdf } from '../documents.ts';
-import { answerCreation } from '../idempotency.ts';
+import { answerCreation, JSON_TYPE } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
 import { HttpError } from '../problem.ts';
@@ -124,7 +124,7 @@ export function paymentRoutes(routes: Routes, { payments, documents, clock }: De
     async (request, reply) => {
       const { id } = request.params;
       if (formatOf(request, reply, SINGLE_FORMATS, request.query.format) === 'json') {
-        return toPaymentResponse(await payments.find(id));
+        return await reply.type(JSON_TYPE).send(await payments.findJson(id));
       }
       return await sendPdf(
         reply,

@@ -1,7 +1,7 @@
 import type { SchoolService } from '../../services/school-service.ts';
 import { refusePaging, sendCsv } from '../csv.ts';
 import { CSV_COLUMNS } from '../csv-columns.ts';
-import { answerCreation } from '../idempotency.ts';
+import { answerCreation, JSON_TYPE } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
 import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
@@ -91,7 +91,7 @@ export function schoolRoutes(routes: Routes, schools: SchoolService): void {
         params: IdParams,
       },
     },
-    async (request) => toSchoolResponse(await schools.find(request.params.id)),
+    async (request, reply) => await reply.type(JSON_TYPE).send(await schools.findJson(request.params.id)),
   );
 
   routes.patch(

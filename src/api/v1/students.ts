@@ -1,7 +1,7 @@
 import type { StudentService } from '../../services/student-service.ts';
 import { csvName, refusePaging, sendCsv } from '../csv.ts';
 import { CSV_COLUMNS } from '../csv-columns.ts';
-import { answerCreation } from '../idempotency.ts';
+import { answerCreation, JSON_TYPE } from '../idempotency.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
 import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
@@ -93,7 +93,7 @@ export function studentRoutes(routes: Routes, students: StudentService): void {
         params: IdParams,
       },
     },
-    async (request) => toStudentResponse(await students.find(request.params.id)),
+    async (request, reply) => await reply.type(JSON_TYPE).send(await students.findJson(request.params.id)),
   );
 
   routes.patch(

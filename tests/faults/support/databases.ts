@@ -121,7 +121,7 @@ export function aDirectory(): string {
   return directory;
 }
 
-/** Invoices of which a stored figure differs from the rows it stands for. */
+/** Ids of invoices and schools of which a stored figure differs from the rows it stands for. */
 export const DRIFT = `
   select i.id::int from invoices i
   where i.amount_paid <> (
@@ -129,4 +129,14 @@ export const DRIFT = `
       where p.invoice_id = i.id and not exists (select from payment_reversals r where r.payment_id = p.id)
     )
     or i.amount_credited <> (select coalesce(sum(c.amount), 0) from credit_notes c where c.invoice_id = i.id)
-    or i.amount_paid + i.amount_credited > i.amount_total`;
+    or i.amount_paid + i.amount_credited > i.amount_total
+  union all
+  select sc.id::int from schools sc
+  left join school_totals t on t.school_id = sc.id
+  cross join lateral (
+    select coalesce(sum(i.amount_total), 0) as invoiced, coalesce(sum(i.amount_credited), 0) as credited,
+           coalesce(sum(i.amount_paid), 0) as paid
+    from invoices i where i.school_id = sc.id and i.voided_at is null
+  ) sums
+  where (coalesce(t.invoiced, 0), coalesce(t.credited, 0), coalesce(t.paid, 0))
+        <> (sums.invoiced, sums.credited, sums.paid)`;
