@@ -15,6 +15,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 import pg from 'pg';
+import { cpuMs, familyCpuMs } from '../bench/processes.ts';
 import { startEmbeddedPostgres } from '../src/infrastructure/embedded-postgres.ts';
 import { migrateUp } from '../src/infrastructure/migrate.ts';
 
@@ -35,13 +36,20 @@ type Outcome = {
   p50: number;
   p99: number;
   broken: number;
+  /** Processor time of the load generator, its start left out. */
+  generatorMs: number;
 };
+/** Processor time. */
+type Spent = { serverMs: number; postgresMs: number };
+/** Where it happens: the server, invoices that can be paid, and the ids of processes. */
+type Stage = { base: string; ownerUrl: string; ids: number[]; processes: { server: number; postgres: number } };
 
 if (process.argv[2] === '--load') console.log(JSON.stringify(await load(JSON.parse(process.argv[3] ?? '{}'))));
 else process.exitCode = (await measure()) ? 0 : 1;
 
 /** One load, in this process. Latency is that of what was accepted. */
 async function load({ url, connections, seconds, rate, pays }: Job): Promise<Outcome> {
+  const startedWith = process.cpuUsage();
   const latencies: number[] = [];
   const byStatus: Record<string, number> = {};
   const request =
@@ -69,6 +77,7 @@ async function load({ url, connections, seconds, rate, pays }: Job): Promise<Out
       },
     );
   });
+  const { user, system } = process.cpuUsage(startedWith);
   latencies.sort((a, b) => a - b);
   const at = (share: number): number => Math.round(latencies[Math.floor(latencies.length * share)] ?? 0);
   const total = Object.values(byStatus).reduce((sum, count) => sum + count, 0);
@@ -79,6 +88,7 @@ async function load({ url, connections, seconds, rate, pays }: Job): Promise<Out
     p50: at(0.5),
     p99: at(0.99),
     broken: errors + timeouts,
+    generatorMs: (user + system) / 1_000,
   };
 }
 
@@ -96,10 +106,14 @@ async function measure(): Promise<boolean> {
       'school statement ?limit=100': `${started.base}/api/v1/schools/1/statement?limit=100`,
       'invoices, first page': `${started.base}/api/v1/invoices`,
     };
+    const stage = {
+      base: started.base,
+      ownerUrl: postgres.ownerUrl,
+      ids: invoiceIds,
+      processes: { server: server.pid ?? 0, postgres: postgres.pid },
+    };
     let isGood = true;
-    for (const [name, url] of Object.entries(reads)) {
-      isGood = (await overload(name, url, started.base, invoiceIds, postgres.ownerUrl)) && isGood;
-    }
+    for (const [name, url] of Object.entries(reads)) isGood = (await overload(name, url, stage)) && isGood;
     return isGood;
   } finally {
     if (server !== undefined) {
@@ -112,39 +126,66 @@ async function measure(): Promise<boolean> {
   }
 }
 
-async function overload(name: string, url: string, base: string, ids: number[], ownerUrl: string): Promise<boolean> {
+async function overload(name: string, url: string, { base, ownerUrl, ids, processes }: Stage): Promise<boolean> {
   const paying = `${base}/api/v1/invoices/${ids[0]}/payments`;
+  const measured = async (title: string, job: Job): Promise<Outcome & Spent> => {
+    const before = cpuOf(processes);
+    const outcome = await run(job);
+    const after = cpuOf(processes);
+    const spent = { serverMs: after.serverMs - before.serverMs, postgresMs: after.postgresMs - before.postgresMs };
+    report(title, { ...outcome, ...spent });
+    return { ...outcome, ...spent };
+  };
   await run({ url, connections: 16, seconds: 2 });
-  const calm = [
-    await run({ url, connections: 16, seconds: SECONDS }),
-    await run({ url, connections: 64, seconds: SECONDS }),
-  ];
-  for (const [index, one] of calm.entries()) report(`${name}, ${index === 0 ? 16 : 64} clients`, one);
-  const best = Math.max(...calm.map(({ accepted }) => accepted));
+  const calm = await measured(`${name}, 16 clients`, { url, connections: 16, seconds: SECONDS });
+  const busy = await measured(`${name}, 64 clients`, { url, connections: 64, seconds: SECONDS });
+  const best = Math.max(calm.accepted, busy.accepted);
 
-  const alone = await run({ url, connections: 500, seconds: SECONDS, rate: best * OVERLOAD });
-  report(`${name}, ${OVERLOAD}x capacity over 500 connections`, alone);
+  const rate = best * OVERLOAD;
+  const title = `${name}, ${OVERLOAD}x capacity over 500 connections`;
+  const alone = await measured(title, { url, connections: 500, seconds: SECONDS, rate });
 
   const watching = watch(base, ownerUrl);
   const [crowd, payments] = await Promise.all([
-    run({ url, connections: 1_000, seconds: SECONDS }),
+    measured(`${name}, 1,000 connections without a pause`, { url, connections: 1_000, seconds: SECONDS }),
     run({ url: paying, connections: 4, seconds: SECONDS, pays: 1 }),
   ]);
   const { healthMax, connectionsMax } = await watching.stop();
-  report(`${name}, 1,000 connections without a pause`, crowd);
   report('  payments beside them, 4 clients', payments);
   const goodput = alone.accepted / best;
   console.log(
-    `  goodput ${(goodput * 100).toFixed(0)} % of best; /health at most ${healthMax} ms; PostgreSQL connections of the server at most ${connectionsMax}\n`,
+    `  goodput ${(goodput * 100).toFixed(0)} % of best; a refusal costs the server ${refusalUs(alone, busy)} µs; /health at most ${healthMax} ms; PostgreSQL connections of the server at most ${connectionsMax}\n`,
   );
   const isPaying = Object.keys(payments.byStatus).every((status) => status === '201');
   return goodput >= GOODPUT_MIN && alone.p99 < P99_MAX_MS && crowd.p99 < P99_MAX_MS && crowd.broken === 0 && isPaying;
 }
 
-function report(name: string, { perSecond, accepted, byStatus, p50, p99, broken }: Outcome): void {
+function cpuOf({ server, postgres }: Stage['processes']): Spent {
+  return { serverMs: cpuMs(server), postgresMs: familyCpuMs(postgres) };
+}
+
+/** What the server spent beyond what its accepted requests cost without overload, by refusal. */
+function refusalUs(overloaded: Outcome & Spent, busy: Outcome & Spent): number {
+  const acceptedMs = (busy.serverMs / countOf(busy, isAccepted)) * countOf(overloaded, isAccepted);
+  const refused = countOf(overloaded, (status) => !isAccepted(status));
+  return Math.round((1_000 * (overloaded.serverMs - acceptedMs)) / Math.max(1, refused));
+}
+
+function isAccepted(status: string): boolean {
+  return Number(status) < 400;
+}
+
+function countOf({ byStatus }: Outcome, isCounted: (status: string) => boolean): number {
+  return Object.entries(byStatus).reduce((sum, [status, count]) => (isCounted(status) ? sum + count : sum), 0);
+}
+
+function report(name: string, outcome: Outcome & Partial<Spent>): void {
+  const { perSecond, accepted, byStatus, p50, p99, broken, generatorMs, serverMs, postgresMs } = outcome;
   const statuses = Object.entries(byStatus).map(([status, count]) => `${status}: ${count}`);
+  const cores = (ms: number): string => (ms / 1_000 / SECONDS).toFixed(2);
+  const spent = serverMs !== undefined && postgresMs !== undefined && [serverMs, postgresMs, generatorMs].map(cores);
   console.log(
-    `${name.padEnd(62)} ${String(perSecond).padStart(6)}/s  accepted ${String(accepted).padStart(5)}/s  p50 ${p50} ms  p99 ${p99} ms  broken ${broken}  (${statuses.join(', ')})`,
+    `${name.padEnd(62)} ${String(perSecond).padStart(6)}/s  accepted ${String(accepted).padStart(5)}/s  p50 ${p50} ms  p99 ${p99} ms  broken ${broken}  (${statuses.join(', ')})${spent ? `  cores: server ${spent[0]}, PostgreSQL ${spent[1]}, generator ${spent[2]}` : ''}`,
   );
 }
 

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { CONNECTION_LIMITS } from './api/connection-limits.ts';
 import { compose, composeServer } from './compose.ts';
 import type { Config } from './config.ts';
 import { flushLogger, type Logger } from './infrastructure/logging.ts';
@@ -27,7 +28,9 @@ export async function startServer(surroundings: {
   const { config, log } = surroundings;
   const product = await compose(surroundings);
   const app = await composeServer(product, surroundings);
-  await app.listen({ host: config.host, port: config.port });
+  // Node's 511 are too few: of a crowd that arrives at once the rest is dropped, and TCP asks again after 1, 3 and 7 s.
+  const { connectionsMax: backlog } = CONNECTION_LIMITS;
+  await app.listen({ host: config.host, port: config.port, backlog });
   const cleaning = product.services.idempotencyCleaner.run();
   const address = toAddress(app.server.address(), config);
   log.info({ address }, 'server_started');

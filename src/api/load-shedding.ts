@@ -1,6 +1,8 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
-import { HttpError } from './problem.ts';
-import { addOnRequest, isBelow, isHeavyRead } from './route-hooks.ts';
+import { CONNECTION_LIMITS } from './connection-limits.ts';
+import { HttpError, PROBLEM_TYPE, PROBLEMS, problemBody, RETRY_AFTER_SECONDS } from './problem.ts';
+import { addOnRequest, isBelow, isHeavyRead, isRead } from './route-hooks.ts';
 
 /** How busy the process is, as of now. */
 export interface Load {
@@ -33,10 +35,12 @@ export const ALL: Threshold = { waitingMin: 10, waitMaxMs: 800, waitingMax: 40, 
 /** With fewer requests at once a late loop is not their doing but the machine's, and refusing them would help nobody. */
 export const IN_FLIGHT_MIN = 64;
 /**
- * A refusal is held back so long. Clients that ask again at once would otherwise keep the process busy with refusing:
- * so a thousand of them ask 4,000 times a second at most.
+ * A refusal is held back for between one and two of these. Clients that ask again at once would otherwise keep the
+ * process busy with refusing: a thousand of them ask some 670 times a second this way, and not all at the same moment.
  */
-const REFUSE_AFTER_MS = 250;
+const REFUSE_AFTER_MS = 1_000;
+/** So many are held back at once: half of the connections there may be. Whoever is refused beyond that is so at once. */
+const HELD_MAX = CONNECTION_LIMITS.connectionsMax / 2;
 /** Windows in which the pace is taken, and the weight of the newest. */
 const WINDOW_MS = 100;
 const NEWEST_WEIGHT = 0.3;
@@ -50,37 +54,54 @@ declare module 'fastify' {
   }
 }
 
+const DETAIL = 'The server has too much to do; try again';
 /** One for all: it tells nothing of the request, and a stack trace each would cost more than the refusal. */
-const OVERLOADED = new HttpError('overloaded', 'The server has too much to do; try again');
+const OVERLOADED = new HttpError('overloaded', DETAIL);
+const { status: STATUS } = PROBLEMS.overloaded;
+const RETRY_AFTER = String(RETRY_AFTER_SECONDS.overloaded);
+
+/** What a refusal owes that is otherwise done by hooks. */
+export type Refusals = Readonly<{
+  /** While false (the process stops) requests are left to the hooks. */
+  isOpen(): boolean;
+  requestId(request: IncomingMessage): string;
+  onRefused(facts: Readonly<{ method: string; id: string; status: number; ms: number }>): void;
+}>;
 
 /**
  * Turns work away while there is more than can be answered in time: what is heavy and can be asked again first, what
- * moves money last, and health, documentation and metrics never.
+ * moves money last, and health, documentation and metrics never. Nobody is asked for a key before: an answer that is the
+ * same for everybody and every address tells nothing.
  *
  * @param connections how many the database may be asked through at once
  * @param onShed told of every request that was turned away
  */
 export function shedLoad(
   app: FastifyInstance,
-  of: { prefix: string; connections: number; load: Load; onShed(what: LoadClass): void },
+  of: { prefix: string; connections: number; load: Load; onShed(what: LoadClass): void; refusals: Refusals },
 ): void {
-  const { prefix, connections, load, onShed } = of;
+  const { prefix, connections, load, onShed, refusals } = of;
   const pace = new Pace(load, connections);
   const isTooMuch = ({ waitingMin, waitMaxMs, waitingMax, delayMaxMs }: Threshold, waiting: number): boolean =>
     waiting > waitingMax ||
     (waiting > waitingMin && pace.waitMs(waiting) > waitMaxMs) ||
     (pace.inFlight > IN_FLIGHT_MIN && load.eventLoopDelayMs() > delayMaxMs);
+  const isBusyFor: Readonly<Record<LoadClass, () => boolean>> = {
+    reads: () => isTooMuch(READS, load.waitingPerConnection()) || load.streamsWaitingPerConnection() > READS.waitingMax,
+    all: () => isTooMuch(ALL, load.waitingPerConnection()),
+  };
+  const holdBack = holder();
 
   const leave = (request: FastifyRequest): void => {
     if (!request.isAdmitted) return;
     request.isAdmitted = false;
     pace.end();
   };
-  const admit = (isBusy: () => boolean, what: LoadClass): onRequestHookHandler => {
+  const admit = (what: LoadClass): onRequestHookHandler => {
     return (request, reply, done) => {
-      if (isBusy()) {
+      if (isBusyFor[what]()) {
         onShed(what);
-        setTimeout(done, REFUSE_AFTER_MS, OVERLOADED);
+        holdBack(() => done(OVERLOADED));
         return;
       }
       request.isAdmitted = true;
@@ -90,11 +111,7 @@ export function shedLoad(
       done();
     };
   };
-  const reads = admit(
-    () => isTooMuch(READS, load.waitingPerConnection()) || load.streamsWaitingPerConnection() > READS.waitingMax,
-    'reads',
-  );
-  const all = admit(() => isTooMuch(ALL, load.waitingPerConnection()), 'all');
+  const [reads, all] = [admit('reads'), admit('all')];
   const answered = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
     leave(request);
     done();
@@ -105,6 +122,63 @@ export function shedLoad(
     addOnRequest(route, isHeavyRead(route) ? reads : all);
     route.onResponse = [route.onResponse ?? [], answered].flat();
   });
+
+  // In front of Fastify, because under overload most of what it would do (routing, a dozen hooks, its own request and
+  // reply, which then wait for seconds) would be done for requests that are turned away. What comes another way than by
+  // this server's socket is turned away by the hooks above.
+  app.server.removeAllListeners('request');
+  app.server.on('request', (request, response) => {
+    const what = classOf(prefix, request);
+    if (what === undefined || !refusals.isOpen() || !isBusyFor[what]()) {
+      app.routing(request, response);
+      return;
+    }
+    onShed(what);
+    const arrivedAt = performance.now();
+    holdBack(() => {
+      if (response.destroyed) return;
+      const id = refuse(request, response, refusals);
+      const ms = performance.now() - arrivedAt;
+      refusals.onRefused({ method: request.method ?? '', id, status: STATUS, ms });
+    });
+  });
+}
+
+/** The class of a request by its address alone: a path that ends in digits is one row. Undefined: never turned away. */
+function classOf(prefix: string, { url = '', method = '' }: IncomingMessage): LoadClass | undefined {
+  if (!url.startsWith(`${prefix}/`)) return undefined;
+  return isRead(method) && !/\/\d+(?:\?|$)/.test(url) ? 'reads' : 'all';
+}
+
+/** Answers with the problem document. Returns the request's id. */
+function refuse(request: IncomingMessage, response: ServerResponse, { requestId }: Refusals): string {
+  const id = requestId(request);
+  const text = JSON.stringify(problemBody('overloaded', DETAIL, { url: request.url ?? '', id }));
+  response.writeHead(STATUS, {
+    'content-type': PROBLEM_TYPE,
+    'content-length': Buffer.byteLength(text),
+    'retry-after': RETRY_AFTER,
+    'x-request-id': id,
+  });
+  response.end(text);
+  return id;
+}
+
+/** Puts refusals off, but not more than {@link HELD_MAX} at once. */
+function holder(): (refuse: () => void) => void {
+  let held = 0;
+  return (refuse) => {
+    if (held >= HELD_MAX) {
+      refuse();
+      return;
+    }
+    held += 1;
+    const letGo = (): void => {
+      held -= 1;
+      refuse();
+    };
+    setTimeout(letGo, REFUSE_AFTER_MS * (1 + Math.random()));
+  };
 }
 
 /** How fast work is done while some of it waits. A pace that nobody had to wait for says nothing about what is possible. */

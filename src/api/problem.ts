@@ -97,13 +97,13 @@ export class HttpError extends Error {
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** How long a client should wait before it tries again, by what was wrong. */
-const RETRY_AFTER_SECONDS: Partial<Record<ProblemCode, number>> = {
+export const RETRY_AFTER_SECONDS = {
   idempotency_in_flight: 1,
   database_unavailable: 2,
   database_busy: 1,
   outcome_unknown: 2,
   overloaded: 1,
-};
+} as const satisfies Partial<Record<ProblemCode, number>>;
 
 /** What Fastify refuses by itself, by its own code. */
 const FRAMEWORK: Readonly<Record<string, readonly [code: HttpCode, detail: string]>> = {
@@ -132,7 +132,8 @@ export function sendProblem(
 ): void {
   const { status } = PROBLEMS[error.code];
   if (error instanceof HttpError) reply.headers(error.headers);
-  const retryAfter = RETRY_AFTER_SECONDS[error.code];
+  const waits: Partial<Record<ProblemCode, number>> = RETRY_AFTER_SECONDS;
+  const retryAfter = waits[error.code];
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
   // A request that is refused before its body was read leaves the rest of it on the wire.
   if (status === 413 || status === 408) reply.header('connection', 'close');

@@ -84,10 +84,11 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   const { prefix, limits, rateLimitPerMinute: perMinute } = options;
   const gate = authentication(options);
   const handle = problemHandler(log);
+  const requestId = requestIds();
   const app = Fastify({
     logger: false,
     ...connectionOptions(options.limits),
-    genReqId: requestIds(),
+    genReqId: requestId,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     // An address that cannot be read reaches no hook: what every answer owes is done here.
     frameworkErrors: (error, request, reply) => {
@@ -136,7 +137,21 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     now: () => clock.now().getTime(),
     onLimited: () => metrics.requestLimited(),
   });
-  shedLoad(app, { prefix, load, connections: options.connectionsMax, onShed: (what) => metrics.requestShed(what) });
+  const countRefused = metrics.route([], '');
+  shedLoad(app, {
+    prefix,
+    load,
+    connections: options.connectionsMax,
+    onShed: (what) => metrics.requestShed(what),
+    refusals: {
+      isOpen: () => !readiness.stopping,
+      requestId,
+      onRefused: ({ method, id, status, ms }) => {
+        countRefused(status, ms);
+        log.info({ request_id: id, method, route: null, status, ms: Math.round(ms * 100) / 100 }, 'request_completed');
+      },
+    },
+  });
   countRequests(app, { prefix, metrics });
 
   const methods = collectMethods(app);

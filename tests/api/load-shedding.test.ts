@@ -1,29 +1,30 @@
 import http from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import Fastify from 'fastify';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ALL, IN_FLIGHT_MIN, READS, shedLoad } from '../../src/api/load-shedding.ts';
 import { EventLoopDelay } from '../../src/infrastructure/event-loop.ts';
-import { type Answer, startBilling } from '../support/billing.ts';
+import { type Answer, type Json, startBilling } from '../support/billing.ts';
 
 /** One connection: the queue for it is what the thresholds are about. Nobody in it gives up. */
-const billing = await startBilling({
+const ONE_CONNECTION = {
   DATABASE_POOL_MAX: '1',
   DATABASE_CONNECT_TIMEOUT_MS: '30000',
   DATABASE_LOCK_TIMEOUT_MS: '30000',
   DATABASE_STATEMENT_TIMEOUT_MS: '30000',
-});
+};
+const billing = await startBilling(ONE_CONNECTION);
 
 /** Holds the only connection by a payment that waits for a lock, and lets `waiting` callers queue behind it. */
-async function whileQueued<T>(waiting: number, look: () => Promise<T>): Promise<T> {
-  const { unitOfWork, pool } = billing.product;
-  const invoiceId = await billing.anInvoice();
-  const holder = await billing.owner.connect();
+async function whileQueued<T>(waiting: number, look: () => Promise<T>, on = billing): Promise<T> {
+  const { unitOfWork, pool } = on.product;
+  const invoiceId = await on.anInvoice();
+  const holder = await on.owner.connect();
   try {
     await holder.query('begin');
     await holder.query(`select from invoices where id = ${invoiceId} for update`);
-    const payment = billing.pay(invoiceId, '1.00');
-    await billing.untilWaiting(1);
+    const payment = on.pay(invoiceId, '1.00');
+    await on.untilWaiting(1);
     const queue = Array.from({ length: waiting }, async () => {
       await unitOfWork.read(async ({ schools }) => await schools.find(1));
     });
@@ -66,17 +67,17 @@ describe('load shedding', () => {
 
   // The longer the work takes, the shorter the queue that can be served in time.
   test('503: a queue that hardly moves is too long sooner', async () => {
-    const answers = await whileQueued(READS.waitingMin + 1, async () => {
-      const seen: Answer[] = [];
-      // Nothing is done while the lock is held: the pace falls with every look at it. A refusal comes within the 400 ms.
-      for (let look = 0; look < 100 && seen.at(-1)?.status !== 503; look++) {
-        const read = billing.get('/schools');
-        const answer = await Promise.race([read, setTimeout(400, undefined)]);
-        if (answer !== undefined) seen.push(answer);
+    const reads = await whileQueued(READS.waitingMin + 1, async () => {
+      const asked: Promise<Answer>[] = [];
+      // Nothing is done while the lock is held: the pace falls with every look at it. Fewer reads than fill the queue.
+      for (let look = 0; look < READS.waitingMax - READS.waitingMin - 2; look++) {
+        asked.push(billing.get('/schools'));
+        await setTimeout(150);
       }
-      return seen;
+      return asked;
     });
-    expect(answers.at(-1)?.body).toMatchObject({ status: 503, code: 'overloaded' });
+    const statuses = (await Promise.all(reads)).map(({ status }) => status);
+    expect([statuses[0], statuses.at(-1)]).toEqual([200, 503]);
   });
 
   test('200: health, documentation and metrics are never turned away', async () => {
@@ -90,6 +91,103 @@ describe('load shedding', () => {
   test('200: as soon as the queue is gone everything is served again', async () => {
     await whileQueued(READS.waitingMax + 1, async () => undefined);
     for (const address of ['/schools', '/invoices']) expect((await billing.get(address)).status).toBe(200);
+  });
+});
+
+describe('what a refusal on a connection owes, though no hook ever sees it', () => {
+  let base = '';
+  beforeAll(async () => {
+    base = await billing.app.listen({ host: '127.0.0.1', port: 0 });
+  });
+  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => await fetch(`${base}${path}`, init);
+
+  async function shownBy(path: string): Promise<{ response: Response; problem: Json }> {
+    const response = await ask(path, { headers: { 'x-request-id': 'turned-away-1' } });
+    const problem: Json = JSON.parse(await response.text());
+    return { response, problem };
+  }
+
+  test('503: a whole problem document, with the headers of every answer', async () => {
+    const { response, problem } = await whileQueued(
+      READS.waitingMax + 1,
+      async () => await shownBy('/api/v1/schools?q=x'),
+    );
+    expect(response.status).toBe(503);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'application/problem+json; charset=utf-8',
+      'retry-after': '1',
+      'x-request-id': 'turned-away-1',
+    });
+    expect(problem).toEqual({
+      type: '/problems/overloaded',
+      title: 'Server is overloaded',
+      status: 503,
+      detail: 'The server has too much to do; try again',
+      code: 'overloaded',
+      instance: '/api/v1/schools',
+      request_id: 'turned-away-1',
+    });
+  });
+
+  test('503: it is counted and logged like any other answer', async () => {
+    const before = await counts();
+    await whileQueued(
+      READS.waitingMax + 1,
+      async () => await Promise.all([shownBy('/api/v1/schools'), shownBy('/api/v1/x')]),
+    );
+    const after = await counts();
+    expect(after.shed - before.shed).toBe(2);
+    expect(after.answered - before.answered).toBe(2);
+    expect(after.other - before.other).toBe(2);
+    expect(billing.logs().filter((line) => line['request_id'] === 'turned-away-1')).toContainEqual(
+      expect.objectContaining({ event: 'request_completed', method: 'GET', route: null, status: 503 }),
+    );
+  });
+
+  async function counts(): Promise<{ shed: number; answered: number; other: number }> {
+    const { text } = await billing.get('//metrics');
+    const figure = (series: string): number => Number(text.split(`${series} `)[1]?.split('\n')[0] ?? 0);
+    return {
+      shed: figure('http_requests_shed_total{what="reads"}'),
+      answered: figure('http_responses_total{status="503"}'),
+      other: figure('http_requests_total{method="other",route="other",status="5xx"}'),
+    };
+  }
+
+  test('503 or not by what is asked: lists first, then one row and payments, the rest never', async () => {
+    // A pace that nobody has slowed down yet.
+    const fresh = await startBilling(ONE_CONNECTION);
+    const address = await fresh.app.listen({ host: '127.0.0.1', port: 0 });
+    const invoiceId = await fresh.anInvoice();
+    const statusOf = async (path: string, body?: Json): Promise<number> => {
+      const headers = { 'x-api-key': fresh.config.apiKey, 'content-type': 'application/json' };
+      const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+      return (await fetch(`${address}${path}`, { headers, ...sent })).status;
+    };
+    const ask = async (): Promise<{ answers: Promise<number[]> }> => {
+      const answers = Promise.all([
+        statusOf('/api/v1/invoices'),
+        statusOf(`/api/v1/invoices/${invoiceId}?as=/statement`),
+        statusOf(`/api/v1/invoices/${invoiceId}/payments`, { amount: '1.00' }),
+        statusOf('/health'),
+        statusOf('/openapi.json'),
+      ]);
+      // All have arrived: what is admitted waits for the lock, what is refused is held back.
+      await setTimeout(200);
+      return { answers };
+    };
+    const beyondReads = await whileQueued(READS.waitingMax + 1, ask, fresh);
+    expect(await beyondReads.answers).toEqual([503, 422, 201, 200, 200]);
+    const beyondAll = await whileQueued(ALL.waitingMax + 1, ask, fresh);
+    expect(await beyondAll.answers).toEqual([503, 503, 503, 200, 200]);
+  });
+
+  test('it is held back, so that a client that asks again at once is no work', async () => {
+    const first = await whileQueued(READS.waitingMax + 1, async () => {
+      const refusal = ask('/api/v1/schools').then(({ status }) => status);
+      return await Promise.race([refusal, setTimeout(500, 'held back')]);
+    });
+    expect(first).toBe('held back');
   });
 });
 
@@ -110,7 +208,8 @@ describe('a late event loop', () => {
       state.release = resolve;
     });
     app.setErrorHandler(async (_error, _request, reply) => await reply.code(503).send());
-    shedLoad(app, { prefix: '/v1', connections: 1, load, onShed: () => undefined });
+    const refusals = { isOpen: () => true, requestId: () => 'made-up', onRefused: () => undefined };
+    shedLoad(app, { prefix: '/v1', connections: 1, load, onShed: () => undefined, refusals });
     app.get('/v1/slow/:id', async () => {
       state.arrived += 1;
       await released;
