@@ -61,7 +61,14 @@ export async function* csvChunks({ columns, rows }: CsvFile): AsyncGenerator<str
  */
 export async function sendCsv(request: FastifyRequest, reply: FastifyReply, file: CsvFile): Promise<FastifyReply> {
   const chunks = csvChunks(file);
-  const first = await chunks.next();
+  // Whoever leaves before there is a stream must end the query too: the first rows are those that take longest.
+  const leave = (): void => void file.rows.batches.return().catch(() => undefined);
+  reply.raw.once('close', leave);
+  const first = await chunks.next().catch((error: unknown) => {
+    if (reply.raw.destroyed) return undefined;
+    throw error;
+  });
+  if (first === undefined) return reply.hijack();
   reply.type(CSV_TYPE).header('content-disposition', `attachment; filename="${fileName(file, 'csv')}"`);
   if (request.method === 'HEAD') {
     await file.rows.batches.return();

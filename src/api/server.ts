@@ -29,6 +29,7 @@ import { countRequests, type Metrics, metricsRoute } from './metrics.ts';
 import { HttpError, PROBLEM_TYPE, problemBody, problemHandler, sendProblem } from './problem.ts';
 import { problemPages } from './problem-pages.ts';
 import { limitRates } from './rate-limit.ts';
+import { leaveHeadsUnread } from './streaming.ts';
 import { type RequestTracing, traceRequests } from './tracing.ts';
 import { invoiceRoutes } from './v1/invoices.ts';
 import { ledgerRoutes } from './v1/ledger.ts';
@@ -130,6 +131,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   }
 
   answerConditionally(app);
+  leaveHeadsUnread(app);
   limitRates(app, {
     prefix,
     perMinute,

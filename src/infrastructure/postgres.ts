@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import pg from 'pg';
 import { ConnectionFailed, ConnectionLost, isConnectionLoss, PoolExhausted } from './postgres-errors.ts';
 import { type Statement, textOf } from './sql.ts';
@@ -110,25 +111,41 @@ export class Pool implements Sql {
   }
 
   /** One statement in a snapshot of its own, see {@link Sql.stream}. */
-  async *stream<Row>(statement: Statement, batchSize: number): AsyncGenerator<Row[], void, undefined> {
-    yield* this.streamSnapshot((sql) => sql.stream<Row>(statement, batchSize));
+  stream<Row>(statement: Statement, batchSize: number): AsyncGenerator<Row[], void, undefined> {
+    return this.streamSnapshot((sql) => sql.stream<Row>(statement, batchSize));
   }
 
   /**
    * What `work` yields while it reads one frozen view of the database. The connection is given back when the generator
-   * ends, is left early, or throws; so whoever starts it must drain it or call `return`.
+   * ends, is left early, or throws; so whoever starts it must drain it or call `return`. That also ends the statement
+   * that is under way at that moment, whose step then throws.
    */
-  async *streamSnapshot<T>(work: (sql: Sql) => AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+  streamSnapshot<T>(work: (sql: Sql) => AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+    const lease: Lease = { client: undefined, isCanceled: false };
+    return interruptible(this.readSnapshot(work, lease), () => {
+      lease.isCanceled = true;
+      if (lease.client !== undefined) cancelStatement(lease.client);
+    });
+  }
+
+  protected async *readSnapshot<T>(
+    work: (sql: Sql) => AsyncGenerator<T, void, undefined>,
+    lease: Lease,
+  ): AsyncGenerator<T, void, undefined> {
     const client = await this.#connect();
-    let broken = true;
+    lease.client = client;
+    let hasFailed = false;
     try {
       await run(client, this.#begin({ snapshot: true }));
       yield* work(this.#transactionSql(client));
-      broken = false;
+    } catch (error) {
+      hasFailed = true;
+      throw error;
     } finally {
-      // Nothing was written, so there is nothing to commit. Left early or failed: a connection in doubt is not reused.
-      if (!broken) await run(client, 'rollback').catch(() => undefined);
-      client.release(broken);
+      // Nothing was written, so there is nothing to commit.
+      if (!hasFailed) await run(client, 'rollback').catch(() => undefined);
+      // A connection in doubt is not reused: a cancel request may still be on its way, and would meet somebody else.
+      client.release(hasFailed || lease.isCanceled);
     }
   }
 
@@ -246,6 +263,62 @@ async function* readBatches<Row>(
     // After an error the transaction is over, and its cursors with it.
     await query(`close ${CURSOR}`).catch(() => undefined);
   }
+}
+
+/** Who holds a connection for a stream, and whether its statement was asked to end. */
+export type Lease = { client: pg.PoolClient | undefined; isCanceled: boolean };
+
+/**
+ * The same generator, but `return` during a step does not wait in line behind it: `interrupt` is called to end the step.
+ */
+function interruptible<T>(
+  generator: AsyncGenerator<T, void, undefined>,
+  interrupt: () => void,
+): AsyncGenerator<T, void, undefined> {
+  let steps = 0;
+  return {
+    next: async () => {
+      steps += 1;
+      try {
+        return await generator.next();
+      } finally {
+        steps -= 1;
+      }
+    },
+    return: async () => {
+      if (steps > 0) interrupt();
+      return await generator.return();
+    },
+    throw: async (error) => await generator.throw(error),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+const CANCEL_REQUEST_CODE = 80_877_102;
+const CANCEL_REQUEST_BYTES = 16;
+const CANCEL_TIMEOUT_MS = 5_000;
+
+/**
+ * Asks PostgreSQL to end what `client` is running, the way the protocol has it: on a connection of its own that sends
+ * nothing but the process id and the secret `client` was given. A pooler passes that on; `pg_cancel_backend` would name
+ * a process that PostgreSQL does not know. A request that is lost is none: the statement then ends at its time limit.
+ */
+function cancelStatement(client: pg.PoolClient): void {
+  if (!('processID' in client && 'secretKey' in client)) return;
+  const { host, port, processID, secretKey } = client;
+  if (typeof processID !== 'number' || typeof secretKey !== 'number') return;
+  const request = Buffer.alloc(CANCEL_REQUEST_BYTES);
+  [CANCEL_REQUEST_BYTES, CANCEL_REQUEST_CODE, processID, secretKey].forEach((value, index) => {
+    request.writeInt32BE(value, 4 * index);
+  });
+  const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect({ host, port });
+  socket.on('error', () => undefined);
+  socket.setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
+  socket.end(request);
+  // Read to its end, or it would never close.
+  socket.resume();
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type BeginMode, Pool, type PoolOptions, type Sql } from './postgres.ts';
+import { type BeginMode, type Lease, Pool, type PoolOptions, type Sql } from './postgres.ts';
 import { type Statement, textOf } from './sql.ts';
 import type { Tracing } from './tracing.ts';
 
@@ -30,12 +30,13 @@ export class TracedPool extends Pool {
     );
   }
 
-  override async *streamSnapshot<T>(
+  protected override async *readSnapshot<T>(
     work: (sql: Sql) => AsyncGenerator<T, void, undefined>,
+    lease: Lease,
   ): AsyncGenerator<T, void, undefined> {
     const end = this.#tracing.open('stream');
     try {
-      yield* super.streamSnapshot(work);
+      yield* super.readSnapshot(work, lease);
     } finally {
       end();
     }

@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, inject, onTestFinished, test } from 'vitest';
+import Fastify from 'fastify';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { streamOf } from '../../src/api/streaming.ts';
 import { Pool, type PoolOptions } from '../../src/infrastructure/postgres.ts';
 import { ConnectionLost } from '../../src/infrastructure/postgres-errors.ts';
 import { sql } from '../../src/infrastructure/sql.ts';
@@ -65,6 +69,64 @@ test('a stream that is left early gives its connection back', async () => {
     break;
   }
   expect(await read(pool, 0)).toEqual(ALL);
+});
+
+describe.each([true, false])('a stream that is left while a fetch is under way (prepare: %s)', (prepare) => {
+  /** Longer than a test may take: what ends here was ended by whoever left. */
+  const PATIENT = { prepare, statementTimeoutMs: 600_000 };
+  const pidOf = async (pool: Pool): Promise<number> => {
+    for (;;) {
+      const rows = await pool.rows<{ pid: number }>(sql`
+        select pid from pg_stat_activity where state = 'active' and query like 'fetch%' and wait_event = 'PgSleep'`);
+      if (rows[0] !== undefined) return rows[0].pid;
+      await sleep(10);
+    }
+  };
+  const isAlive = async (pool: Pool, pid: number): Promise<boolean> =>
+    (await pool.count(sql`select from pg_stat_activity where pid = ${pid}`)) > 0;
+
+  test('ends that statement, and its connection is not used again', async () => {
+    const [pool, watcher] = [aPool(PATIENT), aPool()];
+    const rows = pool.stream(sql`select pg_sleep(600)`, 1);
+    const step = rows.next();
+    const pid = await pidOf(watcher);
+    const left = rows.return();
+    await expect(step).rejects.toMatchObject({ code: '57014' });
+    expect(await left).toEqual({ done: true, value: undefined });
+    while (await isAlive(watcher, pid)) await sleep(10);
+    expect(await read(pool, 0)).toEqual(ALL);
+  });
+
+  test('ends it also when it answers HTTP, and the client hangs up', async () => {
+    const [pool, watcher] = [aPool(PATIENT), aPool()];
+    const app = Fastify();
+    onTestFinished(async () => await app.close());
+    app.get('/', (_request, reply) => {
+      // The first batch is sent, the second never comes.
+      const batches = pool.stream(sql`select case when n > 2 then pg_sleep(600) end from generate_series(1, 4) n`, 2);
+      async function* chunks(): AsyncGenerator<string, void, undefined> {
+        for await (const batch of batches) yield `${batch.length}`;
+      }
+      return reply.send(streamOf(chunks(), batches));
+    });
+    const address = await app.listen({ host: '127.0.0.1', port: 0 });
+    const request = http.get(address, { agent: false });
+    const [response] = await once(request, 'response');
+    expect(response.statusCode).toBe(200);
+    const pid = await pidOf(watcher);
+    response.destroy();
+    while (await isAlive(watcher, pid)) await sleep(10);
+  });
+});
+
+test('a stream that is left between two fetches leaves a connection that is used again', async () => {
+  const pool = aPool();
+  const pid = async (): Promise<unknown> => await pool.first(sql`select pg_backend_pid() as pid`);
+  const before = await pid();
+  const rows = pool.stream(sql`select generate_series(1, 1000)`, 10);
+  await rows.next();
+  await rows.return();
+  expect(await pid()).toEqual(before);
 });
 
 // A timer that is left behind keeps a process alive that has nothing else to do: it would outlive its SIGTERM.
