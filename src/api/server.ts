@@ -154,7 +154,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
       },
     },
   });
-  countRequests(app, { prefix, metrics });
+  countRequests(app, { prefix, metrics, log });
 
   const methods = collectMethods(app);
   registerDocs(app, options);

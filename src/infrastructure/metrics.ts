@@ -17,7 +17,7 @@ const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'];
 const SQLSTATES_MAX = 10;
 
 const METHODS = new Set(['GET', 'POST', 'PATCH', 'DELETE']);
-const PAYMENT_METHODS = new Set(['CASH', 'CARD', 'TRANSFER', 'CHECK', 'OTHER']);
+const PAYMENT_LABELS = new Set(['CASH', 'CARD', 'TRANSFER', 'CHECK', 'OTHER', 'none', 'invalid']);
 
 export type PaymentResult = 'recorded' | 'replayed' | 'refused' | 'failed';
 
@@ -36,6 +36,7 @@ export class Metrics {
   readonly #retryReasons = new Set<string>();
   readonly #shed: Counter<'what'>;
   readonly #limited: Counter;
+  readonly #aborted: Counter<'what'>;
 
   constructor(of: { version: string; eventLoop: EventLoopDelay; pools: Readonly<Record<string, () => PoolGauge>> }) {
     const registers = [this.#registry];
@@ -75,6 +76,16 @@ export class Metrics {
       help: 'Requests turned away with 429 rate_limited.',
       registers,
     });
+    this.#aborted = new Counter({
+      name: 'http_requests_aborted_total',
+      help: 'Requests whose client left before it had the whole answer.',
+      labelNames: ['what'],
+      registers,
+    });
+    // A series that appears with its first event has no increase: of what alerts look at, the zero is shown too.
+    for (const what of ['reads', 'all']) this.#shed.inc({ what }, 0);
+    for (const what of ['reads', 'writes']) this.#aborted.inc({ what }, 0);
+    for (const method of PAYMENT_LABELS) this.#payments.inc({ method, result: 'failed' }, 0);
     registerPools(this.#registry, of.pools);
     registerProcess(this.#registry, of);
   }
@@ -96,7 +107,7 @@ export class Metrics {
   /** @param method as the client wrote it */
   paymentAnswered(method: unknown, result: PaymentResult): void {
     const name = method === null || method === undefined ? 'none' : String(method);
-    this.#payments.inc({ method: name === 'none' || PAYMENT_METHODS.has(name) ? name : 'invalid', result });
+    this.#payments.inc({ method: PAYMENT_LABELS.has(name) ? name : 'invalid', result });
   }
 
   /** @param reason an SQLSTATE, or `connection_lost` */
@@ -111,6 +122,10 @@ export class Metrics {
 
   requestLimited(): void {
     this.#limited.inc();
+  }
+
+  requestAborted(what: 'reads' | 'writes'): void {
+    this.#aborted.inc({ what });
   }
 
   get contentType(): string {

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { PREFIX, startBilling } from '../support/billing.ts';
 
@@ -78,6 +80,35 @@ describe('GET /metrics', () => {
     expect(grown('billing_payments_total{method="invalid",result="refused"}')).toBe(1);
   });
 
+  test('200: clients that leave before they have their answer, and a line in the log of each', async () => {
+    const base = await billing.app.listen({ host: '127.0.0.1', port: 0 });
+    const invoiceId = await billing.anInvoice();
+    const path = `${PREFIX}/invoices/${invoiceId}/payments`;
+    const grown = await growth(async () => {
+      // The payment waits for the row, so its client can leave before the answer.
+      const holder = await billing.owner.connect();
+      await holder.query('begin');
+      await holder.query(`select from invoices where id = ${invoiceId} for update`);
+      const headers = {
+        'x-api-key': billing.config.apiKey,
+        'content-type': 'application/json',
+        'x-request-id': 'left-1',
+      };
+      const request = http.request(`${base}${path}`, { method: 'POST', headers, agent: false });
+      request.on('error', () => undefined).end(JSON.stringify({ amount: '1.00' }));
+      await billing.untilWaiting(1);
+      request.destroy();
+      while (!billing.events().includes('request_aborted')) await setTimeout(10);
+      await holder.query('rollback');
+      holder.release();
+    });
+
+    expect(grown('http_requests_aborted_total{what="writes"}')).toBe(1);
+    expect(grown('http_requests_aborted_total{what="reads"}')).toBe(0);
+    const [line] = billing.logs().filter(({ event }) => event === 'request_aborted');
+    expect(line).toMatchObject({ request_id: 'left-1', method: 'POST', route: `${PREFIX}/invoices/:id/payments` });
+  });
+
   test('200: repeated work by SQLSTATE', async () => {
     const grown = await growth(async () => {
       let isFirst = true;
@@ -104,6 +135,20 @@ describe('GET /metrics', () => {
       'process_start_time_seconds',
     ]) {
       expect(all.get(name), name).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  // The alert on server errors subtracts what was shed: without a zero to subtract it would never fire.
+  test('200: what alerts look at is there before it first happens', async () => {
+    const all = await series();
+    for (const name of [
+      'http_requests_shed_total{what="reads"}',
+      'http_requests_shed_total{what="all"}',
+      'http_requests_limited_total',
+      'http_requests_aborted_total{what="reads"}',
+      'billing_payments_total{method="CHECK",result="failed"}',
+    ]) {
+      expect(all.get(name), name).toBe(0);
     }
   });
 
@@ -141,6 +186,9 @@ describe('GET /metrics', () => {
         file,
       ).toEqual([]);
     }
+    const alerts = [...read('ops/alerts.yml').matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
+    const provoked = [...read('ops/alerts.test.yml').matchAll(/alertname: (\w+)\n.*\n +exp_alerts:\n/g)];
+    expect(new Set(provoked.map(([, name]) => name))).toEqual(new Set(alerts));
     const headings = [...read('docs/operations.md').matchAll(/^#+ (.+)$/gm)].map(([, text = '']) => text.toLowerCase());
     const runbooks = [...read('ops/alerts.yml').matchAll(/runbook: "docs\/operations\.md#([^"]+)"/g)];
     expect(runbooks.length).toBeGreaterThan(5);
