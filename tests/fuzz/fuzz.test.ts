@@ -114,12 +114,18 @@ test.each([
   expect(server.isAlive).toBe(true);
 });
 
+/** What the server logged of its faults so far, stacks included: what the answer must not show and a person must know. */
+function faults(): string {
+  const lines = server.output().split('\n');
+  return lines.filter((line) => line.includes('request_failed')).join('\n');
+}
+
 /** @throws when the answer is one nobody should ever get */
 async function expectHonest(request: FuzzedRequest): Promise<void> {
   const { status, type, text } = await send(request);
   statuses.set(status, (statuses.get(status) ?? 0) + 1);
   const asked = `${request.method} ${request.path.slice(0, 500)} ${JSON.stringify(request.headers).slice(0, 500)} ${(request.body ?? '').slice(0, 500)}\n-> ${status} ${text.slice(0, 1_000)}`;
-  if (status >= 500) throw new Error(`a fault:\n${asked}`);
+  if (status >= 500) throw new Error(`a fault:\n${asked}\nThe server says:\n${faults().slice(-5_000)}`);
   if (status < 400) {
     if (type.startsWith('application/json') && text !== '') JSON.parse(text);
     return;

@@ -1,6 +1,10 @@
+import { createRequire } from 'node:module';
+import PDFDocument from 'pdfkit';
 import { describe, expect, test } from 'vitest';
 import type { PrintedDocument } from '../../src/infrastructure/pdf/model.ts';
+import { layOutPlainly } from '../../src/infrastructure/pdf/plain-layout.ts';
 import { renderPdf } from '../../src/infrastructure/pdf/render.ts';
+import { printable } from '../../src/infrastructure/pdf/text.ts';
 import { readPdf } from '../support/pdf.ts';
 
 function aDocument(fields: Partial<PrintedDocument> = {}): PrintedDocument {
@@ -87,5 +91,25 @@ describe('renderPdf', () => {
     for (const page of pdf.pages) {
       for (const { x, width } of page.texts) expect(x + width).toBeLessThanOrEqual(page.width);
     }
+  });
+});
+
+describe('text that people type', () => {
+  test('loses what nobody sees: joiners, fillers, selectors, marks that reorder', () => {
+    const invisible = '\u00ad\u034f\u115f\u17b4\u200b\u202e\u2060\u3164\ufe0f\ufeff\uffa0\u{e0100}';
+    expect(printable(`a${invisible}b`, () => true)).toBe('ab');
+  });
+
+  // fontkit shapes Tifinagh by syllables and has none for a grapheme joiner. It throws, and with it every document did
+  // that had both in one text.
+  test('stands letter by letter where the library cannot shape it', () => {
+    const pdf = new PDFDocument();
+    pdf.font(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'), 10);
+    expect(() => pdf.widthOfString('\u2d40\u034f')).toThrow(TypeError);
+
+    layOutPlainly(pdf);
+
+    const joiner = pdf.widthOfString('\u034f');
+    expect(pdf.widthOfString('\u2d40\u034f')).toBeCloseTo(pdf.widthOfString('\u2d40') + joiner, 6);
   });
 });

@@ -26,7 +26,9 @@ const PLAIN = /^[ -~\u00a0-\u024f\u2010-\u2027\u20a0-\u20bf\u25a1]*$/;
 /**
  * Takes the current font of a PDF and makes it lay out plain text letter by letter, each letter looked up once. fontkit
  * shapes every word by the whole of OpenType, and pdfkit keeps every word: for a thousand lines of different amounts that
- * is twice the work and memory that grows with them, and what it would add is kerning. Other scripts are still shaped.
+ * is twice the work and memory that grows with them, and what it would add is kerning. Other scripts are still shaped;
+ * text that fontkit cannot shape (it throws on some mixtures of scripts) stands letter by letter too, because no name
+ * may keep a document from being made.
  *
  * @returns undefined should pdfkit keep its font elsewhere one day: then everything is shaped, and slow
  */
@@ -37,23 +39,30 @@ export function layOutPlainly(pdf: object): PlainFont | undefined {
   const letter = (character: string): { glyph: Glyph; position: Position } => {
     let known = letters.get(character);
     if (known === undefined) {
-      const glyph = font.font.glyphForCodePoint(character.charCodeAt(0));
+      const glyph = font.font.glyphForCodePoint(character.codePointAt(0) ?? 0);
       const advanceWidth = glyph.advanceWidth * font.scale;
       known = { glyph, position: { xAdvance: advanceWidth, yAdvance: 0, xOffset: 0, yOffset: 0, advanceWidth } };
       letters.set(character, known);
     }
     return known;
   };
-  const shape = font.layout.bind(font);
-  font.layout = (text, features, onlyWidth) => {
-    if (!PLAIN.test(text)) return shape(text, features, onlyWidth);
-    // Every plain character is one UTF-16 unit.
-    const run = text.split('').map(letter);
+  const inLetters = (characters: readonly string[]): Run => {
+    const run = characters.map(letter);
     return {
       glyphs: run.map(({ glyph }) => glyph),
       positions: run.map(({ position }) => position),
       advanceWidth: run.reduce((sum, { position }) => sum + position.advanceWidth, 0),
     };
+  };
+  const shape = font.layout.bind(font);
+  font.layout = (text, features, onlyWidth) => {
+    // Every plain character is one UTF-16 unit.
+    if (PLAIN.test(text)) return inLetters(text.split(''));
+    try {
+      return shape(text, features, onlyWidth);
+    } catch {
+      return inLetters([...text]);
+    }
   };
   return {
     width: (text) => {

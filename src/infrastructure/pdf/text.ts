@@ -4,8 +4,8 @@ export type Measure = (text: string) => number;
 
 /** Controls, line breaks and half characters: they separate words at most. */
 const SEPARATORS = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\s]+/gu;
-/** Marks that reorder text (a name could swap the digits beside it), joiners and selectors: nothing without others. */
-const INVISIBLE = /\p{Cf}|\p{Variation_Selector}/gu;
+/** Marks that reorder text (a name could swap the digits beside it), joiners, fillers, selectors: nothing without others. */
+const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 /** Accents piled on one letter, beyond what any writing needs: they would run over the lines above and below. */
 const PILED_MARKS = /(\p{M}{2})\p{M}+/gu;
 /** Stands for a character the font does not have. */
