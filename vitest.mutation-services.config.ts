@@ -12,6 +12,9 @@ export default defineConfig({
       'tests/api/{aging,debtors,summary}.test.ts',
       'tests/api/{invoices,payments,schools,students}.*.test.ts',
     ],
+    // The product is loaded once a run instead of once a file, which is most of the time of a run of few tests. Files
+    // share nothing else: each has its own database.
+    isolate: false,
     globalSetup: ['tests/support/postgres-server.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

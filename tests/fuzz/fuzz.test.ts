@@ -1,5 +1,6 @@
 import http from 'node:http';
 import net from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -15,6 +16,7 @@ import { type FuzzedRequest, type OpenApi, requestsOf } from './requests.ts';
 const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 1_500);
 const AT_ONCE = 10;
 const MINUTES_MAX = 3 + REQUESTS / 1_000;
+const LOG_DELAY_MS = 2_000;
 const SEED = process.env['FUZZ_SEED'];
 
 const isProblem = new Ajv({ allErrors: true }).compile({
@@ -114,10 +116,11 @@ test.each([
   expect(server.isAlive).toBe(true);
 });
 
-/** What the server logged of its faults so far, stacks included: what the answer must not show and a person must know. */
-function faults(): string {
-  const lines = server.output().split('\n');
-  return lines.filter((line) => line.includes('request_failed')).join('\n');
+/** The end of what the server logged, stacks included: what an answer must not show and a person must know. */
+async function faults(): Promise<string> {
+  // It writes its log a little later than its answers.
+  await setTimeout(LOG_DELAY_MS);
+  return server.output().slice(-8_000);
 }
 
 /** @throws when the answer is one nobody should ever get */
@@ -125,7 +128,7 @@ async function expectHonest(request: FuzzedRequest): Promise<void> {
   const { status, type, text } = await send(request);
   statuses.set(status, (statuses.get(status) ?? 0) + 1);
   const asked = `${request.method} ${request.path.slice(0, 500)} ${JSON.stringify(request.headers).slice(0, 500)} ${(request.body ?? '').slice(0, 500)}\n-> ${status} ${text.slice(0, 1_000)}`;
-  if (status >= 500) throw new Error(`a fault:\n${asked}\nThe server says:\n${faults().slice(-5_000)}`);
+  if (status >= 500) throw new Error(`a fault:\n${asked}\nThe server says:\n${await faults()}`);
   if (status < 400) {
     if (type.startsWith('application/json') && text !== '') JSON.parse(text);
     return;
