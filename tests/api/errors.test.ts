@@ -289,6 +289,27 @@ describe('ids in paths', () => {
 });
 
 describe('problem documents', () => {
+  const NOBODY = 999_999_999;
+  const OF_ACCOUNTS = [
+    '',
+    '/statement',
+    '/statement?limit=5',
+    '/statement?format=csv',
+    '/ledger',
+    '/ledger?format=csv',
+  ];
+  const OF_INVOICES = ['', '/payments', '/payments?format=csv', '/credit-notes', '/credit-notes?format=csv'];
+  test.each([
+    ...[...OF_ACCOUNTS, '/aging', '/debtors', '/summary'].map((path) => ['School', `/schools/${NOBODY}${path}`]),
+    ...[...OF_ACCOUNTS, '/aging'].map((path) => ['Student', `/students/${NOBODY}${path}`]),
+    ...OF_INVOICES.map((path) => ['Invoice', `/invoices/${NOBODY}${path}`]),
+    ['Payment', `/payments/${NOBODY}`],
+  ])('404: says that the %s of %s was not found, whatever is asked of it', async (noun = '', path = '') => {
+    const answer = await billing.get(path);
+    expectProblem(answer, 404, `${noun.toLowerCase()}_not_found`);
+    expect(answer.body['detail']).toBe(`${noun} with id ${NOBODY} not found`);
+  });
+
   test('instance is the path alone, title and code go together, type is a page that can be read', async () => {
     const answer = await billing.get('/schools?limit=0&q=secret');
     expectProblem(answer, 422, 'request_invalid', ['#/limit']);

@@ -169,6 +169,23 @@ describe('Idempotency-Key', () => {
     expect(billing.events()).toContain('idempotency_keys_removed');
   });
 
+  test('a backlog of several batches goes in one run, which says how much there was, once', async () => {
+    const { idempotencyCleaner } = billing.product.services;
+    billing.clock.travelTo('2020-03-01T00:00:00Z');
+    await billing.owner.query(
+      `insert into idempotency_keys (credential, key, fingerprint, created_at)
+       select repeat('0', 32), 'backlog ' || n, repeat('0', 64), '2020-01-01'
+       from generate_series(1, 2500) n`,
+    );
+    const before = billing.logs().length;
+
+    expect(await idempotencyCleaner.clean()).toBe(2_500);
+    expect(await idempotencyCleaner.clean()).toBe(0);
+
+    const events = billing.logs().slice(before);
+    expect(events.map(({ event, removed }) => [event, removed])).toEqual([['idempotency_keys_removed', 2_500]]);
+  });
+
   test('one server cleans at a time, and a stopped one ends at once', async () => {
     const { idempotencyCleaner } = billing.product.services;
     const holder = await billing.owner.connect();
