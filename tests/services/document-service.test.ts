@@ -336,17 +336,22 @@ describe('An invoice', () => {
     ]);
   });
 
-  test('with a credit older than a payment: in the order it happened', async () => {
-    const invoiceId = await billing.anInvoice({ amount_total: '300.00' });
+  test('with a credit older than a payment: in the order it happened, each with what was said of it', async () => {
+    const studentId = await billing.aStudent();
+    const invoiceId = await billing.anInvoice({ student_id: studentId, amount_total: '300.00' });
     await billing.post(`/invoices/${invoiceId}/credit-notes`, { amount: '100.00', reason: 'discount' });
     billing.clock.travelTo('2026-03-06T12:00:00-06:00');
-    await billing.aPayment(invoiceId, '200.00', { method: 'CASH' });
+    await billing.aPayment(invoiceId, '200.00', { method: null, reference: 'Slip 9' });
     billing.clock.travelTo('2026-03-05T12:00:00-06:00');
+
     const { document } = await read({ kind: 'invoice', id: invoiceId });
-    expect(document.tables[1]?.rows.map(([day, what]) => [day, what])).toEqual([
-      ['Mar 5, 2026', 'Credit note'],
-      ['Mar 6, 2026', 'Payment'],
+    expect(document.tables[1]?.rows.map(([day, what, , text]) => [day, what, text])).toEqual([
+      ['Mar 5, 2026', 'Credit note', 'Discount'],
+      ['Mar 6, 2026', 'Payment', 'Slip 9'],
     ]);
+    const owner = { kind: 'student', id: studentId } as const;
+    const ledger = await read({ kind: 'ledger', owner, period: { from: null, to: null, asOf: null } });
+    expect(ledger.document.tables[0]?.rows[2]?.slice(0, 4)).toEqual(['Mar 5, 2026', 'Credit note', '', 'Discount']);
   });
 });
 
@@ -421,9 +426,25 @@ describe('Every document', () => {
     await expect(read(subject)).rejects.toMatchObject({ code, message: `${noun} with id ${NOBODY} not found` });
   });
 
+  test('refuses a student who does not exist, also where a school has that id', async () => {
+    let schoolId = 0;
+    for (let i = 0; i < 3; i++) schoolId = await billing.aSchool();
+    expect((await billing.get(`/students/${schoolId}`)).status).toBe(404);
+    const owner = { kind: 'student', id: schoolId } as const;
+    await expect(read({ kind: 'statement', owner })).rejects.toMatchObject({ code: 'student_not_found' });
+  });
+
   test('is no document when too many are being made: nothing is read for it', async () => {
     const busy = { render: async () => await Promise.resolve(undefined) };
     expect(await serviceWith(busy).render({ kind: 'receipt', id: NOBODY }, 'en')).toBe(undefined);
+  });
+
+  test('is no document when it was read and not drawn', async () => {
+    const render: DocumentRenderer['render'] = async (readIt) => {
+      await readIt();
+      return undefined;
+    };
+    expect(await serviceWith({ render }).render({ kind: 'receipt', id: account.payment }, 'en')).toBe(undefined);
   });
 
   test(`holds ${DOCUMENT_LINES_MAX} lines and refuses one more`, async () => {
@@ -456,5 +477,13 @@ describe('Every document', () => {
     expect(invoice.document.tables[1]?.rows).toHaveLength(DOCUMENT_LINES_MAX);
     await insertPayments(DOCUMENT_LINES_MAX + 1, DOCUMENT_LINES_MAX + 1);
     await expect(read({ kind: 'invoice', id: invoiceId })).rejects.toMatchObject(tooLong);
+
+    const credited = await billing.anInvoice({ amount_total: '9000.00' });
+    await billing.owner.query(
+      `insert into credit_notes (school_id, invoice_id, amount, reason)
+       select i.school_id, i.id, 1, 'discount' from invoices i, generate_series(1, $2::int) n where i.id = $1`,
+      [credited, DOCUMENT_LINES_MAX + 1],
+    );
+    await expect(read({ kind: 'invoice', id: credited })).rejects.toMatchObject(tooLong);
   });
 });
