@@ -161,7 +161,8 @@ export function assertDeactivatable(school: School, studentCount: number): void 
   }
 }
 
-function assertWhole(amount: Money): void {
+/** @throws DomainError `amount_not_whole`: the currency has no minor units, and the amount has some */
+export function assertWhole(amount: Money): void {
   if (isPayable(amount)) return;
   throw new DomainError('amount_not_whole', `${amount.currency} has no decimals: ${formatMoney(amount)} is not whole`);
 }

@@ -115,6 +115,17 @@ describe('POST /invoices', () => {
     expect(answer.body['detail']).toBe('Student with id 999999 not found');
   });
 
+  test('422: an amount its own currency does not have, before the student or the school is looked at', async () => {
+    const fraction = { currency: 'clp', amount_total: '10.50' };
+    for (const id of [studentId, 999_999]) {
+      const answer = await billing.post('/invoices', invoiceBody(id, fraction));
+      expectProblem(answer, 422, 'amount_not_whole', ['#/amount_total']);
+      expect(answer.body['detail']).toBe('CLP has no decimals: 10.50 is not whole');
+    }
+    const whole = await billing.post('/invoices', invoiceBody(studentId, { ...fraction, amount_total: '10.00' }));
+    expectProblem(whole, 400, 'invoice_currency_mismatch');
+  });
+
   // Document numbers are law in most of the countries we bill in: no gap, no twin, a new series each year of the school.
   test('201: numbers are gap-free per school, prefix and year of the school, and refusals use none up', async () => {
     const fresh = await billing.aSchool({ timezone: 'America/Mexico_City', invoice_prefix: 'FAC' });

@@ -1,4 +1,4 @@
-import { calculatePending } from '../../domain/business-rules.ts';
+import { assertWhole, calculatePending } from '../../domain/business-rules.ts';
 import {
   CREDIT_NOTE_REASONS,
   type CreditNote,
@@ -7,7 +7,7 @@ import {
   type InvoiceChanges,
   type NewInvoice,
 } from '../../domain/invoice.ts';
-import { formatMoney } from '../../domain/money.ts';
+import { formatMoney, parseMoney } from '../../domain/money.ts';
 import {
   AmountIn,
   amountOut,
@@ -104,11 +104,18 @@ export const CreditNoteResponse = Type.Object({
   created_at: Timestamp,
 });
 
+/**
+ * @throws DomainError `amount_not_whole` when the body names a currency that its amount does not exist in: then its form
+ *   is wrong, which is said before whether there is such a student
+ */
 export function toNewInvoice(body: Static<typeof InvoiceCreate>): NewInvoice {
+  const amountTotal = readAmount(body.amount_total);
+  const currency = body.currency?.toUpperCase() ?? null;
+  if (currency !== null) assertWhole(parseMoney(amountTotal, currency));
   return {
     studentId: body.student_id,
-    amountTotal: readAmount(body.amount_total),
-    currency: body.currency?.toUpperCase() ?? null,
+    amountTotal,
+    currency,
     dueDate: body.due_date,
     description: body.description ?? null,
   };
