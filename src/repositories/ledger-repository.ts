@@ -48,8 +48,7 @@ export class LedgerRepository {
       ), page as (
         select * from numbered where ${backwards ? sql`n > size - ${limit}` : sql`n <= ${limit}`}
       ), start as (
-        select coalesce(sum(debit - credit), 0.00) as balance from entries
-        where (${LEDGER_KEY}) < (select ${LEDGER_KEY} from page order by ${LEDGER_KEY} limit 1)
+        ${cursor === null ? sql`select opening as balance from sums` : BALANCE_BEFORE_PAGE}
       ), lines as (
         select page.*, start.balance + sum(debit - credit) over (order by ${LEDGER_KEY}) as balance from page, start
       )
@@ -94,6 +93,10 @@ export class LedgerRepository {
     }
   }
 }
+
+const BALANCE_BEFORE_PAGE = sql`
+  select coalesce(sum(debit - credit), 0.00) as balance from entries
+  where (${LEDGER_KEY}) < (select ${LEDGER_KEY} from page order by ${LEDGER_KEY} limit 1)`;
 
 /** Of the CTEs `a` (the account) and `sums`. */
 const HEADER_COLUMNS = sql`a.owner, a.currency, a.timezone, sums.opening::text, sums.debit::text, sums.credit::text,

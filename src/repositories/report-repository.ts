@@ -12,7 +12,7 @@ import {
 import type { AccountOwner } from '../domain/statement.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
-import { account, bucketOf, daysLate, entries, openInvoices } from './ledger-entries.ts';
+import { account, bucketOf, daysLate, entries, isBy, openInvoices } from './ledger-entries.ts';
 import { SCHOOL_JSON_COLUMNS } from './school-repository.ts';
 import { STUDENT_JSON_COLUMNS } from './student-repository.ts';
 
@@ -116,6 +116,8 @@ export class ReportRepository {
         select day, method, ${SUMS}
         from (${entries(school, { from: sql`(select first_day from account)`, to: LAST_DAY })}) e
         group by day, method
+      ), months as materialized (
+        select date_trunc('month', day::timestamp)::date as month, ${MONTHLY_SUMS} from sums group by 1
       ), owed as (
         select coalesce(sum(pending), 0.00) as pending,
                coalesce(sum(pending) filter (where ${daysLate(AS_OF)} > 0), 0.00) as overdue
@@ -125,9 +127,9 @@ export class ReportRepository {
              owed.pending::text, owed.overdue::text,
              round(punctual.paid / nullif(punctual.due, 0), 4)::text as on_time_rate,
              round(owed.overdue / nullif(owed.pending, 0), 4)::text as delinquency_rate,
-             (select row_to_json(f) from (select ${FLOWS} from sums) f) as flows,
+             (select row_to_json(f) from (select ${FLOWS} from months) f) as flows,
              coalesce((select json_agg(row_to_json(m) order by m.month) from (
-               select to_char(day, 'YYYY-MM') as month, ${FLOWS} from sums group by 1
+               select to_char(month, 'YYYY-MM') as month, ${FLOWS} from months group by month
              ) m), '[]') as by_month,
              coalesce((select json_agg(row_to_json(m) order by m.method) from (
                select method, ${COLLECTED} from sums where ${HAS_COLLECTION} group by method
@@ -164,7 +166,11 @@ const SUMS = sql`
   coalesce(sum(debit) filter (where rank = 4), 0.00) as reversed,
   coalesce(sum(credit) filter (where rank = 5), 0.00) as voided`;
 
-/** Of rows of the CTE `sums`. */
+const MONTHLY_SUMS = sql`
+  sum(invoice_count)::bigint as invoice_count, sum(invoiced) as invoiced, sum(payment_count)::bigint as payment_count,
+  sum(collected) as collected, sum(credited) as credited, sum(reversed) as reversed, sum(voided) as voided`;
+
+/** Of rows of the CTE `sums` or `months`. */
 const COLLECTED = sql`
   coalesce(sum(payment_count), 0)::bigint as "paymentCount", coalesce(sum(collected), 0.00)::text as collected,
   coalesce(sum(reversed), 0.00)::text as reversed, coalesce(sum(collected - reversed), 0.00)::text as "netCollected"`;
@@ -188,35 +194,30 @@ const DAILY = sql`(
  * Of the invoices whose due day is in the range and past: what was due on them, and what of it was paid by the due day.
  * As it stood at the end of the range: what was voided, credited or reversed by then does not count.
  *
- * The payments are read in one sweep: one by one they would cost less for a month, and far more for some years. Their
- * days are worked out only for those of invoices that are due.
+ * Only payments in time are added up invoice by invoice: of those that are late there are more, and a sum each.
  */
 function punctuality({ id }: AccountOwner): Statement {
-  const day = (instant: Statement): Statement => sql`(${instant} at time zone a.timezone)::date`;
+  const isByEnd = (instant: Statement): Statement => isBy(instant, sql`a.last_day`);
   return sql`
-    punctual_payments as materialized (
-      select p.invoice_id, p.paid_at, p.amount
-      from account a cross join payments p
-      left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
-      where p.school_id = ${id} and (r.id is null or ${day(sql`r.reversed_at`)} > a.last_day)
-    ), credits as materialized (
+    credits as materialized (
       select c.invoice_id, sum(c.amount) as amount
       from account a cross join credit_notes c
-      where c.school_id = ${id} and ${day(sql`c.created_at`)} <= a.last_day
+      where c.school_id = ${id} and ${isByEnd(sql`c.created_at`)}
       group by c.invoice_id
-    ), due as (
+    ), due as materialized (
       select i.id, i.due_date, greatest(i.amount_total - coalesce(c.amount, 0.00), 0.00) as amount
       from account a cross join invoices i
       left join credits c on c.invoice_id = i.id
       where i.school_id = ${id} and i.due_date between a.first_day and least(a.last_day, a.today - 1)
-        and ${day(sql`i.issued_at`)} <= a.last_day
-        and (i.voided_at is null or ${day(sql`i.voided_at`)} > a.last_day)
+        and ${isByEnd(sql`i.issued_at`)} and (i.voided_at is null or not ${isByEnd(sql`i.voided_at`)})
     ), punctual as (
-      select coalesce(sum(amount), 0.00) as due, coalesce(sum(least(paid, amount)), 0.00) as paid
+      select (select coalesce(sum(amount), 0.00) from due) as due, coalesce(sum(least(paid, amount)), 0.00) as paid
       from (
-        select due.amount, coalesce(sum(p.amount), 0.00) as paid
+        select due.amount, sum(p.amount) as paid
         from account a cross join due
-        left join punctual_payments p on p.invoice_id = due.id and ${day(sql`p.paid_at`)} <= due.due_date
+        join payments p on p.invoice_id = due.id and ${isBy(sql`p.paid_at`, sql`due.due_date`)}
+        left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
+        where p.school_id = ${id} and (r.id is null or not ${isByEnd(sql`r.reversed_at`)})
         group by due.id, due.amount
       ) invoice
     )`;
