@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { AccountFiles, type Language, type Ledger, type Statement } from '../support/account-files.ts';
 import {
   AccountModel,
   addDays,
@@ -11,12 +12,13 @@ import {
   sum,
 } from '../support/account-model.ts';
 import { type Answer, type Json, startBilling } from '../support/billing.ts';
+import { asText, asTextWithStudent } from '../support/csv.ts';
 
 /** More on demand: PROPERTY_RUNS=1000 npx vitest run tests/api/accounts-agree.property.test.ts */
 const RUNS = Number(process.env['PROPERTY_RUNS'] || 30);
 /** Looking for the smallest history that fails takes minutes: PROPERTY_SHRINK=1. */
 const SHRINK = process.env['PROPERTY_SHRINK'] === '1';
-const RUN_MS = 10_000;
+const RUN_MS = 15_000;
 const STUDENTS = 2;
 const PAGE = 9;
 /** Days before the first and after the last event that are looked at too. */
@@ -25,6 +27,7 @@ const DAILY_DAYS_MAX = 366;
 const GROUPS = ['current', '1_30', '31_60', '61_90', 'over_90'];
 
 const billing = await startBilling({ LOG_LEVEL: 'silent' });
+const files = new AccountFiles(billing);
 
 type Command = Readonly<{
   kind: 'issue' | 'pay' | 'reverse' | 'credit' | 'void' | 'change';
@@ -46,8 +49,22 @@ const command: fc.Arbitrary<Command> = fc.record({
   days: fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -40, max: 60 })),
 });
 
+/** A school's zone, and the way amounts are written in its country. */
+const place = fc.constantFrom(
+  { timezone: 'America/Mexico_City', country: 'MX', currency: 'MXN' },
+  { timezone: 'America/Bogota', country: 'CO', currency: 'COP' },
+  { timezone: 'Pacific/Auckland', country: 'NZ', currency: 'NZD' },
+  { timezone: 'UTC', country: 'ES', currency: 'EUR' },
+);
+
+/** A day: a part of the whole history in thousandths, or one at which calendars go wrong, in the history or not. */
+const day: fc.Arbitrary<number | string> = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(1000) },
+  { weight: 1, arbitrary: fc.constantFrom('2027-12-31', '2028-01-01', '2028-02-29', '2028-03-01') },
+);
+
 const history = fc.record({
-  timezone: fc.constantFrom('America/Mexico_City', 'America/Bogota', 'Pacific/Auckland', 'UTC'),
+  place,
   start: fc.constantFrom(
     '2027-12-30T22:30:00Z',
     '2028-02-27T05:30:00Z',
@@ -55,24 +72,29 @@ const history = fc.record({
     '2027-02-26T00:00:00Z',
   ),
   commands: fc.array(command, { minLength: 15, maxLength: 30, size: 'max' }),
-  // A range between two days, each a part of the whole history in thousandths.
-  probes: fc.array(fc.tuple(fc.nat(1000), fc.nat(1000)), { minLength: 1, maxLength: 1 }),
+  // A range between two days.
+  probe: fc.tuple(day, day),
+  // PDFs take a hundred times as long as JSON, so one account of each history is printed, in one language.
+  print: fc.record({
+    account: fc.nat(STUDENTS),
+    language: fc.constantFrom<Language>('es', 'en'),
+    asOf: fc.option(day, { nil: null }),
+  }),
 });
 
 test(
-  'ledger, statement, aging, debtors and summary agree to the cent with the books, on any day, in any zone',
+  'ledger, statement, aging, debtors and summary, as JSON, CSV and PDF, agree to the cent with the books, on any day, in any zone',
   async () => {
     await fc.assert(
-      fc.asyncProperty(history, async ({ timezone, start, commands, probes }) => {
-        const book = await Book.open(timezone, start);
+      fc.asyncProperty(history, async ({ place, start, commands, probe, print }) => {
+        const book = await Book.open(place, start);
         for (const each of commands) await book.run(each);
         await book.compareNow();
-        await book.compareThen(book.dayAt(0), book.today());
-        await book.compareThen(book.dayAt(0), book.dayAt(1000));
-        for (const probe of probes) {
-          const [from = 0, to = 0] = [...probe].sort((one, other) => one - other);
-          await book.compareThen(book.dayAt(from), book.dayAt(to));
-        }
+        await book.compareThen({ from: book.dayAt(0), to: book.today() });
+        await book.compareThen({ from: book.dayAt(0), to: book.dayAt(1000) });
+        const [from = '', to = ''] = probe.map((one) => book.dayAt(one)).sort();
+        await book.compareThen({ from, to });
+        await book.comparePrinted({ ...print, from, to, asOf: print.asOf === null ? null : book.dayAt(print.asOf) });
       }),
       { numRuns: RUNS, endOnFailure: !SHRINK },
     );
@@ -80,36 +102,49 @@ test(
   RUNS * RUN_MS,
 );
 
+/** Days of the school's calendar, both included. */
+type Range = Readonly<{ from: string; to: string }>;
+
 /** A school with its books beside it: runs commands on both and compares what they say. */
 class Book {
   readonly #model: AccountModel;
   readonly #schoolId: number;
+  readonly #currency: string;
   readonly #students: readonly number[];
   readonly #start: Date;
   #now: Date;
 
-  static async open(timezone: string, start: string): Promise<Book> {
+  static async open(place: { timezone: string; currency: string }, start: string): Promise<Book> {
+    const { timezone, currency } = place;
     billing.clock.travelTo(start);
-    const schoolId = await billing.aSchool({ timezone });
+    const schoolId = await billing.aSchool(place);
     const students: number[] = [];
     for (let count = 0; count < STUDENTS; count++) students.push(await billing.aStudent({ school_id: schoolId }));
-    return new Book(new AccountModel(timezone), schoolId, students, new Date(start));
+    return new Book({ model: new AccountModel(timezone), schoolId, currency, students, now: new Date(start) });
   }
 
-  private constructor(model: AccountModel, schoolId: number, students: readonly number[], now: Date) {
-    this.#model = model;
-    this.#schoolId = schoolId;
-    this.#students = students;
-    this.#start = now;
-    this.#now = now;
+  private constructor(of: {
+    model: AccountModel;
+    schoolId: number;
+    currency: string;
+    students: readonly number[];
+    now: Date;
+  }) {
+    this.#model = of.model;
+    this.#schoolId = of.schoolId;
+    this.#currency = of.currency;
+    this.#students = of.students;
+    this.#start = of.now;
+    this.#now = of.now;
   }
 
   today(): string {
     return this.#model.dayOf(this.#now);
   }
 
-  /** @param part of the history, in thousandths, a few days around it included */
-  dayAt(part: number): string {
+  /** @param part of the history, in thousandths, a few days around it included; or a day, which stays what it is */
+  dayAt(part: number | string): string {
+    if (typeof part === 'string') return part;
     const days = Math.round((this.#now.getTime() - this.#start.getTime()) / 86_400_000) + 2 * MARGIN_DAYS;
     return addDays(this.#model.dayOf(this.#start), Math.floor((days * part) / 1000) - MARGIN_DAYS);
   }
@@ -137,18 +172,23 @@ class Book {
   /** What there is now, without bounds. */
   async compareNow(): Promise<void> {
     for (const [path, studentId] of this.#accounts()) {
+      await this.#compareStatement(path, studentId);
       const pending = decimal(this.#model.balance(studentId, null));
-      expect((await this.#get(`${path}/statement`))['totals']).toMatchObject({ pending });
       expect(await this.#get(`${path}/ledger?limit=1`)).toMatchObject({ closing_balance: pending });
       await this.#compareAging(path, studentId, null);
     }
     await this.#compareDebtors(null);
+    await this.#compareLists();
   }
 
   /** A range of days and, as a day to look back at, its end. */
-  async compareThen(from: string, to: string): Promise<void> {
+  async compareThen({ from, to }: Range): Promise<void> {
     for (const [path, studentId] of this.#accounts()) {
-      await this.#compareLedger(path, studentId, from, to);
+      const query = `from=${from}&to=${to}`;
+      await files.compareLedgerCsv(
+        `${path}/ledger?${query}`,
+        await this.#compareLedger(path, studentId, query, { from, to }),
+      );
       await this.#compareAging(path, studentId, to);
       expect(await this.#get(`${path}/ledger?as_of=${to}&limit=1`)).toMatchObject({
         closing_balance: decimal(this.#model.balance(studentId, to)),
@@ -158,21 +198,105 @@ class Book {
     await this.#compareSummary(from, to);
   }
 
-  async #compareLedger(path: string, studentId: number | null, from: string, to: string): Promise<void> {
+  /** One account as its owner gets it on paper; the ledger up to `asOf` where that is earlier than `to`. */
+  async comparePrinted(of: Range & { account: number; language: Language; asOf: string | null }): Promise<void> {
+    const { from, to, account, language } = of;
+    const [path, studentId] = this.#accounts()[account] ?? [`/schools/${this.#schoolId}`, null];
+    const statement = await this.#compareStatement(path, studentId);
+    await files.compareStatementPdf(`${path}/statement`, statement, language);
+
+    const asOf = of.asOf === null || of.asOf < from ? null : of.asOf;
+    const query = `from=${from}&to=${to}${asOf === null ? '' : `&as_of=${asOf}`}`;
+    const last = asOf === null || asOf > to ? to : asOf;
+    const ledger = await this.#compareLedger(path, studentId, query, { from, to: last });
+    await files.compareLedgerCsv(`${path}/ledger?${query}`, ledger);
+    await files.compareLedgerPdf(`${path}/ledger?${query}`, ledger, language);
+  }
+
+  async #compareStatement(path: string, studentId: number | null): Promise<Statement> {
+    const live = this.#invoicesOf(studentId).filter(({ voidedAt }) => voidedAt === null);
+    const lines = live.map((invoice) => this.#figures(invoice)).reverse();
+    const total = (name: 'amount_total' | 'credited' | 'paid' | 'pending'): string =>
+      decimal(sum(lines.map((line) => cents(line[name]))));
+    const { body, status } = await billing.get<Statement>(`${path}/statement`);
+    expect(status).toBe(200);
+    expect(body.invoices).toMatchObject(lines);
+    expect(body.totals).toEqual({
+      invoiced: total('amount_total'),
+      credited: total('credited'),
+      paid: total('paid'),
+      pending: decimal(this.#model.balance(studentId, null)),
+      overdue: decimal(overdueOf(this.#model.owed(studentId, null, this.today()))),
+    });
+    await files.compareStatementCsv(`${path}/statement`, body);
+    return body;
+  }
+
+  /** Invoices and payments one by one, those that were voided or reversed too. */
+  async #compareLists(): Promise<void> {
+    const query = `school_id=${this.#schoolId}`;
+    const invoices = await billing.get<Json[]>(`/invoices?${query}`);
+    expect(invoices.body.map(({ id }) => id)).toEqual(this.#model.invoices.map(({ id }) => id).reverse());
+    for (const [index, invoice] of [...this.#model.invoices].reverse().entries()) {
+      expect(invoices.body[index]).toMatchObject({ ...this.#figures(invoice), due_date: invoice.dueDate });
+    }
+    await files.compareCsv(`/invoices?${query}`, invoices.body.map(asText));
+
+    const payments = await billing.get<Json[]>(`/payments?${query}`);
+    const expected = this.#model.invoices.flatMap((invoice) =>
+      invoice.payments.map(({ id, amount, method, reversedAt }) => [
+        id,
+        invoice.id,
+        decimal(amount),
+        method,
+        reversedAt?.toISOString() ?? null,
+      ]),
+    );
+    const shown = payments.body.map((row) => [
+      row['id'],
+      row['invoice_id'],
+      row['amount'],
+      row['method'],
+      row['reversed_at'],
+    ]);
+    expect(shown.sort(byId)).toEqual(expected.sort(byId));
+    await files.compareCsv(`/payments?${query}`, payments.body.map(asText));
+  }
+
+  /** Amounts of an invoice as the API shows them: a voided one keeps its own, and only accounts leave it out. */
+  #figures({ id, total, credits, payments }: ModelInvoice) {
+    const credited = sum(credits.map(({ amount }) => amount));
+    const paid = sum(payments.filter(({ reversedAt }) => reversedAt === null).map(({ amount }) => amount));
+    return {
+      id,
+      amount_total: decimal(total),
+      credited: decimal(credited),
+      paid: decimal(paid),
+      pending: decimal(total - credited - paid),
+    };
+  }
+
+  #invoicesOf(studentId: number | null): ModelInvoice[] {
+    return this.#model.invoices.filter((invoice) => studentId === null || invoice.studentId === studentId);
+  }
+
+  /** @returns the ledger with the entries of all its pages */
+  async #compareLedger(path: string, studentId: number | null, query: string, { from, to }: Range): Promise<Ledger> {
     const before = this.#model.balance(studentId, addDays(from, -1));
     const expected = this.#model.entries(studentId, to).filter(({ day }) => day >= from);
     const debit = sum(expected.map(({ amount }) => (amount > 0n ? amount : 0n)));
     const credit = sum(expected.map(({ amount }) => (amount < 0n ? -amount : 0n)));
+    const header = {
+      opening_balance: decimal(before),
+      totals: { debit: decimal(debit), credit: decimal(credit) },
+      closing_balance: decimal(before + debit - credit),
+    };
     const shown: Json[] = [];
-    let next: string | undefined = `${path}/ledger?from=${from}&to=${to}&limit=${PAGE}`;
+    let next: string | undefined = `${path}/ledger?${query}&limit=${PAGE}`;
     while (next !== undefined) {
-      const { body, headers, status }: Answer<Json & { entries: Json[] }> = await billing.get(next);
+      const { body, headers, status }: Answer<Ledger> = await billing.get(next);
       expect(status).toBe(200);
-      expect(body).toMatchObject({
-        opening_balance: decimal(before),
-        totals: { debit: decimal(debit), credit: decimal(credit) },
-        closing_balance: decimal(before + debit - credit),
-      });
+      expect(body).toMatchObject(header);
       shown.push(...body.entries);
       next = String(headers['link'])
         .match(/<([^>]*)>; rel="next"/)?.[1]
@@ -193,6 +317,7 @@ class Book {
       balance += cents(entry['debit']) - cents(entry['credit']);
       expect(entry['balance']).toBe(decimal(balance));
     }
+    return { ...header, entries: shown };
   }
 
   async #compareAging(path: string, studentId: number | null, asOf: string | null): Promise<void> {
@@ -202,12 +327,15 @@ class Book {
       const inGroup = owed.filter(({ late }) => late <= (bounds[index] ?? 0) && late > (bounds[index - 1] ?? -1));
       return [name, { amount: decimal(sum(inGroup.map(({ amount }) => amount))), invoice_count: inGroup.length }];
     });
-    expect(await this.#get(`${path}/aging${asOf === null ? '' : `?as_of=${asOf}`}`)).toMatchObject({
+    const address = `${path}/aging${asOf === null ? '' : `?as_of=${asOf}`}`;
+    const { body } = await billing.get<Json & { buckets: Record<string, Json> }>(address);
+    expect(body).toMatchObject({
       as_of: asOf ?? this.today(),
       pending: decimal(this.#model.balance(studentId, asOf)),
       overdue: decimal(overdueOf(owed)),
       buckets: Object.fromEntries(groups),
     });
+    await files.compareAgingCsv(address, body);
   }
 
   async #compareDebtors(asOf: string | null): Promise<void> {
@@ -220,11 +348,11 @@ class Book {
         Math.max(0, ...owed.map(({ late }) => late)),
       ])
       .filter(([, pending]) => cents(pending) > 0n);
-    const { body } = await billing.get<(Json & { student: Json })[]>(
-      `/schools/${this.#schoolId}/debtors${asOf === null ? '' : `?as_of=${asOf}`}`,
-    );
+    const address = `/schools/${this.#schoolId}/debtors${asOf === null ? '' : `?as_of=${asOf}`}`;
+    const { body } = await billing.get<(Json & { student: Json })[]>(address);
     const shown = body.map((row) => [row.student['id'], row['pending'], row['overdue'], row['days_overdue']]);
     expect(shown.sort(byId)).toEqual(expected.sort(byId));
+    await files.compareCsv(address, body.map(asTextWithStudent));
   }
 
   async #compareSummary(from: string, to: string): Promise<void> {
@@ -269,7 +397,8 @@ class Book {
 
   async #issue(pick: number, total: bigint, dueDate: string): Promise<void> {
     const studentId = this.#students[pick % STUDENTS] ?? 0;
-    const id = await billing.anInvoice({ student_id: studentId, amount_total: decimal(total), due_date: dueDate });
+    const fields = { student_id: studentId, amount_total: decimal(total), due_date: dueDate, currency: this.#currency };
+    const id = await billing.anInvoice(fields);
     const fresh = { id, studentId, total, issuedAt: this.#now, dueDate, voidedAt: null, credits: [], payments: [] };
     this.#model.invoices.push(fresh);
   }
