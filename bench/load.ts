@@ -28,7 +28,7 @@ export type LoadResult = Readonly<{
   answers: number;
 }>;
 
-/** No JSON text has a bare line break in it, so these bytes are only found at the end of a chunked body. */
+/** No JSON text has a bare line break in it, and no CSV file of ours a line of nothing but 0: only chunked bodies end so. */
 const CHUNKED_END = Buffer.from('\r\n0\r\n\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Case, openCases } from './cases.ts';
+import type { Case } from './cases/case.ts';
+import { openCases } from './cases.ts';
 import { type BenchDatabase, checkBooks, DATA_DIR, openDatabase } from './database.ts';
 import { measure, type Row } from './measure.ts';
 import { HELP, type Options, readOptions, SIZES } from './options.ts';

@@ -1,5 +1,5 @@
 import { get } from 'node:http';
-import type { Case } from './cases.ts';
+import type { Case } from './cases/case.ts';
 import type { BenchDatabase } from './database.ts';
 import { Worker } from './jobs.ts';
 import type { LimitJob, LimitResult, Recorded } from './limits.ts';
@@ -32,7 +32,7 @@ export type Row = Readonly<{
   bodyRoutePerSecond: number | null;
 }>;
 
-const WARM_UP_CLIENTS = 16;
+const WARM_UP_CLIENTS_MAX = 16;
 const WARM_UP_SECONDS = 1;
 const RSS_SAMPLE_MS = 50;
 
@@ -47,14 +47,16 @@ export async function measure(
   database: BenchDatabase,
 ): Promise<Row[]> {
   const load = new Worker<LoadJob, LoadResult>('./load.ts');
+  const others = new Worker<LoadJob, LoadResult>('./load.ts');
   const limits = new Worker<LimitJob, LimitResult>('./limits.ts');
   const progress = new Progress('Measuring', cases.length * (rounds + 1));
   const measured = new Map<string, Row[]>();
   try {
     for (const one of cases) {
       progress.step(`${one.name}: warm-up`);
+      const warmUpClients = Math.min(WARM_UP_CLIENTS_MAX, Math.max(...(one.clients ?? [WARM_UP_CLIENTS_MAX])));
       const { port } = server;
-      await load.run({ port, clients: WARM_UP_CLIENTS, seconds: WARM_UP_SECONDS, requests: one.requests });
+      await load.run({ port, clients: warmUpClients, seconds: WARM_UP_SECONDS, requests: one.requests });
     }
     const prepared: Prepared[] = [];
     for (const one of cases) {
@@ -64,7 +66,7 @@ export async function measure(
       for (const each of prepared) {
         progress.step(`${each.one.name}: round ${round} of ${rounds}`);
         for (const count of each.one.clients ?? clients) {
-          const row = await measureOnce({ ...each, clients: count, seconds, server, database, load, limits });
+          const row = await measureOnce({ ...each, clients: count, seconds, server, database, load, others, limits });
           const key = `${row.case} ${count}`;
           measured.set(key, [...(measured.get(key) ?? []), row]);
         }
@@ -73,6 +75,7 @@ export async function measure(
   } finally {
     progress.stop();
     load.stop();
+    others.stop();
     limits.stop();
   }
   return [...measured.values()].map(medians);
@@ -85,24 +88,27 @@ async function measureOnce(
     server: ServerProcess;
     database: BenchDatabase;
     load: Worker<LoadJob, LoadResult>;
+    others: Worker<LoadJob, LoadResult>;
     limits: Worker<LimitJob, LimitResult>;
   },
 ): Promise<Row> {
-  const { one, recorded, body, clients, seconds, server, database, load, limits } = of;
+  const { one, recorded, body, clients, seconds, server, database, load, others, limits } = of;
   const before = { server: cpuMs(server.pid), database: familyCpuMs(database.pid), rss: rssMb(server.pid) };
   let rss = before.rss;
   const sampling = setInterval(() => {
     rss = Math.max(rss, rssMb(server.pid));
   }, RSS_SAMPLE_MS);
+  const beside = one.beside && others.run({ port: server.port, seconds, ...one.beside });
   const result = await load.run({ port: server.port, clients, seconds, requests: one.requests });
   clearInterval(sampling);
   const spent = { server: cpuMs(server.pid) - before.server, database: familyCpuMs(database.pid) - before.database };
+
+  const failuresBeside = (await beside)?.failures ?? 0;
 
   const hasSql = recorded.length > 0;
   const { port } = await limits.run({ kind: 'routes', url: database.url, body, recorded });
   const route = async (path: string): Promise<number> =>
     (await load.run({ port, clients, seconds, requests: [requestText('GET', path)] })).perSecond;
-  const isStreamed = one.replay === undefined && one.clients !== undefined;
   return {
     case: one.name,
     clients,
@@ -115,21 +121,21 @@ async function measureOnce(
     rssMb: rss,
     rssGrowthMb: rss - before.rss,
     bytes: result.bytesPerAnswer,
-    failures: result.failures,
+    failures: result.failures + failuresBeside,
     sqlPerSecond: hasSql
       ? (await limits.run({ kind: 'sql', url: database.url, clients, seconds, recorded })).perSecond
       : null,
     sqlRoutePerSecond: hasSql ? await route('/sql') : null,
-    bodyRoutePerSecond: isStreamed ? null : await route('/body'),
+    bodyRoutePerSecond: one.hasLimits === false ? null : await route('/body'),
   };
 }
 
 /** What the server answers, so that the bare route sends just as much. */
-async function bodyOf(port: number, { requests, clients }: Case): Promise<string> {
+async function bodyOf(port: number, { requests, hasLimits }: Case): Promise<string> {
+  if (hasLimits === false) return '';
   const path = /^GET (\S+) /.exec(requests[0] ?? '')?.[1];
   // An answer to a POST is as large as that of a GET of what was made, a few hundred bytes.
   if (path === undefined) return JSON.stringify({ answer: 'x'.repeat(400) });
-  if (clients !== undefined) return '';
   return await new Promise((resolve, reject) => {
     get({ port, path, host: '127.0.0.1', agent: false }, (response) => {
       let body = '';

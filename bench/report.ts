@@ -1,4 +1,4 @@
-import type { Case } from './cases.ts';
+import type { Case } from './cases/case.ts';
 import type { Row } from './measure.ts';
 
 /** All of one run, as --json writes it. */
@@ -13,7 +13,7 @@ export type Report = Readonly<{
   rows: readonly Row[];
 }>;
 
-type Description = Readonly<Pick<Case, 'name' | 'title' | 'reference' | 'goal' | 'limitGoal'>>;
+type Description = Readonly<Pick<Case, 'name' | 'title' | 'reference' | 'goal' | 'limitGoal' | 'goalMs'>>;
 
 const HEAD = [
   'Case',
@@ -31,6 +31,7 @@ const HEAD = [
   'of limit',
   'Reference',
   'times it',
+  'goal ms',
 ];
 
 /** The table of a run in Markdown, each row with its ratio to the limit measured beside it. */
@@ -97,11 +98,17 @@ function cellsOf(row: Row, description: Description | undefined): string[] {
     share === undefined ? '' : `${share.toFixed(2)}${goalText(description?.limitGoal)}`,
     rate(reference),
     reference === undefined ? '' : `${(row.perSecond / reference).toFixed(1)}x${goalText(goal, 'x')}`,
+    timeGoalText(row, description?.goalMs),
   ];
 }
 
 function goalText(goal: number | undefined, unit = ''): string {
   return goal === undefined ? '' : ` (≥ ${goal}${unit})`;
+}
+
+function timeGoalText(row: Row, goal: Case['goalMs']): string {
+  if (goal === undefined || !goal.clients.includes(row.clients)) return '';
+  return `${goal.of} ${time(goal.of === 'p50' ? row.p50Ms : row.p99Ms)} (≤ ${goal.atMost})`;
 }
 
 function rate(value: number | null | undefined): string {

@@ -1,0 +1,88 @@
+import { InvoiceService } from '../../src/services/invoice-service.ts';
+import { StatementService } from '../../src/services/statement-service.ts';
+import { requestText } from '../server.ts';
+import { at, type Case, getText, spread, VARIETY } from './case.ts';
+import type { Ids } from './ids.ts';
+
+const LIMIT = 100;
+
+type Dependencies = ConstructorParameters<typeof InvoiceService>[0];
+
+export function readCases(ids: Ids, cursors: readonly [string, number][], dependencies: Dependencies): Case[] {
+  const statements = new StatementService(dependencies);
+  const invoices = new InvoiceService(dependencies);
+  const students = spread(VARIETY, ids.students);
+  const schools = spread(ids.schools, ids.schools);
+  const anyInvoices = spread(VARIETY, ids.invoices);
+  const offset = Math.floor(ids.invoices / 1.2);
+  const page = { limit: LIMIT, offset: 0, cursor: null };
+  return [
+    {
+      name: 'student-statement',
+      title: `GET student statement (24 lines)`,
+      reference: { 1: 230, 16: 230 },
+      goal: { 1: 6, 16: 14 },
+      limitGoal: 0.85,
+      requests: students.map((id) => getText(`/students/${id}/statement`)),
+      replay: async (i) => await statements.open({ kind: 'student', id: at(students, i) }, { limit: null, offset: 0 }),
+    },
+    {
+      name: 'school-statement',
+      title: `GET school statement ?limit=${LIMIT}`,
+      reference: { 1: 17.6, 16: 20.3 },
+      goal: { 1: 30, 16: 30 },
+      requests: schools.map((id) => getText(`/schools/${id}/statement?limit=${LIMIT}`)),
+      replay: async (i) => await statements.open({ kind: 'school', id: at(schools, i) }, { limit: LIMIT, offset: 0 }),
+    },
+    {
+      name: 'invoices-first',
+      title: 'GET invoices, first 100',
+      reference: { 1: 16, 16: 19 },
+      goal: { 1: 60, 16: 60 },
+      requests: [getText(`/invoices?limit=${LIMIT}`)],
+      replay: async () => await invoices.list({}, page, 'auto'),
+    },
+    {
+      name: 'invoices-cursor',
+      title: 'GET invoices, any page by cursor',
+      requests: cursors.map(([time, id]) => {
+        const cursor = Buffer.from(JSON.stringify([1, time, id])).toString('base64url');
+        return getText(`/invoices?limit=${LIMIT}&cursor=${cursor}`);
+      }),
+      replay: async (i) =>
+        await invoices.list({}, { ...page, cursor: { direction: 'after', key: at(cursors, i) } }, 'auto'),
+    },
+    {
+      name: 'invoices-offset',
+      title: `GET invoices at offset ${offset.toLocaleString('en')}`,
+      reference: { 1: 5.7, 16: 8.6 },
+      goal: { 1: 8, 16: 8 },
+      requests: [getText(`/invoices?limit=${LIMIT}&offset=${offset}`)],
+      replay: async () => await invoices.list({}, { ...page, offset }, 'auto'),
+      samples: 1,
+    },
+    {
+      name: 'invoice',
+      title: 'GET invoice',
+      reference: { 1: 718, 16: 625 },
+      goal: { 1: 7, 16: 20 },
+      limitGoal: 0.7,
+      requests: anyInvoices.map((id) => getText(`/invoices/${id}`)),
+      replay: async (i) => await invoices.findJson(at(anyInvoices, i)),
+    },
+    {
+      name: 'health',
+      title: 'GET health',
+      reference: { 1: 3_918, 16: 9_212 },
+      goal: { 1: 3, 16: 5 },
+      requests: [requestText('GET', '/health')],
+    },
+    {
+      name: 'school-statement-full',
+      title: 'GET school statement, all 9,120 lines',
+      clients: [1, 8],
+      hasLimits: false,
+      requests: schools.map((id) => getText(`/schools/${id}/statement`)),
+    },
+  ];
+}

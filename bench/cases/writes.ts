@@ -1,0 +1,41 @@
+import { InvoiceService } from '../../src/services/invoice-service.ts';
+import { PaymentService } from '../../src/services/payment-service.ts';
+import { at, type Case, postText, spread, VARIETY } from './case.ts';
+import type { Ids } from './ids.ts';
+
+const DUE = '2027-01-31';
+
+type Dependencies = ConstructorParameters<typeof InvoiceService>[0];
+
+export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
+  const payments = new PaymentService(dependencies);
+  const invoices = new InvoiceService(dependencies);
+  const students = spread(VARIETY, ids.students);
+  const creation = { claim: null, present: () => '' };
+  return [
+    {
+      name: 'payment',
+      title: 'POST payment',
+      reference: { 1: 145, 16: 162 },
+      goal: { 1: 10, 16: 20 },
+      requests: ids.open.map((id) => postText('/payments', { invoice_id: id, amount: '0.01' })),
+      replay: async (i) =>
+        await payments.record(
+          { invoiceId: at(ids.open, i), amount: '0.01', method: null, reference: null, paidAt: null },
+          creation,
+        ),
+    },
+    {
+      name: 'invoice-create',
+      title: 'POST invoice',
+      reference: { 1: 210, 16: 244 },
+      goal: { 1: 8, 16: 15 },
+      requests: students.map((id) => postText('/invoices', { student_id: id, amount_total: '1500.00', due_date: DUE })),
+      replay: async (i) =>
+        await invoices.create(
+          { studentId: at(students, i), amountTotal: '1500.00', currency: null, dueDate: DUE, description: null },
+          creation,
+        ),
+    },
+  ];
+}
