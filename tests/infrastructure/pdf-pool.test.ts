@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PrintedDocument } from '../../src/infrastructure/pdf/model.ts';
 import { PdfPool, RenderFailed } from '../../src/infrastructure/pdf/pool.ts';
+import { DOCUMENT_LINES_MAX } from '../../src/services/document-service.ts';
 import { readPdf } from '../support/pdf.ts';
 
 let pool = new PdfPool();
@@ -96,6 +99,38 @@ describe('PdfPool', () => {
     expect((await drawing)?.length).toBeGreaterThan(10_000);
     // Drawn on this thread it would be a handful: one for each promise, and none while a page is drawn.
     expect(turns).toBeGreaterThan(100);
+  });
+
+  test('ends a worker that nobody has needed for a while, and starts another when somebody does', async () => {
+    pool = new PdfPool({ workersMax: 1, idleMaxMs: 100 });
+    const started = once(process, 'worker');
+    await pool.render(async () => aDocument('first'));
+    const [worker]: Worker[] = await started;
+    if (worker === undefined) throw new Error('no worker was started');
+
+    if (worker.threadId !== -1) await once(worker, 'exit');
+
+    expect(await titleOf(await pool.render(async () => aDocument('second')))).toBe('second');
+  });
+
+  // Allowed is allowed: with pages kept until all are drawn it took more memory than a worker has.
+  test('draws the longest document there may be, every cell of it full', { timeout: 60_000 }, async () => {
+    pool = new PdfPool({ workersMax: 1 });
+    const [table] = aDocument('').tables;
+    if (table === undefined) throw new Error('a document has a table');
+    const kinds = ['word', 'word', 'word', 'text', 'text', 'amount', 'amount', 'amount'] as const;
+    const full = {
+      ...table,
+      columns: kinds.map((kind) => ({ label: 'x', kind })),
+      rows: Array.from({ length: DOCUMENT_LINES_MAX }, (_, index) =>
+        kinds.map((kind) => (kind === 'amount' ? `${9_999_999 - index}.00` : `Colegiatura ${index} `.repeat(40))),
+      ),
+    };
+
+    const drawn = await pool.render(async () => ({ ...aDocument('long'), tables: [full] }));
+
+    const [, pages] = /\/Count (\d+)/.exec(Buffer.from(drawn ?? []).toString('latin1')) ?? [];
+    expect(Number(pages)).toBeGreaterThan(DOCUMENT_LINES_MAX / 40);
   });
 
   test('throws on what reading throws, and goes on', async () => {

@@ -23,6 +23,9 @@ const FONTS: Readonly<Record<Weight, Buffer>> = {
   bold: readFileSync(require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf')),
 };
 
+/** Draws the foot of a page, which says how many there are. */
+type Foot = (page: number, pages: number) => void;
+
 /** A PDF being drawn: text at a place, lines, boxes, pages. Every text goes through {@link printable} here. */
 export class Canvas {
   readonly width: number;
@@ -32,6 +35,9 @@ export class Canvas {
   readonly #fonts = new Map<Weight, PlainFont>();
   readonly #printable = new Map<string, string>();
   #style = '';
+  #page = 0;
+  /** Undefined while pages are only counted. */
+  #foot: ((page: number) => void) | undefined;
 
   constructor(about: { title: string; author: string; language: string; paper: keyof typeof PAPER; createdAt: Date }) {
     const [width, height] = PAPER[about.paper];
@@ -40,8 +46,6 @@ export class Canvas {
     this.#pdf = new PDFDocument({
       size: [width, height],
       margin: 0,
-      // The number of pages is written on each of them, so none is finished before all are drawn.
-      bufferPages: true,
       autoFirstPage: false,
       lang: about.language,
       displayTitle: true,
@@ -55,11 +59,30 @@ export class Canvas {
       const font = layOutPlainly(this.#pdf);
       if (font !== undefined) this.#fonts.set(weight, font);
     }
+  }
+
+  /**
+   * Calls `draw` twice: to count the pages, with nothing drawn, and to draw them. So each can say how many there are and
+   * is still finished, compressed and let go when the next begins. Kept until all were drawn, a document of 5,000 lines
+   * took more memory than a worker has.
+   */
+  drawPages(draw: () => void, foot: Foot): void {
+    this.#foot = undefined;
+    this.#page = 0;
     this.addPage();
+    draw();
+    const pages = this.#page;
+    this.#foot = (page) => foot(page, pages);
+    this.#page = 0;
+    this.addPage();
+    draw();
   }
 
   addPage(): void {
+    this.#page += 1;
+    if (this.#foot === undefined) return;
     this.#pdf.addPage();
+    this.#foot(this.#page);
   }
 
   clean(text: string): string {
@@ -85,22 +108,25 @@ export class Canvas {
 
   /** @param text clean already @param x its left edge, or its right one when `align` says so */
   text(text: string, x: number, y: number, style: Style, align: 'left' | 'right' = 'left'): void {
-    if (text === '') return;
+    if (text === '' || this.#foot === undefined) return;
     const left = align === 'left' ? x : x - this.measure(style)(text);
     this.#use(style);
     this.#pdf.fillColor(style.color ?? INK).text(text, left, y, { lineBreak: false });
   }
 
   line(y: number, from: number, to: number, { color, width }: { color: string; width: number }): void {
+    if (this.#foot === undefined) return;
     this.#pdf.moveTo(from, y).lineTo(to, y).lineWidth(width).strokeColor(color).stroke();
   }
 
   box(x: number, y: number, width: number, height: number, color: string): void {
+    if (this.#foot === undefined) return;
     this.#pdf.rect(x, y, width, height).fill(color);
   }
 
   /** A text in a frame, turned a little, as a rubber stamp leaves it. */
   stamp(text: string, x: number, y: number, { color, size }: { color: string; size: number }): void {
+    if (this.#foot === undefined) return;
     const style: Style = { size, weight: 'bold', color };
     const width = this.measure(style)(text) + size;
     const height = size * 1.7;
@@ -113,15 +139,6 @@ export class Canvas {
       .stroke();
     this.text(text, x - width / 2 + size / 2, y - size * 0.58, style);
     this.#pdf.opacity(1).restore();
-  }
-
-  /** Draws on every page once all are there. */
-  onEveryPage(draw: (page: number, pages: number) => void): void {
-    const { count } = this.#pdf.bufferedPageRange();
-    for (let index = 0; index < count; index++) {
-      this.#pdf.switchToPage(index);
-      draw(index + 1, count);
-    }
   }
 
   async finish(): Promise<Uint8Array<ArrayBuffer>> {

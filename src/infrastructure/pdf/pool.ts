@@ -13,9 +13,10 @@ const WORKERS_MAX = availableParallelism() > 2 ? 2 : 1;
 export const WAITING_MAX = 32;
 /** Far beyond the longest document allowed. A worker that takes longer is ended. */
 const RENDER_MAX_MS = 60_000;
-/** A worker nobody needs gives its memory back. */
-const IDLE_MAX_MS = 60_000;
-const HEAP_MAX_MB = { old: 160, young: 16 };
+/** A worker takes 40 MB, most of it for the library that draws, and a third of a second to start. */
+const IDLE_MAX_MS = 5_000;
+/** The longest document that is allowed, its cells full of text, is drawn in 64. */
+const HEAP_MAX_MB = { old: 96, young: 6 };
 
 /** The document could not be drawn; what was asked for may be all right. */
 export class RenderFailed extends Error {
@@ -34,11 +35,13 @@ export class PdfPool {
   readonly #waiting: Waiting[] = [];
   readonly #workersMax: number;
   readonly #waitingMax: number;
+  readonly #idleMaxMs: number;
   #isClosed = false;
 
-  constructor({ workersMax = WORKERS_MAX, waitingMax = WAITING_MAX } = {}) {
+  constructor({ workersMax = WORKERS_MAX, waitingMax = WAITING_MAX, idleMaxMs = IDLE_MAX_MS } = {}) {
     this.#workersMax = workersMax;
     this.#waitingMax = waitingMax;
+    this.#idleMaxMs = idleMaxMs;
   }
 
   /**
@@ -71,7 +74,7 @@ export class PdfPool {
     if (this.#isClosed) throw new RenderFailed('the server stops');
     const idle = this.#slots.find(({ isBusy }) => !isBusy);
     if (idle !== undefined || this.#slots.length >= this.#workersMax) return idle;
-    const slot = new Slot();
+    const slot = new Slot(this.#idleMaxMs);
     this.#slots.push(slot);
     return slot;
   }
@@ -86,8 +89,13 @@ export class PdfPool {
 /** A place for one worker, which comes and goes. */
 class Slot {
   isBusy = false;
+  readonly #idleMaxMs: number;
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
+
+  constructor(idleMaxMs: number) {
+    this.#idleMaxMs = idleMaxMs;
+  }
 
   async render(document: PrintedDocument): Promise<Uint8Array> {
     clearTimeout(this.#idle);
@@ -97,7 +105,7 @@ class Slot {
     try {
       const outcome = await outcomeOf(worker, { document });
       if ('failure' in outcome) throw new RenderFailed(outcome.failure);
-      this.#idle = setTimeout(() => void this.end(), IDLE_MAX_MS).unref();
+      this.#idle = setTimeout(() => void this.end(), this.#idleMaxMs).unref();
       worker.unref();
       return outcome.bytes;
     } catch (error) {

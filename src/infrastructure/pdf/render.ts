@@ -1,6 +1,6 @@
 import { Canvas, MARGIN, type Style } from './canvas.ts';
 import type { PrintedDocument } from './model.ts';
-import { drawTable } from './table.ts';
+import { drawTable, setTable } from './table.ts';
 import { truncate, wrap } from './text.ts';
 
 const ACCENT = '#1d4e89';
@@ -23,11 +23,14 @@ const STAMP_HEIGHT = 50;
 export async function renderPdf(document: PrintedDocument): Promise<Uint8Array<ArrayBuffer>> {
   const { title, subtitle, language, paper, createdAt, issuer } = document;
   const canvas = new Canvas({ title: `${title} ${subtitle}`, author: issuer.name, language, paper, createdAt });
-  let y = drawHead(canvas, document);
-  for (const table of document.tables) y = drawTable(canvas, table, y + GAP);
-  y = drawTotals(canvas, document, y + GAP);
-  drawNotes(canvas, document, y + GAP);
-  drawFeet(canvas, document);
+  const tables = document.tables.map((table) => setTable(canvas, table));
+  const draw = (): void => {
+    let y = drawHead(canvas, document);
+    for (const table of tables) y = drawTable(canvas, table, y + GAP);
+    y = drawTotals(canvas, document, y + GAP);
+    drawNotes(canvas, document, y + GAP);
+  };
+  canvas.drawPages(draw, (page, pages) => drawFoot(canvas, document, page, pages));
   return await canvas.finish();
 }
 
@@ -131,15 +134,13 @@ function drawNotes(canvas: Canvas, { notes }: PrintedDocument, top: number): voi
   }
 }
 
-function drawFeet(canvas: Canvas, { footer, pageLabel }: PrintedDocument): void {
+function drawFoot(canvas: Canvas, { footer, pageLabel }: PrintedDocument, page: number, pages: number): void {
   const right = canvas.width - MARGIN.right;
   const y = canvas.bottom + 18;
-  canvas.onEveryPage((page, pages) => {
-    const label = pageLabel.replace('{page}', String(page)).replace('{pages}', String(pages));
-    const room = right - MARGIN.left - canvas.measure(FOOT)(label) - GAP;
-    const [line = ''] = wrap(canvas.clean(footer), room, 1, canvas.measure(FOOT));
-    canvas.line(y - 6, MARGIN.left, right, { color: HAIR, width: 0.5 });
-    canvas.text(line, MARGIN.left, y, FOOT);
-    canvas.text(label, right, y, FOOT, 'right');
-  });
+  const label = pageLabel.replace('{page}', String(page)).replace('{pages}', String(pages));
+  const room = right - MARGIN.left - canvas.measure(FOOT)(label) - GAP;
+  const [line = ''] = wrap(canvas.clean(footer), room, 1, canvas.measure(FOOT));
+  canvas.line(y - 6, MARGIN.left, right, { color: HAIR, width: 0.5 });
+  canvas.text(line, MARGIN.left, y, FOOT);
+  canvas.text(label, right, y, FOOT, 'right');
 }

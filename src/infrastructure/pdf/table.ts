@@ -27,9 +27,19 @@ type Layout = Readonly<{
   widths: readonly number[];
 }>;
 
-/** Draws a table over as many pages as it needs, its head on each. Returns where it ends. */
-export function drawTable(canvas: Canvas, table: PrintedTable, top: number): number {
+/** The lines of each cell of a row. */
+type Cells = readonly (readonly string[])[];
+
+/** A table whose texts are cut and wrapped to the widths of its columns: only the places of its rows are still open. */
+export type SetTable = Readonly<{ table: PrintedTable; layout: Layout; rows: readonly Cells[] }>;
+
+export function setTable(canvas: Canvas, table: PrintedTable): SetTable {
   const layout = layOut(canvas, table);
+  return { table, layout, rows: table.rows.map((row) => cellsOf(canvas, table, row, layout, 'regular')) };
+}
+
+/** Draws a table over as many pages as it needs, its head on each. Returns where it ends. */
+export function drawTable(canvas: Canvas, { table, layout, rows }: SetTable, top: number): number {
   const captionHeight = table.caption === null ? 0 : 16;
   let y = top;
   if (y + captionHeight + (1 + ROWS_AFTER_HEAD_MIN) * layout.rowHeight > canvas.bottom) y = newPage(canvas);
@@ -38,14 +48,13 @@ export function drawTable(canvas: Canvas, table: PrintedTable, top: number): num
     y += captionHeight;
   }
   y = drawHead(canvas, table, layout, y);
-  for (const row of table.rows) {
-    const cells = cellsOf(canvas, table, row, layout, 'regular');
+  for (const cells of rows) {
     const height = heightOf(cells, layout);
     if (y + height > canvas.bottom) y = drawHead(canvas, table, layout, newPage(canvas));
     y = drawRow(canvas, table, layout, cells, y, 'regular');
     canvas.line(y, MARGIN.left, canvas.width - MARGIN.right, { color: HAIR, width: 0.4 });
   }
-  if (table.rows.length === 0) {
+  if (rows.length === 0) {
     canvas.text(canvas.clean(table.emptyText), MARGIN.left + 4, y + 5, { size: layout.size, color: GREY });
     y += layout.rowHeight + 4;
   }
@@ -76,8 +85,6 @@ function drawSums(canvas: Canvas, table: PrintedTable, sums: readonly string[], 
   canvas.line(y, MARGIN.left, canvas.width - MARGIN.right, { color: RULE, width: 0.7 });
   return drawRow(canvas, table, layout, cells, y, 'bold');
 }
-
-type Cells = readonly (readonly string[])[];
 
 function drawRow(
   canvas: Canvas,
