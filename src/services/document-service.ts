@@ -331,6 +331,7 @@ function frame(
   subtitle: string,
   student: Student | undefined,
 ): Omit<PrintedDocument, 'facts' | 'tables' | 'totals'> {
+  const studentName = student === undefined ? null : `${student.firstName} ${student.lastName}`;
   return {
     language: locale.tag,
     paper: paperOf(school.country),
@@ -338,16 +339,17 @@ function frame(
     subtitle,
     issuer: { name: school.name, details: [locale.country()] },
     party:
-      student === undefined
+      student === undefined || studentName === null
         ? null
         : {
             label: words.student,
-            name: `${student.firstName} ${student.lastName}`,
+            name: studentName,
             details: [student.email, `${words.studentNumber} ${student.id}`],
           },
     mark: null,
     notes: [],
-    footer: `${title} ${subtitle} · ${words.generated} ${locale.moment(now)}`,
+    // A page that was parted from the others still says whose it is.
+    footer: `${title} ${subtitle} · ${studentName ?? school.name} · ${words.generated} ${locale.moment(now)}`,
     pageLabel: words.page,
     createdAt: now,
   };

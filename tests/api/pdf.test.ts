@@ -89,8 +89,8 @@ describe('PDF of a statement', () => {
     expect(answer.text).toContain('Página 1 de 1');
   });
 
-  test('200: lines on as many pages as they need, each with its head and number, none twice or missing', async () => {
-    const studentId = await billing.aStudent();
+  test('200: lines on as many pages as they need, each with its head, name and number, none twice or missing', async () => {
+    const studentId = await billing.aStudent({ first_name: 'Íñigo', last_name: 'Peña' });
     const schoolId = await schoolOf(studentId);
     await insertInvoices(studentId, schoolId, 1_000);
 
@@ -100,6 +100,7 @@ describe('PDF of a statement', () => {
     expect(pages.length).toBeGreaterThan(10);
     pages.forEach(({ lines }, index) => {
       expect(lines.filter((line) => line.startsWith('Factura|Emitida|Vence'))).toHaveLength(1);
+      expect(lines.at(-1)).toContain('Íñigo Peña');
       expect(lines.at(-1)).toContain(`Página ${index + 1} de ${pages.length}`);
     });
     const amounts = answer.text

@@ -44,6 +44,10 @@ function aTable(rowCount: number): PrintedDocument['tables'][number] {
   };
 }
 
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}
+
 describe('renderPdf', () => {
   test('shows every part of a document, letters beyond Latin-1 too', async () => {
     const pdf = await readPdf(await renderPdf(aDocument()));
@@ -68,6 +72,24 @@ describe('renderPdf', () => {
     }
     const shown = pdf.text.match(/Colegiatura \d+/g) ?? [];
     expect(new Set(shown).size).toBe(150);
+  });
+
+  test('the sums of a table are on a page with the last of its rows, however many there are', async () => {
+    for (const rowCount of range(25, 45)) {
+      const pdf = await readPdf(await renderPdf(aDocument({ tables: [aTable(rowCount)], mark: null, totals: [] })));
+
+      const page = pdf.pages.find(({ lines }) => lines.some((line) => line.includes('999.99')));
+      expect(page?.lines.join('\n')).toContain(`Colegiatura ${rowCount - 1}`);
+    }
+  });
+
+  test('a dot between two parts stays on the line of the first', async () => {
+    const rows = range(1, 60).map((length) => ['F-1', `${'x'.repeat(length)} · ${'y'.repeat(60)} · zz`, '1.00']);
+    const pdf = await readPdf(await renderPdf(aDocument({ tables: [{ ...aTable(1), rows }] })));
+
+    const parts = pdf.pages.flatMap(({ texts }) => texts.map(({ text }) => text.trim()));
+    expect(parts.filter((text) => text.startsWith('·'))).toEqual([]);
+    expect(parts.some((text) => text.endsWith('·'))).toBe(true);
   });
 
   test('an empty table says so, and hostile texts neither break nor leave the page', async () => {

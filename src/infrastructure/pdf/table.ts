@@ -48,8 +48,10 @@ export function drawTable(canvas: Canvas, { table, layout, rows }: SetTable, top
     y += captionHeight;
   }
   y = drawHead(canvas, table, layout, y);
-  for (const cells of rows) {
-    const height = heightOf(cells, layout);
+  for (const [index, cells] of rows.entries()) {
+    const hasSumsBelow = index === rows.length - 1 && table.sums !== null;
+    // The sums are never alone on a page: the last row goes there with them.
+    const height = heightOf(cells, layout) + (hasSumsBelow ? layout.rowHeight : 0);
     if (y + height > canvas.bottom) y = drawHead(canvas, table, layout, newPage(canvas));
     y = drawRow(canvas, table, layout, cells, y, 'regular');
     canvas.line(y, MARGIN.left, canvas.width - MARGIN.right, { color: HAIR, width: 0.4 });

@@ -53,7 +53,8 @@ export function truncate(text: string, width: number, measure: Measure): string 
 /** As many whole words as fit, else as many characters, at least one: so that wrapping always ends. */
 function headOf(text: string, width: number, measure: Measure): string {
   if (measure(text) <= width) return text;
-  const words = text.split(/(?<= )/u);
+  // A dot between parts stays at the end of a line, where it says that more comes.
+  const words = text.split(/(?<= )(?!· )/u);
   const wordCount = longest(words.length, (size) => measure(words.slice(0, size).join('').trimEnd()) <= width);
   if (wordCount > 0) return words.slice(0, wordCount).join('');
   const characters = [...text];
