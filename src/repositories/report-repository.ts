@@ -44,8 +44,8 @@ type SummaryRow = {
 };
 
 /**
- * Reports are sums that PostgreSQL makes; none of them is stored. Each is one statement, so one snapshot. A school's
- * are read from `invoices_school_totals_idx` and `payments_school_paid_idx` alone, the tables untouched.
+ * Reports are sums that PostgreSQL makes; none of them is stored. Each is one statement, so one snapshot. Payments of a
+ * school are read from `payments_school_paid_idx` alone; balances of invoices are in no index (docs/decisions/0015).
  */
 export class ReportRepository {
   readonly #sql: Sql;
