@@ -8,14 +8,21 @@ export interface Readiness {
   check(): Promise<{ ready: true } | { ready: false; reason: string }>;
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Asked by machines all the time. */
+    isProbe?: boolean;
+  }
+}
+
 const HEALTHY = JSON.stringify({ status: 'healthy' });
 
 export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
-  const open = { isOpen: true };
+  const probe = { isOpen: true, isProbe: true };
   app.get(
     '/health',
     {
-      config: open,
+      config: probe,
       schema: readDocs({
         tag: 'service',
         id: 'getHealth',
@@ -34,7 +41,7 @@ export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
   app.get(
     '/health/ready',
     {
-      config: open,
+      config: probe,
       schema: readDocs({
         tag: 'service',
         id: 'getReadiness',

@@ -74,7 +74,7 @@ export type ServerDependencies = Telemetry &
     reports: ReportService;
     readiness: Readiness & { readonly stopping: boolean };
     clock: Clock;
-    log: { info(facts: object, event: string): void; error(facts: object, event: string): void };
+    log: Readonly<Record<'debug' | 'info' | 'error', (facts: object, event: string) => void>>;
   }>;
 
 const PARAM_LENGTH_MAX = 100;
@@ -126,8 +126,11 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     done();
   });
   function logRequest({ method, id, routeOptions }: FastifyRequest, reply: FastifyReply): void {
-    const facts = { request_id: id, method, route: routeOptions.url ?? null, status: reply.statusCode };
-    log.info({ ...facts, ms: Math.round(reply.elapsedTime * 100) / 100 }, 'request_completed');
+    const { statusCode: status } = reply;
+    const facts = { request_id: id, method, route: routeOptions.url ?? null, status, ms: roundMs(reply.elapsedTime) };
+    // Balancers ask every second or two, of every process: that all is well would be most of the log.
+    if (routeOptions.config.isProbe === true && status < 400) log.debug(facts, 'request_completed');
+    else log.info(facts, 'request_completed');
   }
 
   answerConditionally(app);
@@ -150,7 +153,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
       requestId,
       onRefused: ({ method, id, status, ms }) => {
         countRefused(status, ms);
-        log.info({ request_id: id, method, route: null, status, ms: Math.round(ms * 100) / 100 }, 'request_completed');
+        log.info({ request_id: id, method, route: null, status, ms: roundMs(ms) }, 'request_completed');
       },
     },
   });
@@ -181,6 +184,10 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     sendProblem(new HttpError('route_not_found', 'There is nothing at this address'), request, reply);
   });
   return app;
+}
+
+function roundMs(ms: number): number {
+  return Math.round(ms * 100) / 100;
 }
 
 /** A client's own id if it is sane, else a short one that is unique to this process and moment. */

@@ -222,7 +222,13 @@ function toConditions({ studentId, schoolId, status, dueFrom, dueTo, overdue, no
 }
 
 function toList(filter: InvoiceFilter): List {
-  return { columns: INVOICE_JSON_COLUMNS, from: fromOf(filter), conditions: toConditions(filter), order: ORDER };
+  return {
+    columns: INVOICE_JSON_COLUMNS,
+    from: fromOf(filter),
+    conditions: toConditions(filter),
+    order: ORDER,
+    ...(isCountedByNumber(filter) ? { total: countDocuments('INVOICE', filter.schoolId) } : {}),
+  };
 }
 
 function toInvoice(row: InvoiceRow): Invoice {

@@ -6,7 +6,14 @@ import { joinSql, type Statement, sql } from '../infrastructure/sql.ts';
 export type Order = Readonly<{ columns: readonly Statement[]; direction: 'asc' | 'desc' }>;
 
 /** What a list selects. `columns` name the members of each row's JSON object; `from` is a table with its joins. */
-export type List = Readonly<{ columns: Statement; from: Statement; conditions: readonly Statement[]; order: Order }>;
+export type List = Readonly<{
+  columns: Statement;
+  from: Statement;
+  conditions: readonly Statement[];
+  order: Order;
+  /** A query for how many rows there are, exactly, as `total`: where that is known without counting them. */
+  total?: Statement;
+}>;
 
 const ASC = sql` asc`;
 const DESC = sql` desc`;
@@ -42,11 +49,7 @@ export async function readPage(on: Sql, list: List, { limit, offset, cursor }: P
            max(json_build_array(${joinSql(names, COMMA)})::text) filter (where n = ${limit}) as last_key
     from (
       select rows.*, row_number() over () as n
-      from (${
-        offset === 0
-          ? firstOf(rowsOf(list, range), limit + 1)
-          : rowsAtPlaces(list, sql`${range} limit ${limit + 1} offset ${offset}`)
-      }) rows
+      from (${offset === 0 ? firstOf(rowsOf(list, range), limit + 1) : rowsAtPlaces(list, limit + 1, offset)}) rows
     ) numbered`);
   if (row === undefined) throw new Error('an aggregate always returns one row');
 
@@ -104,13 +107,36 @@ function rowsOf({ columns, from, order }: List, range: Statement): Statement {
  * are counted in the index alone, 0.1 µs each, and only the rows of the page are looked up. The limit of 1 keeps
  * PostgreSQL from turning the lookups into a join over the whole table.
  */
-function rowsAtPlaces(list: List, range: Statement): Statement {
-  const { from, order } = list;
-  const id = order.columns.at(-1) ?? sql``;
+function rowsAtPlaces(list: List, limit: number, offset: number): Statement {
+  const id = list.order.columns.at(-1) ?? sql``;
   return sql`
     select row.*
-    from (select ${id} as id from ${from} ${range}) place
+    from (${placesOf(list, limit, offset)}) place
     cross join lateral (${rowsOf(list, sql`where ${id} = place.id limit 1`)}) row`;
+}
+
+/**
+ * Ids of the rows at an offset, in the order of the list. Where the total is known, an offset in the second half is
+ * counted from the other end: total and rows are of one snapshot, so the place is the same. Of the two ways PostgreSQL
+ * looks at the condition first, and runs one.
+ */
+function placesOf({ from, conditions, order, total }: List, limit: number, offset: number): Statement {
+  const id = order.columns.at(-1) ?? sql``;
+  const opposite = order.direction === 'asc' ? 'desc' : 'asc';
+  const ids = (direction: Order['direction']): Statement =>
+    sql`select ${id} as id from ${from} ${where(conditions)} ${orderBy(order, direction)}`;
+  const forwards = sql`${ids(order.direction)} limit ${limit} offset ${offset}`;
+  if (total === undefined) return forwards;
+  const behind = sql`((select total from counted) - ${offset}::bigint)`;
+  return sql`
+    with counted as materialized (${total})
+    select id from (${forwards}) forwards where ${behind} >= ${offset}::bigint
+    union all
+    select id from (
+      select id, row_number() over () as n
+      from (${ids(opposite)} limit greatest(least(${limit}, ${behind}), 0) offset greatest(${behind} - ${limit}, 0)) last
+      order by n desc
+    ) backwards where ${behind} < ${offset}::bigint`;
 }
 
 /** Rows of a list of any size, each as JSON text, in batches. */

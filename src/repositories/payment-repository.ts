@@ -196,7 +196,13 @@ function isDate(bound: TimeBound | undefined): boolean {
 }
 
 function toList(filter: PaymentFilter): List {
-  return { columns: JSON_COLUMNS, from: fromOf(filter), conditions: toConditions(filter), order: ORDER };
+  return {
+    columns: JSON_COLUMNS,
+    from: fromOf(filter),
+    conditions: toConditions(filter),
+    order: ORDER,
+    ...(isCountedByNumber(filter) ? { total: countDocuments('RECEIPT', filter.schoolId) } : {}),
+  };
 }
 
 function toPayment(row: PaymentRow): Payment {

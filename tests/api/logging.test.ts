@@ -104,7 +104,7 @@ describe('request lines', () => {
     ['GET', '/nothing/at/all', null, 404],
     ['PUT', '/schools', '/api/v1/schools', 405],
     ['GET', '/schools/%zz', null, 400],
-    ['GET', '//health', '/health', 200],
+    ['GET', '//openapi.json', '/openapi.json', 200],
   ] as const)('one for %s %s: id, route pattern, status, ms', async (method, path, route, status) => {
     const before = billing.logs().length;
     await billing.send(method, path, undefined, { 'x-request-id': 'find-me' });
@@ -127,6 +127,16 @@ describe('request lines', () => {
       .filter(({ event }) => event === 'request_completed');
     expect(lines).toHaveLength(1);
   });
+});
+
+test.each([
+  ['info', []],
+  ['debug', ['debug']],
+])('at level %s a probe that was answered well leaves lines of %s', async (level, levels) => {
+  const probed = await startBilling({ LOG_LEVEL: level });
+  await probed.send('GET', '//health');
+  await probed.send('GET', '//health/ready');
+  expect(new Set(probed.logs().map((line) => line['level']))).toEqual(new Set(levels));
 });
 
 describe('LOG_LEVEL', () => {

@@ -85,7 +85,7 @@ function frame(title: string, subtitle: string, party: 'student' | 'none' = 'stu
     party: party === 'none' ? null : { label: 'Student', name: 'Ana Peña', details },
     mark: null,
     notes: [],
-    footer: `${title} ${subtitle} · Generated Mar 5, 2026, 12:00 PM (America/Mexico_City)`,
+    footer: `${title} ${subtitle} · ${party === 'none' ? SCHOOL : 'Ana Peña'} · Generated Mar 5, 2026, 12:00 PM (America/Mexico_City)`,
     pageLabel: 'Page {page} of {pages}',
     createdAt: new Date('2026-03-05T18:00:00Z'),
   };
