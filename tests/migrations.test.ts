@@ -178,6 +178,48 @@ test('0004 numbers the rows it finds by age, by school and by the year of the sc
   ]);
 });
 
+test('0007 adds up what each school has invoiced, credited and been paid; void invoices are left out', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0006' });
+  await query(
+    url,
+    `
+    insert into schools (name, country, currency) values ('One', 'MX', 'MXN'), ('Two', 'CO', 'COP'), ('None', 'EC', 'USD');
+    insert into students (school_id, first_name, last_name, email)
+      values (1, 'A', 'A', 'a@example.com'), (2, 'B', 'B', 'b@example.com');
+    insert into invoices (school_id, student_id, number, currency, amount_total, amount_credited, amount_paid, voided_at, due_date)
+      values (1, 1, 'F-1', 'MXN', 100, 10, 20.50, null, '2026-02-01'), (1, 1, 'F-2', 'MXN', 0.01, 0, 0.01, null, '2026-02-01'),
+             (1, 1, 'F-3', 'MXN', 900, 5, 0, now(), '2026-02-01'), (2, 2, 'F-1', 'COP', 7, 0, 0, null, '2026-02-01');`,
+  );
+
+  await migrateUp({ url });
+
+  expect(await query(url, 'select school_id::int, invoiced, credited, paid from school_totals order by 1')).toEqual([
+    { school_id: 1, invoiced: '100.01', credited: '10.00', paid: '20.51' },
+    { school_id: 2, invoiced: '7.00', credited: '0.00', paid: '0.00' },
+    { school_id: 3, invoiced: '0.00', credited: '0.00', paid: '0.00' },
+  ]);
+});
+
+test('an index is made although somebody reads for longer than a migration waits for a table', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0005' });
+  const reader = new pg.Client({ connectionString: url });
+  await reader.connect();
+  await reader.query('begin isolation level repeatable read');
+  await reader.query('select count(*) from schools');
+  try {
+    const migrated = migrateUp({ url, to: '0006' });
+    const hasWaited = `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+      and query like '%concurrently%' and now() - query_start > interval '1 second'`;
+    await expect.poll(async () => await query(url, hasWaited), { timeout: 20_000 }).toHaveLength(1);
+    await reader.query('commit');
+    expect(await migrated).toEqual(['0006_report_indexes']);
+  } finally {
+    await reader.end();
+  }
+});
+
 test('0004 cut short between its batches goes on where it was', async () => {
   const url = await anEmptyDatabase();
   await migrateUp({ url, to: '0003' });

@@ -29,14 +29,19 @@ export type MigrateOptions = Readonly<{
 
 /** Any number will do, as long as every starter uses the same. */
 const LOCK_KEY = 7_245_001;
-/** A statement that waits longer for a table gives way: whoever queues behind it would wait as long. */
-const LOCK_TIMEOUT_MS = 1_000;
-const LOCK_ATTEMPTS_MAX = 30;
+/**
+ * A statement that waits longer for a table gives way: whoever queues behind it would wait as long. Shorter by far than
+ * the second after which PostgreSQL looks for deadlocks, so that in one it is the migration that begins again.
+ */
+const LOCK_TIMEOUT_MS = 200;
+const LOCK_ATTEMPTS_MAX = 75;
 const LOCK_RETRY_MS = 500;
 const STARTER_POLL_MS = 50;
 const STARTER_WAIT_MAX_MS = 60 * 60 * 1_000;
 const NO_TRANSACTION = '-- migrate:no-transaction';
 const NEXT = /^-- migrate:next$/m;
+/** Such a statement waits for transactions that are older than it, and nobody waits for it. It cannot just be repeated. */
+const CONCURRENTLY = /^(create|drop)( unique)? index concurrently\b/im;
 
 /** Applies what is missing, in order. Many may start at once: one works, the others wait and find nothing left to do. */
 export async function migrateUp(options: MigrateOptions & { to?: string }): Promise<string[]> {
@@ -155,7 +160,7 @@ async function withLock<T>({ url }: MigrateOptions, work: (client: pg.Client) =>
         applied_at  timestamptz not null default now(),
         constraint schema_migrations_pkey primary key (name)
       )`);
-    await client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await setLockTimeout(client, LOCK_TIMEOUT_MS);
     // The lock goes with the connection.
     return await work(client);
   });
@@ -215,8 +220,17 @@ async function apply(
     return;
   }
   // Each part commits by itself and can run again, so a migration cut short goes on where it was.
-  for (const part of text.split(NEXT)) await retryLocked(onProgress, async () => await client.query(part));
+  for (const part of text.split(NEXT)) {
+    await setLockTimeout(client, CONCURRENTLY.test(part) ? 0 : LOCK_TIMEOUT_MS);
+    await retryLocked(onProgress, async () => await client.query(part));
+  }
+  await setLockTimeout(client, LOCK_TIMEOUT_MS);
   await client.query(record);
+}
+
+/** @param ms 0 is no limit */
+async function setLockTimeout(client: pg.Client, ms: number): Promise<void> {
+  await client.query(`set lock_timeout = ${ms}`);
 }
 
 /** The server, which runs with fewer rights, looks here to see whether the schema is the one it knows. */
