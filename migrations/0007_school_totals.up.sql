@@ -17,8 +17,7 @@ create table if not exists school_totals (
   constraint school_totals_pkey primary key (school_id),
   constraint school_totals_school_fkey foreign key (school_id)
     references schools (id) on update restrict on delete restrict,
-  constraint school_totals_balance_check
-    check (credited >= 0 and paid >= 0 and credited + paid <= invoiced)
+  constraint school_totals_balance_check check (credited + paid <= invoiced)
 ) with (fillfactor = 20);
 
 do $$
