@@ -86,6 +86,19 @@ const ILLEGAL: readonly [what: string, (of: Rows) => string, state: string | rea
     ['granting itself rights', () => 'create role accomplice', INSUFFICIENT_PRIVILEGE],
     ['setting ids back', () => "select setval('payments_id_seq', 1)", INSUFFICIENT_PRIVILEGE],
     ['marking a migration as done', () => "insert into schema_migrations values ('0009', 'x')", INSUFFICIENT_PRIVILEGE],
+    ['deleting totals', () => 'delete from school_totals', INSUFFICIENT_PRIVILEGE],
+    [
+      'totals with more paid than invoiced',
+      ({ school }) => `update school_totals set paid = invoiced - credited + 0.01 where school_id = ${school}`,
+      CHECK,
+      'school_totals_balance_check',
+    ],
+    [
+      'totals of a school twice',
+      ({ school }) => `insert into school_totals values (${school}, 0, 0, 0)`,
+      UNIQUE,
+      'school_totals_pkey',
+    ],
     ['writing a status', ({ issued }) => `update invoices set status = 'PAID' where id = ${issued}`, GENERATED],
     [
       'paying more than the total',
