@@ -171,7 +171,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
       studentRoutes(typed, dependencies.students);
       invoiceRoutes(typed, dependencies.invoices, dependencies.documents);
       paymentRoutes(typed, dependencies);
-      statementRoutes(typed, dependencies.statements, dependencies.documents);
+      statementRoutes(typed, dependencies, options.version);
       reconciliationRoutes(typed, dependencies.reconciliation);
       ledgerRoutes(typed, dependencies.ledgers, dependencies.documents);
       reportRoutes(typed, dependencies.reports);

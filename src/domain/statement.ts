@@ -19,6 +19,11 @@ export type StatementHeader = Readonly<{
   totals: StatementTotals;
   /** Students enrolled; null in a student's statement. */
   studentCount: number | null;
+  /**
+   * The same text as long as the statement is the same, lines included, told without reading them. Null where it cannot
+   * be: in a student's statement.
+   */
+  version: string | null;
 }>;
 
 /** Which lines of a statement: `limit` null is all of them. */

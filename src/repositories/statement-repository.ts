@@ -15,6 +15,7 @@ type HeaderRow = {
   paid: string;
   pending: string;
   overdue: string;
+  version: string | null;
 };
 
 /** A statement in one piece: `lines` is the inside of a JSON array, `lineCount` how many are in it. */
@@ -57,6 +58,15 @@ export class StatementRepository {
     return row && { header: toHeader(row), lines: row.lines, lineCount: row.line_count };
   }
 
+  /** See `StatementHeader.version`. */
+  async findSchoolVersion(schoolId: number, now: Date): Promise<string | undefined> {
+    const school: AccountOwner = { kind: 'school', id: schoolId };
+    const row = await this.#sql.first<{ version: string }>(
+      sql`select ${versionOf(school, now)} as version from ${from(school)} where ${isOwner(school)}`,
+    );
+    return row?.version;
+  }
+
   async findHeader(owner: AccountOwner, now: Date): Promise<StatementHeader | undefined> {
     const row = await this.#sql.first<HeaderRow>(sql`${header(owner, now, sql``)} where ${isOwner(owner)}`);
     return row && toHeader(row);
@@ -83,13 +93,12 @@ export class StatementRepository {
 }
 
 function header(owner: AccountOwner, now: Date, more: Statement): Statement {
-  const studentCount =
-    owner.kind === 'school' ? sql`(select count(*) from students where school_id = sc.id)` : sql`null::bigint`;
   return sql`
-    select row_to_json(owner)::text as owner, sc.currency, ${studentCount} as student_count,
+    select row_to_json(owner)::text as owner, sc.currency, ${studentCount(owner)} as student_count,
            totals.invoiced::text, totals.credited::text, totals.paid::text,
            (totals.invoiced - totals.credited - totals.paid)::text as pending,
-           (totals.invoiced - totals.credited - totals.paid - totals.not_yet_due)::text as overdue ${more}
+           (totals.invoiced - totals.credited - totals.paid - totals.not_yet_due)::text as overdue,
+           ${versionOf(owner, now)} as version ${more}
     from ${from(owner)}
     cross join lateral (select ${owner.kind === 'school' ? SCHOOL_JSON_COLUMNS : STUDENT_JSON_COLUMNS}) owner
     cross join lateral (${totals(owner, now)}) totals`;
@@ -112,8 +121,20 @@ function totals(owner: AccountOwner, now: Date): Statement {
     -- There is no row before the first invoice.
     select coalesce(t.invoiced, 0.00) as invoiced, coalesce(t.credited, 0.00) as credited,
            coalesce(t.paid, 0.00) as paid,
-           (select ${notYetDue} from invoices i where ${ownedBy(owner)} and i.due_date >= ${TODAY(now)}) as not_yet_due
-    from (select) always left join school_totals t on t.school_id = ${owner.id}`;
+           (select ${notYetDue} from invoices i where ${ownedBy(owner)} and i.due_date >= ${TODAY(now)}) as not_yet_due`;
+}
+
+function studentCount({ kind }: AccountOwner): Statement {
+  return kind === 'school' ? sql`(select count(*) from students where school_id = sc.id)` : sql`null::bigint`;
+}
+
+/**
+ * Everything a school's statement is made of: `xmin` is the transaction that wrote a row as it is now, and every change
+ * of an invoice writes the row of its school's totals (docs/decisions/0015).
+ */
+function versionOf(owner: AccountOwner, now: Date): Statement {
+  if (owner.kind === 'student') return sql`null::text`;
+  return sql`concat_ws('-', sc.xmin, coalesce(t.xmin::text, ''), ${studentCount(owner)}, ${TODAY(now)})`;
 }
 
 /** In the order the account lists them. A subquery's order is what string_agg sees. */
@@ -146,7 +167,9 @@ function lines(now: Date, range: Statement): Statement {
 }
 
 function from(owner: AccountOwner): Statement {
-  return owner.kind === 'school' ? sql`schools sc` : sql`students st join schools sc on sc.id = st.school_id`;
+  return owner.kind === 'school'
+    ? sql`schools sc left join school_totals t on t.school_id = sc.id`
+    : sql`students st join schools sc on sc.id = st.school_id`;
 }
 
 function isOwner({ kind, id }: AccountOwner): Statement {
@@ -165,5 +188,6 @@ function toHeader(row: HeaderRow): StatementHeader {
     currency: row.currency,
     totals: { invoiced, credited, paid, pending, overdue },
     studentCount: row.student_count,
+    version: row.version,
   };
 }

@@ -46,6 +46,15 @@ export class StatementService {
     return statement;
   }
 
+  /** What a school's statement would have as `header.version` now. @throws DomainError `school_not_found` */
+  async findSchoolVersion(schoolId: number): Promise<string> {
+    const version = await this.#unitOfWork.read(
+      async ({ statements }) => await statements.findSchoolVersion(schoolId, this.#clock.now()),
+    );
+    if (version === undefined) throw notFound({ kind: 'school', id: schoolId });
+    return version;
+  }
+
   /**
    * The same with every line still to be read, however few there are: for answers that are written line by line.
    *

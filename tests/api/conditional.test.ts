@@ -21,6 +21,7 @@ const addresses = (): string[] => [
   `/payments/${paymentId}`,
   `/students/${studentId}/statement`,
   `/schools/${schoolId}/statement?limit=10`,
+  `/schools/${schoolId}/statement`,
 ];
 
 describe('ETag and If-None-Match', () => {
@@ -65,6 +66,64 @@ describe('ETag and If-None-Match', () => {
     for (const [index, address] of changing.entries()) {
       expect((await billing.get(address, { 'if-none-match': String(before[index]) })).status, address).toBe(200);
     }
+  });
+
+  describe('a school’s statement has another tag after', () => {
+    const changes: [string, () => Promise<unknown>][] = [
+      ['an invoice', async () => await billing.anInvoice({ student_id: studentId })],
+      ['a new description', async () => await billing.patch(`/invoices/${invoiceId}`, { description: 'Otra' })],
+      ['a new amount', async () => await billing.patch(`/invoices/${invoiceId}`, { amount_total: '1000.01' })],
+      ['a payment', async () => await billing.aPayment(invoiceId, '1.00')],
+      ['a reversal', async () => await billing.post(`/payments/${paymentId}/reversal`, { reason: 'x' })],
+      [
+        'a credit note',
+        async () => await billing.post(`/invoices/${invoiceId}/credit-notes`, { amount: '1.00', reason: 'other' }),
+      ],
+      [
+        'a voided invoice',
+        async () => await billing.delete(`/invoices/${await billing.anInvoice({ student_id: studentId })}`),
+      ],
+      ['a student', async () => await billing.aStudent({ school_id: schoolId })],
+      ['another name of the school', async () => await billing.patch(`/schools/${schoolId}`, { name: 'Otra' })],
+      ['midnight', async () => billing.clock.travelTo('2027-03-01T12:00:00Z')],
+    ];
+
+    test.each(changes)('%s', async (_, change) => {
+      const address = `/schools/${schoolId}/statement`;
+      const before = String((await billing.get(address)).headers['etag']);
+      expect((await billing.get(address, { 'if-none-match': before })).status).toBe(304);
+
+      await change();
+
+      const after = await billing.get(address, { 'if-none-match': before });
+      expect(after.status).toBe(200);
+      expect(after.headers['etag']).not.toBe(before);
+      billing.clock.release();
+    });
+  });
+
+  test('a change that is not committed yet is in neither the statement nor its tag', async () => {
+    const address = `/schools/${schoolId}/statement`;
+    const before = await billing.get(address);
+    const writer = await billing.owner.connect();
+    try {
+      await writer.query('begin');
+      await writer.query(`update invoices set description = 'En camino' where id = ${invoiceId}`);
+      await writer.query(`update school_totals set paid = paid where school_id = ${schoolId}`);
+      const meanwhile = await billing.get(address);
+      await writer.query('commit');
+      const after = await billing.get(address, { 'if-none-match': String(meanwhile.headers['etag']) });
+
+      expect(meanwhile).toMatchObject({ text: before.text, headers: { etag: before.headers['etag'] } });
+      expect(after.status).toBe(200);
+      expect(after.text).toContain('En camino');
+    } finally {
+      writer.release();
+    }
+  });
+
+  test('404: the statement of a school that is not there, whatever is known of it', async () => {
+    expect((await billing.get('/schools/999999/statement', { 'if-none-match': '*' })).status).toBe(404);
   });
 
   test('200: HEAD carries the tag of GET', async () => {
