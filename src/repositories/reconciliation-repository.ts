@@ -138,21 +138,24 @@ function walkIds(table: Statement, after: WalkKey, limit: number, findings: Stat
   );
 }
 
-/** The counter that a document's number belongs to, if the number has the form of one. */
+/**
+ * The counter that a document's number belongs to, if the number has the form of one. It must not compute anything from
+ * the document: PostgreSQL 16 remembers the row it found by school and series, and would give the next document of the
+ * series what it had computed for the one before.
+ */
 function counterOf(kind: 'INVOICE' | 'RECEIPT'): Statement {
   return sql`
-    left join lateral (
-      select last_number, substring(b.number from '([0-9]+)$')::numeric as position
-      from document_counters
-      where school_id = b.school_id and kind = ${kind} and series = substring(b.number from '^(.*)-[0-9]+$')
-    ) counter on true`;
+    left join document_counters counter
+      on counter.school_id = b.school_id and counter.kind = ${kind}
+      and counter.series = substring(b.number from '^(.*)-[0-9]+$')`;
 }
+
+const POSITION = sql`substring(b.number from '([0-9]+)$')::numeric`;
 
 const NUMBER_FINDINGS = sql`
   ('document_number_missing', null, null, b.number is null),
   ('document_number_unknown', b.number, null, b.number is not null and counter.last_number is null),
-  ('document_counter_differs', counter.last_number::text, counter.position::text,
-   counter.position > counter.last_number)`;
+  ('document_counter_differs', counter.last_number::text, ${POSITION}::text, ${POSITION} > counter.last_number)`;
 
 const INVOICE_FINDINGS = sql`
   select code, json_build_object('invoice_id', b.id, 'school_id', b.school_id) as ids, stored, expected
