@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { withClient } from '../database.ts';
 import { VARIETY } from './case.ts';
 
 export type Ids = Readonly<{ schools: number; students: number; invoices: number; open: readonly number[] }>;
@@ -29,14 +29,4 @@ export async function readCursors(connectionString: string): Promise<[string, nu
     );
     return rows.map(({ time, id }) => [time.toISOString(), id]);
   });
-}
-
-async function withClient<T>(connectionString: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
