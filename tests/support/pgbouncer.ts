@@ -44,11 +44,17 @@ export async function startPgbouncer(url: string): Promise<{ url: string; stop()
     said = (said + String(chunk)).slice(-4_000);
   });
   await untilListening(child, port, () => said);
+  // Every test after that fails with a database that cannot be reached: here is why.
+  const tell = (code: number | null, signal: string | null): void => {
+    console.error(`pgbouncer ended before the tests did (${signal ?? code}). Its last words:\n${said}`);
+  };
+  child.once('exit', tell);
   const pooled = new URL(url);
   pooled.host = `127.0.0.1:${port}`;
   return {
     url: pooled.href,
     stop: async () => {
+      child.off('exit', tell);
       const ended = once(child, 'exit');
       child.kill('SIGINT');
       if (child.exitCode === null)
