@@ -132,6 +132,28 @@ test('corrections are not taken back while there are any: their balances would b
   expect((await migrationStates({ url }))[2]?.appliedAt).not.toBeNull();
 });
 
+test('a correction that commits while the migration waits for its table is seen too', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0003' });
+  await insertOldRows(url, { invoices: 1, payments: 0 });
+  const writer = new pg.Client({ connectionString: url });
+  await writer.connect();
+  try {
+    await writer.query('begin');
+    await writer.query('update invoices set amount_credited = 5');
+    await writer.query(
+      "insert into credit_notes (school_id, invoice_id, amount, reason) select school_id, id, 5, 'other' from invoices",
+    );
+    const refused = expect(migrateDown({ url, steps: 1 })).rejects.toThrow(/reversals or credit notes/);
+    const isWaiting = `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await expect.poll(async () => await query(url, isWaiting), { interval: 5, timeout: 20_000 }).toHaveLength(1);
+    await writer.query('commit');
+    await refused;
+  } finally {
+    await writer.end();
+  }
+});
+
 test('0004 numbers the rows it finds by age, by school and by the year of the school’s calendar', async () => {
   const url = await anEmptyDatabase();
   await migrateUp({ url, to: '0003' });
