@@ -21,7 +21,8 @@ export class IdempotencyRepository {
    *
    * @throws DomainError `idempotency_in_flight` when the other one takes longer than the transaction's lock timeout
    */
-  async claim({ credential, key, fingerprint }: IdempotencyClaim, now: Date): Promise<'claimed' | StoredAnswer> {
+  async claim(claim: IdempotencyClaim, now: Date): Promise<'claimed' | StoredAnswer> {
+    const { credential, key, fingerprint } = claim;
     try {
       const claimed = await this.#sql.count(sql`
         insert into idempotency_keys (credential, key, fingerprint, created_at)
@@ -34,8 +35,8 @@ export class IdempotencyRepository {
     }
     const answer = await this.#sql.first<StoredAnswer>(sql`
       select fingerprint, status, body from idempotency_keys where credential = ${credential} and key = ${key}`);
-    if (answer === undefined) throw new Error('a key that conflicted is there to be read');
-    return answer;
+    // Between the two statements an old key may have been forgotten: then it is free.
+    return answer ?? (await this.claim(claim, now));
   }
 
   async complete({ credential, key }: IdempotencyClaim, answer: { status: number; body: string }): Promise<void> {
