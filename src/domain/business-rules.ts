@@ -141,6 +141,20 @@ export function assertPrefixesDiffer({ invoicePrefix, receiptPrefix }: NewSchool
   }
 }
 
+/**
+ * Numbers stay when a prefix changes, so a prefix belongs to the kind of document that was numbered with it.
+ *
+ * @param used a prefix of the school that documents of the other kind carry; undefined when there is none
+ * @throws DomainError `school_prefixes_equal`: an old and a new document of one school would share a number
+ */
+export function assertPrefixFree(used: string | undefined): void {
+  if (used === undefined) return;
+  throw new DomainError(
+    'school_prefixes_equal',
+    `Invoices and receipts cannot both be numbered with ${used}: documents of the other kind have such numbers already`,
+  );
+}
+
 /** @throws DomainError `school_already_active` */
 export function assertActivatable(school: School): void {
   if (school.isActive) {

@@ -61,6 +61,17 @@ export class SchoolRepository {
     return row?.id;
   }
 
+  /** A prefix of the school's that documents of its other kind were numbered with. A prefix has no hyphen in it. */
+  async findPrefixOfOtherKind({ id, invoicePrefix, receiptPrefix }: School): Promise<string | undefined> {
+    const row = await this.#sql.first<{ prefix: string }>(sql`
+      select split_part(series, '-', 1) as prefix
+      from document_counters
+      where school_id = ${id}
+        and (kind, split_part(series, '-', 1)) in (('RECEIPT', ${invoicePrefix}), ('INVOICE', ${receiptPrefix}))
+      limit 1`);
+    return row?.prefix;
+  }
+
   async list(filter: SchoolFilter, page: PageRequest): Promise<Page> {
     return await readPage(this.#sql, toList(filter), page);
   }

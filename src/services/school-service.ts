@@ -2,6 +2,7 @@ import {
   assertActivatable,
   assertDeactivatable,
   assertPrefixesDiffer,
+  assertPrefixFree,
   assertSchoolChangeable,
 } from '../domain/business-rules.ts';
 import { DomainError } from '../domain/errors.ts';
@@ -85,6 +86,9 @@ export class SchoolService {
       if (!school.isActive && (await schools.findNamesake(after)) !== undefined) throw nameTaken(after);
       assertSchoolChangeable(school);
       assertPrefixesDiffer(after);
+      if (changes.invoicePrefix !== undefined || changes.receiptPrefix !== undefined) {
+        assertPrefixFree(await schools.findPrefixOfOtherKind(after));
+      }
       return await schools.update(after, this.#clock.now());
     });
   }

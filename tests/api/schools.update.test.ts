@@ -76,6 +76,22 @@ describe('PATCH /schools/{id}', () => {
     expectProblem(answer, 422, 'school_prefixes_equal', ['#/receipt_prefix']);
   });
 
+  // Numbers stay when a prefix changes: F-2026-000001 would be an old invoice and a new receipt.
+  test('422: a prefix that documents of the other kind were numbered with, long ago too', async () => {
+    const id = await billing.aSchool();
+    const invoiceId = await billing.anInvoice({ student_id: await billing.aStudent({ school_id: id }) });
+    const swapped = await billing.patch(`/schools/${id}`, { invoice_prefix: 'R', receipt_prefix: 'F' });
+    expectProblem(swapped, 422, 'school_prefixes_equal', ['#/invoice_prefix']);
+    expect(swapped.body['detail']).toMatch(/numbered with F:/);
+
+    await billing.aPayment(invoiceId, '1.00');
+    expect((await billing.patch(`/schools/${id}`, { invoice_prefix: 'A', receipt_prefix: 'B' })).status).toBe(200);
+    for (const changes of [{ invoice_prefix: 'R' }, { receipt_prefix: 'F' }]) {
+      expectProblem(await billing.patch(`/schools/${id}`, changes), 422, 'school_prefixes_equal');
+    }
+    expect((await billing.patch(`/schools/${id}`, { invoice_prefix: 'F', receipt_prefix: 'R' })).status).toBe(200);
+  });
+
   test('409: another school has the name, also when only the country changes', async () => {
     const taken = schoolBody({ country: 'CO' });
     await billing.aSchool(taken);

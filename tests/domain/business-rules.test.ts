@@ -8,6 +8,7 @@ import {
   assertInvoiceChangeable,
   assertIssuable,
   assertPrefixesDiffer,
+  assertPrefixFree,
   assertSchoolChangeable,
   assertVoidable,
   calculatePending,
@@ -393,6 +394,21 @@ describe('assertPrefixesDiffer', () => {
     expect(refusalOf(() => assertPrefixesDiffer({ ...aSchool(true), receiptPrefix: 'F' }))).toEqual({
       code: 'school_prefixes_equal',
       message: 'Invoices and receipts cannot both be numbered with F: their numbers would be the same',
+      facts: {},
+    });
+  });
+});
+
+describe('assertPrefixFree', () => {
+  test('lets a prefix be taken that no other document carries', () => {
+    expect(() => assertPrefixFree(undefined)).not.toThrow();
+  });
+
+  test('refuses one that documents of the other kind carry: an old and a new number would be the same', () => {
+    expect(refusalOf(() => assertPrefixFree('F'))).toEqual({
+      code: 'school_prefixes_equal',
+      message:
+        'Invoices and receipts cannot both be numbered with F: documents of the other kind have such numbers already',
       facts: {},
     });
   });
