@@ -33,6 +33,7 @@ export const PROBLEMS = {
   school_currency_locked: { status: 400, title: 'School currency cannot change' },
   school_name_taken: { status: 409, title: 'School name is taken' },
   school_prefixes_equal: { status: 422, title: 'School prefixes are equal' },
+  school_timezone_unknown: { status: 422, title: 'School time zone is unknown' },
   student_not_found: { status: 404, title: 'Student not found' },
   student_email_taken: { status: 409, title: 'Student email is taken' },
   student_has_invoices: { status: 400, title: 'Student has invoices' },
@@ -162,6 +163,7 @@ export function problemBody(code: ProblemCode, detail: string, { url, id }: { ur
 const FIELDS_OF_RULE: Partial<Record<ProblemCode, readonly string[]>> = {
   amount_not_whole: ['amount_total', 'amount'],
   school_prefixes_equal: ['invoice_prefix', 'receipt_prefix'],
+  school_timezone_unknown: ['timezone'],
 };
 
 /** A rule can turn on a field's value too: then its 422 points to the field like any other. */

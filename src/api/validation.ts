@@ -161,9 +161,9 @@ function detailOf({ keyword, params, message, parentSchema }: ErrorObject): stri
 }
 
 function isTimezone(name: string): boolean {
-  // Intl knows aliases and offsets too ("+05:00"); PostgreSQL must understand the name, so only IANA's form is taken.
-  // The one name of ICU that IANA has withdrawn and PostgreSQL does not know.
-  if (!/^(UTC|[A-Za-z]+(\/[A-Za-z0-9_+-]+){1,2})$/.test(name) || /^us\/pacific-new$/i.test(name)) return false;
+  // Intl knows aliases and offsets too ("+05:00"), so only IANA's form is taken. Which names PostgreSQL knows, it says
+  // itself: `school_timezone_unknown`.
+  if (!/^(UTC|[A-Za-z]+(\/[A-Za-z0-9_+-]+){1,2})$/.test(name)) return false;
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone.length > 0;
   } catch {

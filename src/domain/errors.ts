@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'school_currency_locked'
   | 'school_name_taken'
   | 'school_prefixes_equal'
+  | 'school_timezone_unknown'
   | 'student_not_found'
   | 'student_email_taken'
   | 'student_has_invoices'

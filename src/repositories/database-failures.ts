@@ -78,6 +78,11 @@ export function isCheckViolation(error: unknown, constraint: string): boolean {
   return sqlStateOf(error) === '23514' && (constraintOf(error)?.startsWith(constraint) ?? false);
 }
 
+/** 22023 invalid_parameter_value: of `at time zone`, that PostgreSQL knows no zone of that name. */
+export function isInvalidParameter(error: unknown): boolean {
+  return sqlStateOf(error) === '22023';
+}
+
 /** 55P03 lock_not_available. */
 export function isLockTimeout(error: unknown): boolean {
   return sqlStateOf(error) === '55P03';

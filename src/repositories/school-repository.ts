@@ -3,7 +3,7 @@ import type { Page, PageRequest } from '../domain/page.ts';
 import type { NewSchool, School } from '../domain/school.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
-import { isForeignKeyViolation, isUniqueViolation } from './database-failures.ts';
+import { isForeignKeyViolation, isInvalidParameter, isUniqueViolation } from './database-failures.ts';
 import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { containing, isoTime } from './sql-text.ts';
 
@@ -90,21 +90,33 @@ export class SchoolRepository {
   /**
    * Inserts a school, or returns undefined if its country already has one of that name. The constraint decides, not a
    * look beforehand: between a look and an insert another request can insert.
+   *
+   * PostgreSQL takes its zones from its own files or its machine's, which may lack names that we know; so it is made to
+   * compute with the zone here, and not first at an invoice.
+   *
+   * @throws DomainError `school_timezone_unknown`
    */
   async insert(school: NewSchool, now: Date): Promise<School | undefined> {
-    const row = await this.#sql.first<SchoolRow>(sql`
-      insert into schools (name, country, currency, timezone, invoice_prefix, receipt_prefix, created_at, updated_at)
-      values (${school.name}, ${school.country}, ${school.currency}, ${school.timezone}, ${school.invoicePrefix},
-              ${school.receiptPrefix}, ${now}, ${now})
-      on conflict on constraint schools_name_country_key do nothing
-      returning ${COLUMNS}`);
-    return row && toSchool(row);
+    try {
+      const row = await this.#sql.first<SchoolRow>(sql`
+        insert into schools (name, country, currency, timezone, invoice_prefix, receipt_prefix, created_at, updated_at)
+        select ${school.name}, ${school.country}, ${school.currency}, ${school.timezone}, ${school.invoicePrefix},
+               ${school.receiptPrefix}, ${now}, ${now}
+        where ${now}::timestamptz at time zone ${school.timezone} is not null
+        on conflict on constraint schools_name_country_key do nothing
+        returning ${COLUMNS}`);
+      return row && toSchool(row);
+    } catch (error) {
+      throw isInvalidParameter(error) ? timezoneUnknown(school) : error;
+    }
   }
 
   /**
-   * Writes every changeable field of the school.
+   * Writes every changeable field of the school. A new zone is computed with, see {@link insert}; of a column, because
+   * PostgreSQL would compute a constant when it plans, whatever the zone was before.
    *
-   * @throws DomainError `school_name_taken`, `school_currency_locked`, `school_has_students`: what the constraints refuse
+   * @throws DomainError `school_timezone_unknown`; `school_name_taken`, `school_currency_locked`, `school_has_students`:
+   *   what the constraints refuse
    */
   async update(school: School, now: Date): Promise<School> {
     try {
@@ -114,6 +126,8 @@ export class SchoolRepository {
             timezone = ${school.timezone}, invoice_prefix = ${school.invoicePrefix},
             receipt_prefix = ${school.receiptPrefix}, is_active = ${school.isActive}, updated_at = ${now}
         where id = ${school.id}
+          and case when timezone = ${school.timezone} then true
+                   else created_at at time zone ${school.timezone} is not null end
         returning ${COLUMNS}`);
       if (row === undefined) throw new Error(`school ${school.id} vanished under its lock`);
       return toSchool(row);
@@ -127,7 +141,12 @@ export function nameTaken({ name, country }: Pick<School, 'name' | 'country'>): 
   return new DomainError('school_name_taken', `School with name=${name} in ${country} already exists`);
 }
 
+function timezoneUnknown({ timezone }: Pick<School, 'timezone'>): DomainError {
+  return new DomainError('school_timezone_unknown', `The database knows no time zone ${timezone}`);
+}
+
 function toRefusal(error: unknown, school: School): unknown {
+  if (isInvalidParameter(error)) return timezoneUnknown(school);
   if (isUniqueViolation(error, 'schools_name_country_key')) {
     return nameTaken(school);
   }

@@ -54,7 +54,10 @@ export class SchoolService {
     return json;
   }
 
-  /** @throws DomainError `school_prefixes_equal`, `school_name_taken`, or a refusal of {@link createOnce} */
+  /**
+   * @throws DomainError `school_prefixes_equal`, `school_timezone_unknown`, `school_name_taken`, or a refusal of
+   *   {@link createOnce}
+   */
   async create(school: NewSchool, creation: Creation<School>): Promise<Created<School>> {
     const insert = async ({ schools }: Repositories): Promise<School> => {
       assertPrefixesDiffer(school);
@@ -76,7 +79,7 @@ export class SchoolService {
    * Changes what `changes` names; nothing at all when it names nothing.
    *
    * @throws DomainError `school_not_found`, `school_name_taken`, `school_inactive`, `school_prefixes_equal`,
-   *   `school_currency_locked`
+   *   `school_timezone_unknown`, `school_currency_locked`
    */
   async update(id: number, changes: SchoolChanges): Promise<School> {
     if (Object.keys(changes).length === 0) return await this.find(id);

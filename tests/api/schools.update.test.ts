@@ -70,6 +70,16 @@ describe('PATCH /schools/{id}', () => {
     expectProblem(await billing.patch(`/schools/${id}`, changes), 422, 'request_invalid', [pointer]);
   });
 
+  test('422: a zone that PostgreSQL does not know; a school that has one already can be changed and mended', async () => {
+    const id = await billing.aSchool();
+    const unknown = { timezone: 'Canada/East-Saskatchewan' };
+    expectProblem(await billing.patch(`/schools/${id}`, unknown), 422, 'school_timezone_unknown', ['#/timezone']);
+
+    await billing.owner.query('update schools set timezone = $1 where id = $2', [unknown.timezone, id]);
+    expect((await billing.patch(`/schools/${id}`, { name: 'Otro Nombre Aún' })).status).toBe(200);
+    expect((await billing.patch(`/schools/${id}`, { timezone: 'America/Regina' })).status).toBe(200);
+  });
+
   test('422: a prefix that the other series has', async () => {
     const id = await billing.aSchool();
     const answer = await billing.patch(`/schools/${id}`, { receipt_prefix: 'F' });
