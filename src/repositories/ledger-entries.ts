@@ -2,18 +2,13 @@ import { AGING_STARTS } from '../domain/aging.ts';
 import type { AccountOwner } from '../domain/statement.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
 import { where } from './paging.ts';
+import { ZONE_MARGIN } from './sql-text.ts';
 
 /**
  * Which days' entries: each bound is a date expression that needs no row to be computed (a parameter or a scalar
  * subquery), so that an index can be searched by it.
  */
 export type DayBounds = Readonly<{ from?: Statement; to?: Statement; after?: Statement }>;
-
-/**
- * UTC offsets stay within it, so a day in any zone begins and ends this close to the same day in UTC. The widest are
- * those of local mean time: Manila was 15:56 behind Greenwich until 1844, because its date came from Mexico.
- */
-const ZONE_MARGIN = sql`interval '16 hours'`;
 
 /** The order of a ledger: by value date, within a day as it was recorded. Total: `rank` and `id` name one entry. */
 export const LEDGER_KEY = sql`day, recorded_at, rank, id`;

@@ -7,7 +7,7 @@ import { isCheckViolation, isUniqueViolation } from './database-failures.ts';
 import { countDocuments, nextNumber } from './document-numbers.ts';
 import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { changeTotals } from './school-totals.ts';
-import { isoTime } from './sql-text.ts';
+import { isoTime, ZONE_MARGIN } from './sql-text.ts';
 
 type PaymentRow = {
   id: number;
@@ -50,9 +50,6 @@ const ORDER: Order = {
   columns: [sql`p.paid_at`, sql`p.id`],
   direction: 'asc',
 };
-
-/** UTC offsets stay within it, so a date in any zone begins and ends this close to the same date in UTC. */
-const ZONE_MARGIN = sql`interval '15 hours'`;
 
 export class PaymentRepository {
   readonly #sql: Sql;
@@ -174,12 +171,18 @@ function toConditions(filter: PaymentFilter): Statement[] {
   return conditions;
 }
 
+/**
+ * The calendar day of a payment. Days are compared, not instants: where clocks are set back over midnight, an hour of the
+ * day comes before the instant PostgreSQL takes for its beginning (docs/decisions/0013).
+ */
+const PAID_DAY = sql`(p.paid_at at time zone sc.timezone)::date`;
+
 /** For a date the exact condition needs each payment's school; a coarse one beside it lets an index narrow the search. */
 function notBefore(bound: TimeBound): Statement[] {
   if ('instant' in bound) return [sql`p.paid_at >= ${bound.instant}`];
   return [
     sql`p.paid_at >= (${bound.date}::date)::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`,
-    sql`p.paid_at >= (${bound.date}::date)::timestamp at time zone sc.timezone`,
+    sql`${PAID_DAY} >= ${bound.date}::date`,
   ];
 }
 
@@ -187,7 +190,7 @@ function notAfter(bound: TimeBound): Statement[] {
   if ('instant' in bound) return [sql`p.paid_at <= ${bound.instant}`];
   return [
     sql`p.paid_at < (${bound.date}::date + 1)::timestamp at time zone 'UTC' + ${ZONE_MARGIN}`,
-    sql`p.paid_at < (${bound.date}::date + 1)::timestamp at time zone sc.timezone`,
+    sql`${PAID_DAY} <= ${bound.date}::date`,
   ];
 }
 

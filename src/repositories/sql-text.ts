@@ -10,6 +10,12 @@ export function isoTime(column: Statement): Statement {
   return sql`substr(to_json(${column} at time zone interval '0' + interval '1 microsecond')::text, 2, 23) || 'Z'`;
 }
 
+/**
+ * UTC offsets stay within it, so a day in any zone begins and ends this close to the same day in UTC. The widest are
+ * those of local mean time: Manila was 15:56 behind Greenwich until 1844, because its date came from Mexico.
+ */
+export const ZONE_MARGIN = sql`interval '16 hours'`;
+
 /** An ILIKE pattern for text that contains `part` literally. */
 export function containing(part: string): string {
   return `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`;

@@ -423,6 +423,24 @@ describe('filters', () => {
     expect(await idsAt(`/payments?school_id=999999`)).toEqual([]);
   });
 
+  // In Havana the hour after midnight comes twice when summer time ends: both belong to the same day. Before 1845 Manila
+  // was nearly 16 hours behind Greenwich: further than any zone today.
+  test.each([
+    ['America/Havana', '2026-11-01', '2026-11-01T04:30:00Z', '2026-11-01T05:30:00Z', '2026-10-31'],
+    ['Asia/Manila', '1800-06-01', '1800-06-01T15:57:00Z', '1800-06-02T15:55:00Z', '1800-05-31'],
+  ])('payments: the days of %s are those of its ledger, such as %s', async (timezone, day, early, late, dayBefore) => {
+    const school = await billing.aSchool({ timezone });
+    const invoice = await billing.anInvoice({ student_id: await billing.aStudent({ school_id: school }) });
+    const ids: number[] = [];
+    for (const paid_at of [early, late]) ids.push(await billing.aPayment(invoice, '1.00', { paid_at }));
+    const of = `/payments?school_id=${school}`;
+
+    expect(await idsAt(`${of}&paid_from=${day}&paid_to=${day}`)).toEqual(ids);
+    expect(await idsAt(`${of}&paid_to=${dayBefore}`)).toEqual([]);
+    const { body } = await billing.get<{ entries: unknown[] }>(`/schools/${school}/ledger?from=${day}&to=${day}`);
+    expect(body.entries).toHaveLength(2);
+  });
+
   test.each([
     '/schools?is_active=1',
     '/schools?is_active=TRUE',
