@@ -18,6 +18,11 @@ const LINE_END = '\r\n';
 
 /** What spreadsheets take as the beginning of a formula, or skip and then take as one. Full-width forms count too. */
 const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+/**
+ * The same where a cell begins only for some: Excel splits at semicolons where the decimal sign is a comma (Colombia,
+ * Ecuador), and there no quote that follows a comma keeps a text together.
+ */
+const FORMULA_WITHIN = /([;\r\n]"*)([=+\-@\uff1d\uff0b\uff0d\uff20])/g;
 const NEEDS_QUOTES = /[",\r\n]|^\s|\s$/;
 
 type Shape = Readonly<{ properties: Readonly<Record<string, object>> }>;
@@ -132,6 +137,12 @@ function cell({ isText }: CsvColumn, value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value !== 'string') return String(value);
   if (value === '') return '""';
-  const text = isText && FORMULA.test(value) ? `'${value}` : value;
+  const text = isText ? harmless(value) : value;
   return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** What somebody typed, as text that no spreadsheet calculates. */
+function harmless(text: string): string {
+  const whole = text.replace(FORMULA_WITHIN, "$1'$2");
+  return FORMULA.test(whole) ? `'${whole}` : whole;
 }

@@ -69,8 +69,8 @@ describe('CSV of lists', () => {
 
   test('200: text that a spreadsheet would calculate is made text; amounts and everything else stay as they are', async () => {
     const studentId = await billing.aStudent();
-    const hostile = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '＝1'];
-    const harmless = ['a=1', 'Núñez, "Ñandú" €', 'two\r\nlines', "'quoted", '1-2', ''];
+    const hostile = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '＝1'];
+    const harmless = ['a=1', 'Núñez, "Ñandú" €', 'two\r\nlines', "'quoted", '1-2', '', 'a; b = c;d'];
     for (const description of [...hostile, ...harmless]) {
       await billing.anInvoice({ student_id: studentId, description });
     }
@@ -80,6 +80,23 @@ describe('CSV of lists', () => {
     const descriptions = rows.map(({ description }) => description).reverse();
     expect(descriptions).toEqual([...hostile.map((text) => `'${text}`), ...harmless]);
     expect(rows.every(({ amount_total, paid }) => amount_total === '1000.00' && paid === '0.00')).toBe(true);
+  });
+
+  // Where the decimal sign is a comma, Excel splits the same file at semicolons; then cells begin within a text too.
+  test.each([
+    [`x;=cmd|' /C calc'!A0;y`, `x;'=cmd|' /C calc'!A0;y`],
+    ['x;"@SUM(A1);', `x;"'@SUM(A1);`],
+    ['two\n+1', "two\n'+1"],
+    ['\r=1', "'\r'=1"],
+    ['-1;-2;＋3', "'-1;'-2;'＋3"],
+  ])('200: no cell that begins after a semicolon or in a new line is calculated either: %j', async (typed, written) => {
+    const studentId = await billing.aStudent();
+    await billing.anInvoice({ student_id: studentId, description: typed });
+
+    const { text, rows } = await csv(`/invoices?student_id=${studentId}`);
+
+    expect(rows.map(({ description }) => description)).toEqual([written]);
+    expect(text.split(/[;\r\n]/).filter((cell) => /^"*[=+\-@＝＋]/.test(cell))).toEqual([]);
   });
 
   test('200: null is an empty cell, an empty text a quoted one', async () => {
