@@ -119,14 +119,14 @@ export class ReportRepository {
       ), months as materialized (
         select date_trunc('month', day::timestamp)::date as month, ${MONTHLY_SUMS} from sums group by 1
       ), owed as (
-        select coalesce(sum(pending), 0.00) as pending,
+        select coalesce(sum(pending), 0.00) as pending, sum(pending) filter (where pending > 0) as receivable,
                coalesce(sum(pending) filter (where ${daysLate(AS_OF)} > 0), 0.00) as overdue
         from (${openInvoices(school, LAST_DAY)}) open
       ), ${punctuality(school)}
       select a.owner, a.currency, a.timezone, a.first_day, a.last_day, a.as_of,
              owed.pending::text, owed.overdue::text,
              round(punctual.paid / nullif(punctual.due, 0), 4)::text as on_time_rate,
-             round(owed.overdue / nullif(owed.pending, 0), 4)::text as delinquency_rate,
+             round(owed.overdue / owed.receivable, 4)::text as delinquency_rate,
              (select row_to_json(f) from (select ${FLOWS} from months) f) as flows,
              coalesce((select json_agg(row_to_json(m) order by m.month) from (
                select to_char(month, 'YYYY-MM') as month, ${FLOWS} from months group by month

@@ -369,7 +369,9 @@ class Book {
     });
     const today = this.today();
     const pending = this.#model.balance(null, to);
-    const overdue = overdueOf(this.#model.owed(null, to, to < today ? to : today));
+    const owed = this.#model.owed(null, to, to < today ? to : today);
+    const overdue = overdueOf(owed);
+    const receivable = sum(owed.map(({ amount }) => (amount > 0n ? amount : 0n)));
     const { due, paid } = this.#model.punctuality(from, to, today);
     const months = [...new Set(entries.map(({ day }) => day.slice(0, 7)))].sort();
     const summary = await this.#get(`/schools/${this.#schoolId}/summary?from=${from}&to=${to}`);
@@ -378,7 +380,7 @@ class Book {
       pending: decimal(pending),
       overdue: decimal(overdue),
       on_time_rate: ratio(paid, due),
-      delinquency_rate: ratio(overdue, pending),
+      delinquency_rate: ratio(overdue, receivable),
       by_month: months.map((month) => ({ month, ...flows(entries.filter(({ day }) => day.startsWith(month))) })),
     });
     expect(summary['daily'] === null).toBe(to > addDays(from, DAILY_DAYS_MAX - 1));

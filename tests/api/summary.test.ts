@@ -173,6 +173,24 @@ describe('GET /schools/{id}/summary', () => {
     expect(await summary('?from=0001-01-01&to=9999-12-31', empty)).toMatchObject({ pending: '0.00', daily: null });
   });
 
+  // What one family paid ahead of its invoice does not make another one's debt a larger part of what is owed.
+  test('200: no rate is above 1 where something was paid before it was invoiced', async () => {
+    const school = await billing.aSchool();
+    const studentId = await billing.aStudent({ school_id: school });
+    billing.clock.travelTo('2026-03-02T12:00:00-06:00');
+    await billing.anInvoice({ student_id: studentId, amount_total: '100.00', due_date: '2026-03-10' });
+    billing.clock.travelTo('2026-04-02T12:00:00-06:00');
+    const ahead = await billing.anInvoice({ student_id: studentId, amount_total: '90.00', due_date: '2026-04-30' });
+    await billing.aPayment(ahead, '80.00', { paid_at: '2026-03-30T12:00:00-06:00' });
+
+    expect(await summary('?from=2026-03-01&to=2026-03-31', school)).toMatchObject({
+      pending: '20.00',
+      overdue: '100.00',
+      delinquency_rate: '1.0000',
+    });
+    billing.clock.travelTo('2026-04-15T12:00:00-06:00');
+  });
+
   test('404: no such school; 422: no such range', async () => {
     expect((await billing.get('/schools/999999/summary')).body).toMatchObject({ code: 'school_not_found' });
     const backwards = await billing.get(`/schools/${schoolId}/summary?from=2026-03-02&to=2026-03-01`);

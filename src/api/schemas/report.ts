@@ -141,7 +141,10 @@ export const SummaryResponse = Type.Object({
     '0.8750',
     'Of the money whose due day is in the range and past: the part paid by the due day. Null when none was due.',
   ),
-  delinquency_rate: rate('0.7143', 'overdue / pending. Null when nothing is owed.'),
+  delinquency_rate: rate(
+    '0.7143',
+    'overdue / pending, without what was paid before it was invoiced: 0 to 1. Null when nothing is owed.',
+  ),
   by_month: Type.Array(Type.Object({ month: Type.String({ examples: ['2026-03'] }), ...FLOW_FIELDS })),
   by_method: Type.Array(CollectedByMethodResponse),
   daily: Type.Unsafe<object[] | null>({
