@@ -12,6 +12,11 @@ export function calculatePending({ total, credited, paid }: Pick<Invoice, 'total
   return subtractMoney(subtractMoney(total, credited), paid);
 }
 
+/** What the invoice adds to what its student owes: what is pending, and nothing once it is void. */
+export function calculateOwed(invoice: Pick<Invoice, 'status' | 'total' | 'credited' | 'paid'>): Money {
+  return invoice.status === 'VOID' ? { minor: 0n, currency: invoice.total.currency } : calculatePending(invoice);
+}
+
 /** The status that money alone decides; VOID is a decision of a person. The database generates the same (0001). */
 export function deriveInvoiceStatus(
   amounts: Pick<Invoice, 'total' | 'credited' | 'paid'>,

@@ -55,7 +55,8 @@ const TOTALS_BY_CHANGE = sql`invoiced = totals.invoiced + change.invoiced, credi
 /** An invoice as the API shows it; `toInvoiceResponse` writes the same (a test compares them). */
 export const INVOICE_JSON_COLUMNS = sql`i.id, i.number, i.school_id, i.student_id, i.amount_total::text as amount_total,
   i.amount_paid::text as paid, i.amount_credited::text as credited,
-  (i.amount_total - i.amount_credited - i.amount_paid)::text as pending, i.currency, i.status,
+  case when i.voided_at is null then i.amount_total - i.amount_credited - i.amount_paid else 0.00 end::text as pending,
+  i.currency, i.status,
   ${isoTime(sql`i.issued_at`)} as issued_at, i.due_date, i.description, ${isoTime(sql`i.voided_at`)} as voided_at,
   i.void_reason, ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at`;
 

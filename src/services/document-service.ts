@@ -1,4 +1,4 @@
-import { calculatePending } from '../domain/business-rules.ts';
+import { calculateOwed } from '../domain/business-rules.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { CreditNoteReason, Invoice, InvoiceStatus } from '../domain/invoice.ts';
 import type { EntryType, LedgerPeriod } from '../domain/ledger.ts';
@@ -242,7 +242,6 @@ export class DocumentService {
     const pen = this.#pen(found.school, language);
     const { locale, words, now } = pen;
     const total = formatMoney(invoice.total);
-    const isVoid = invoice.status === 'VOID';
     const document: PrintedDocument = {
       ...frame(pen, words.invoice, invoice.number, student),
       facts: [
@@ -271,7 +270,7 @@ export class DocumentService {
         [words.total, locale.money(total)],
         [words.credited, locale.money(formatMoney(invoice.credited))],
         [words.paid, locale.money(formatMoney(invoice.paid))],
-        [words.balanceDue, locale.money(isVoid ? '0.00' : formatMoney(calculatePending(invoice)))],
+        [words.balanceDue, locale.money(formatMoney(calculateOwed(invoice)))],
       ],
       notes: invoice.voidReason === null ? [] : [`${words.reason}: ${invoice.voidReason}`],
     };

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { startBilling } from '../support/billing.ts';
+import { getCsv } from '../support/csv.ts';
 import { expectProblem } from '../support/problem.ts';
 
 const billing = await startBilling();
@@ -17,6 +18,19 @@ describe('DELETE /invoices/{id}', () => {
       void_reason: null,
       updated_at: '2026-05-01T00:00:00.000Z',
     });
+  });
+
+  // Whoever adds up what is pending on a list of invoices gets what the statement says is owed.
+  test('204: from then on nothing is pending on it, in lists and in files either', async () => {
+    const student = await billing.aStudent();
+    const id = await billing.anInvoice({ student_id: student, amount_total: '1150.00' });
+    await billing.post(`/invoices/${id}/credit-notes`, { amount: '150.00', reason: 'discount' });
+    await billing.delete(`/invoices/${id}`);
+    const owed = { amount_total: '1150.00', credited: '150.00', paid: '0.00', pending: '0.00' };
+
+    expect((await billing.get(`/invoices/${id}`)).body).toMatchObject(owed);
+    expect((await billing.get(`/invoices?student_id=${student}`)).body).toMatchObject([owed]);
+    expect((await getCsv(billing, `/invoices?student_id=${student}`)).rows).toMatchObject([owed]);
   });
 
   test('204: with a reason', async () => {

@@ -11,6 +11,7 @@ import {
   assertPrefixFree,
   assertSchoolChangeable,
   assertVoidable,
+  calculateOwed,
   calculatePending,
   changeTotal,
   deriveInvoiceStatus,
@@ -112,6 +113,14 @@ describe('calculatePending', () => {
   test('is what was billed, less credit, less payments', () => {
     const invoice = anInvoice({ total: '1000.00', paid: '300.10', credited: '99.95' });
     expect(calculatePending(invoice)).toEqual(money('599.95'));
+  });
+});
+
+describe('calculateOwed', () => {
+  test('is what is pending, and nothing on a void invoice', () => {
+    const invoice = anInvoice({ total: '1000.00', paid: '0.00', credited: '99.95' });
+    expect(calculateOwed(invoice)).toEqual(money('900.05'));
+    expect(calculateOwed({ ...invoice, status: 'VOID' })).toEqual(money('0.00'));
   });
 });
 

@@ -64,7 +64,7 @@ export class Ledger {
       amount_total: decimal(invoice.total),
       credited: decimal(invoice.credited),
       paid: decimal(this.paid(invoice)),
-      pending: decimal(this.pending(invoice)),
+      pending: decimal(invoice.isVoid ? 0n : this.pending(invoice)),
       status: this.status(invoice),
     };
   }

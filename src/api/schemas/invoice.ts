@@ -1,4 +1,4 @@
-import { assertWhole, calculatePending } from '../../domain/business-rules.ts';
+import { assertWhole, calculateOwed } from '../../domain/business-rules.ts';
 import {
   CREDIT_NOTE_REASONS,
   type CreditNote,
@@ -77,7 +77,7 @@ export const INVOICE_FIELDS = {
   amount_total: amountOut('10000.00', 'What was billed.'),
   credited: amountOut('0.00', 'Sum of the credit notes.'),
   paid: amountOut('5000.00', 'Sum of the payments that were not reversed.'),
-  pending: amountOut('5000.00', 'amount_total - credited - paid.'),
+  pending: amountOut('5000.00', 'amount_total - credited - paid; 0.00 once it is void.'),
   currency: Type.String({ examples: ['MXN'] }),
   status: Status,
   issued_at: Timestamp,
@@ -138,7 +138,7 @@ export function toInvoiceResponse(invoice: Invoice): Static<typeof InvoiceRespon
     amount_total: formatMoney(invoice.total),
     paid: formatMoney(invoice.paid),
     credited: formatMoney(invoice.credited),
-    pending: formatMoney(calculatePending(invoice)),
+    pending: formatMoney(calculateOwed(invoice)),
     currency: invoice.total.currency,
     status: invoice.status,
     issued_at: invoice.issuedAt.toISOString(),
