@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { PrintedDocument } from '../../src/infrastructure/pdf/model.ts';
 import { layOutPlainly } from '../../src/infrastructure/pdf/plain-layout.ts';
 import { renderPdf } from '../../src/infrastructure/pdf/render.ts';
-import { printable } from '../../src/infrastructure/pdf/text.ts';
+import { printable, wordsFromLeft } from '../../src/infrastructure/pdf/text.ts';
 import { readPdf } from '../support/pdf.ts';
 
 function aDocument(fields: Partial<PrintedDocument> = {}): PrintedDocument {
@@ -133,5 +133,28 @@ describe('text that people type', () => {
 
     const joiner = pdf.widthOfString('\u034f');
     expect(pdf.widthOfString('\u2d40\u034f')).toBeCloseTo(pdf.widthOfString('\u2d40') + joiner, 6);
+  });
+
+  // Laid out from the left, a Hebrew or Arabic name is read with the surname first, and two of its words without a space.
+  test.each([
+    ['Łucja Núñez  2026', ['Łucja', ' ', 'Núñez', '  ', '2026']],
+    ['דוד כהן', ['כהן', ' ', 'דוד']],
+    ['דוד כהן 123', ['123', ' ', 'כהן', ' ', 'דוד']],
+    ['Ana דוד 12 כהן · Eva', ['Ana', ' ', 'כהן', ' ', '12', ' ', 'דוד', ' ', '·', ' ', 'Eva']],
+    ['محمد الهاشمي, Ana دار السلام', ['الهاشمي,', ' ', 'محمد', ' ', 'Ana', ' ', 'السلام', ' ', 'دار']],
+    ['', []],
+  ])('stands word by word in the direction its script runs: %j', (line, words) => {
+    expect(wordsFromLeft(line)).toEqual(words);
+  });
+
+  test('is as wide as its words and the spaces between them', () => {
+    const pdf = new PDFDocument();
+    pdf.font(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'), 10);
+    layOutPlainly(pdf);
+    const widths = ['محمد', ' ', 'الهاشمي'].map((word) => pdf.widthOfString(word));
+    expect(pdf.widthOfString('محمد الهاشمي')).toBeCloseTo(
+      widths.reduce((sum, width) => sum + width, 0),
+      6,
+    );
   });
 });

@@ -1,3 +1,5 @@
+import { wordsFromLeft } from './text.ts';
+
 /** Fonts as pdfkit and its fontkit have them, as far as they are used here. */
 type Glyph = Readonly<{ advanceWidth: number }>;
 type Position = Readonly<{ xAdvance: number; yAdvance: 0; xOffset: 0; yOffset: 0; advanceWidth: number }>;
@@ -55,15 +57,18 @@ export function layOutPlainly(pdf: object): PlainFont | undefined {
     };
   };
   const shape = font.layout.bind(font);
-  font.layout = (text, features, onlyWidth) => {
+  const layOut = (text: string, features: unknown): Run => {
     // Every plain character is one UTF-16 unit.
     if (PLAIN.test(text)) return inLetters(text.split(''));
     try {
-      return shape(text, features, onlyWidth);
+      return shape(text, features);
     } catch {
       return inLetters([...text]);
     }
   };
+  // Word by word: pdfkit would lay each out with the space behind it, and all of them from the left.
+  font.layout = (text, features) =>
+    PLAIN.test(text) ? layOut(text, features) : joined(wordsFromLeft(text).map((word) => layOut(word, features)));
   return {
     width: (text) => {
       if (!PLAIN.test(text)) return undefined;
@@ -72,6 +77,14 @@ export function layOutPlainly(pdf: object): PlainFont | undefined {
       return width / 1_000;
     },
     hasGlyph: (codePoint) => font.font.hasGlyphForCodePoint(codePoint),
+  };
+}
+
+function joined(runs: readonly Run[]): Run {
+  return {
+    glyphs: runs.flatMap(({ glyphs }) => glyphs),
+    positions: runs.flatMap(({ positions }) => positions),
+    advanceWidth: runs.reduce((sum, run) => sum + run.advanceWidth, 0),
   };
 }
 

@@ -73,3 +73,35 @@ function longest(max: number, fits: (size: number) => boolean): number {
   }
   return low;
 }
+
+const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Nko}]/u;
+/** A word that ends what runs from right to left: the page itself is read from the left. */
+const LEFT_TO_RIGHT = /\p{L}/u;
+
+/**
+ * The words of a line, and the spaces between them, in the order they stand on the page from the left: words of scripts
+ * that run from right to left follow each other that way too, numbers among and behind them included. The letters within
+ * a word are the font's business.
+ */
+export function wordsFromLeft(line: string): string[] {
+  const words = line.split(/( +)/).filter((word) => word !== '');
+  const ordered: string[] = [];
+  for (let start = 0; start < words.length; ) {
+    const end = endOfRun(words, start);
+    ordered.push(...words.slice(start, end).reverse());
+    start = end;
+  }
+  return ordered;
+}
+
+/** Past the last word that stands in one direction with the word at `start`; just past that one where it is the left's. */
+function endOfRun(words: readonly string[], start: number): number {
+  let end = start + 1;
+  if (!RIGHT_TO_LEFT.test(words[start] ?? '')) return end;
+  for (let index = end; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (!RIGHT_TO_LEFT.test(word) && LEFT_TO_RIGHT.test(word)) break;
+    if (RIGHT_TO_LEFT.test(word) || /\d/.test(word)) end = index + 1;
+  }
+  return end;
+}
