@@ -100,6 +100,7 @@ function report(error: unknown, io: Io): number {
     error instanceof DomainError ||
     error instanceof UnavailableError ||
     isNamed(error, 'DataDirectoryInUseError') ||
+    isNamed(error, 'ServerAccountError') ||
     isNamed(error, 'MigrationError');
   if (error instanceof Error) io.say(mendable ? error.message : (error.stack ?? error.message));
   else io.say(String(error));

@@ -9,6 +9,11 @@ export type ServerAccount = Readonly<{ name: string; uid: number; gid: number }>
 /** `directory` holds everything of one major version, `cluster` is what PostgreSQL calls its data directory. */
 export type ServerHome = Readonly<{ directory: string; cluster: string; account: ServerAccount | undefined }>;
 
+/** Nobody can run the server on the data directory. The message says why, and what to do. */
+export class ServerAccountError extends Error {
+  override readonly name = 'ServerAccountError';
+}
+
 const ACCOUNT_NAMES = ['postgres', '_postgres', 'nobody'];
 const READ_BIT = 4;
 const ENTER_BIT = 1;
@@ -32,7 +37,7 @@ export function defaultDataDir(of: {
 /**
  * Makes `<dataDir>/postgres-<version>` and settles who will run the server on it.
  *
- * @throws Error when we are root and the server's account cannot enter the directory, or there is no such account
+ * @throws ServerAccountError when we are root and the server's account cannot enter the directory, or there is none
  */
 export function prepareHome(dataDir: string, version: number): ServerHome {
   const isRoot = process.getuid?.() === 0;
@@ -74,7 +79,7 @@ export function canRead(path: string, account: ServerAccount): boolean {
 function assertCanEnter(directory: string, account: ServerAccount): void {
   const blocked = blockedAt(join(directory, 'data'), account);
   if (blocked === undefined) return;
-  throw new Error(
+  throw new ServerAccountError(
     `PostgreSQL does not run as root, so it runs as the account "${account.name}", which may not enter ${blocked}. ` +
       'Set DATA_DIR to a directory outside of it (such as /var/lib/mattilda-billing), or start as a normal user.',
   );
@@ -105,7 +110,7 @@ function serverAccount(cluster: string): ServerAccount {
     // macOS writes the ids of `nobody` as -2.
     if (uid !== undefined && gid !== undefined) return { name, uid: Number(uid) >>> 0, gid: Number(gid) >>> 0 };
   }
-  throw new Error(
+  throw new ServerAccountError(
     `PostgreSQL does not run as root, and none of the accounts ${ACCOUNT_NAMES.join(', ')} exists to run it as. ` +
       'Start as a normal user, or set DATABASE_URL to a PostgreSQL of your own.',
   );

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
@@ -168,5 +168,17 @@ describe('what a person can mend is said in words, without a stack', () => {
     const { code, err } = await cli(['check'], { DATA_DIR: join(path, 'data') });
     expect(code).toBe(1);
     expect(err).toContain('this user may not write there');
+  });
+
+  // Anybody else runs PostgreSQL as himself. Not in the temporary directory: what is closed there is opened.
+  test.runIf(process.getuid?.() === 0)('1: a data directory the account of the server may not enter', async () => {
+    const closed = mkdtempSync('/var/lib/mattilda-cli-');
+    onTestFinished(() => rmSync(closed, { recursive: true, force: true }));
+    const { code, err } = await cli(['check'], { DATA_DIR: join(closed, 'data') });
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /^PostgreSQL does not run as root, .* may not enter \/var\/lib\/mattilda-cli-\w+\. Set DATA_DIR /,
+    );
+    expect(err).not.toContain('    at ');
   });
 });
