@@ -38,10 +38,10 @@ migration: ## Make an empty migration: make migration NAME=add_due_reminders
 test: ## Run all tests
 	npm test
 
-test-unit: ## Run the tests that need no database
+test-unit: ## Run the tests of the domain and of the layers
 	npm run test:unit
 
-test-integration: ## Run the tests that need one
+test-integration: ## Run all tests but those of the domain
 	npm run test:integration
 
 test-pg16: ## Run all tests on PostgreSQL 16
@@ -62,7 +62,7 @@ typecheck: ## Check the types
 openapi: ## Write openapi.json anew from the routes
 	npm run openapi
 
-ci: ## Run everything that CI runs (installs anew)
+ci: ## Run every check as CI does (installs anew)
 	.ci/run
 
 up: ## Start PostgreSQL and the API in containers (needs .env, see .env.example)
