@@ -74,12 +74,17 @@ export function neighbourLinks(request: FastifyRequest, { next, prev }: Pick<Pag
 }
 
 export function link({ url }: FastifyRequest, rel: string, place: Readonly<Record<string, string>>): string {
-  const [path = '', search = ''] = url.split('?', 2);
-  const query = new URLSearchParams(search);
+  return `<${elsewhere(url, place)}>; rel="${rel}"`;
+}
+
+/** The same address at another place of the list. The query begins at the first `?`; later ones are part of it. */
+export function elsewhere(url: string, place: Readonly<Record<string, string>>): string {
+  const [path = ''] = url.split('?', 1);
+  const query = new URLSearchParams(url.slice(path.length));
   query.delete('offset');
   query.delete('cursor');
   for (const [name, value] of Object.entries(place)) query.set(name, value);
-  return `<${path}?${query.toString()}>; rel="${rel}"`;
+  return `${path}?${query.toString()}`;
 }
 
 function encode({ direction, key }: Cursor): string {

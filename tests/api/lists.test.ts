@@ -255,6 +255,13 @@ describe('while rows are inserted', () => {
   });
 });
 
+// A question mark need not be encoded in a query (RFC 3986, section 3.4), so what follows it must not get lost.
+test('200: links keep all of a query with a question mark in it', async () => {
+  for (const name of ['¿Y tú? 1', '¿Y tú? 2', '¿Y tú? 3', 'Y tú 4']) await billing.aSchool({ name });
+  const { pages } = await walk(billing, `/schools?q=${encodeURIComponent('Y tú')}?&limit=1`, 'next');
+  expect(pages.map((page) => page.length)).toEqual([1, 1, 1]);
+});
+
 test('200: without a limit a page has 100 rows, and the rest is next', async () => {
   await billing.owner.query(`
     insert into schools (name, country, currency) select 'Escuela ' || n, 'AR', 'ARS' from generate_series(1, 103) n`);

@@ -1,6 +1,7 @@
 import { SUBJECTS, type WalkPosition } from '../../domain/reconciliation.ts';
 import type { ReconciliationService } from '../../services/reconciliation-service.ts';
 import { guardedReadDocs } from '../openapi.ts';
+import { elsewhere } from '../pagination.ts';
 import { HttpError } from '../problem.ts';
 import type { Routes } from '../routes.ts';
 import { STRICT } from '../schemas/common.ts';
@@ -61,18 +62,11 @@ export function reconciliationRoutes(routes: Routes, reconciliation: Reconciliat
         ...(limit === undefined ? {} : { rowsMax: limit }),
         ...(cursor === undefined ? {} : { from: decode(cursor) }),
       });
-      const next = result.next === null ? null : linkTo(request.url, encode(result.next));
+      const next = result.next === null ? null : elsewhere(request.url, { cursor: encode(result.next) });
       if (next !== null) reply.header('link', `<${next}>; rel="next"`);
       return await reply.send(toReconciliationResponse(result, next));
     },
   );
-}
-
-function linkTo(url: string, cursor: string): string {
-  const [path = '', search = ''] = url.split('?', 2);
-  const query = new URLSearchParams(search);
-  query.set('cursor', cursor);
-  return `${path}?${query.toString()}`;
 }
 
 function encode({ subject, after }: WalkPosition): string {
