@@ -145,7 +145,7 @@ export function sendProblem(
 }
 
 function toProblem(error: DomainError | UnavailableError | HttpError, request: FastifyRequest): object {
-  const errors = error instanceof HttpError ? error.errors : fieldErrorsOf(error, request);
+  const errors = (error instanceof HttpError ? error.errors : undefined) ?? fieldErrorsOf(error, request);
   return {
     ...problemBody(error.code, error.message, request),
     ...(error instanceof DomainError ? error.facts : {}),
@@ -166,9 +166,20 @@ const FIELDS_OF_RULE: Partial<Record<ProblemCode, readonly string[]>> = {
   school_timezone_unknown: ['timezone'],
 };
 
-/** A rule can turn on a field's value too: then its 422 points to the field like any other. */
-function fieldErrorsOf(error: DomainError | UnavailableError, request: FastifyRequest): FieldError[] | undefined {
-  if (error.code === 'idempotency_key_reused') return [{ pointer: '#/idempotency-key', detail: error.message }];
+/** What a 422 points to that turns on no field of the body: all of it, a header, a parameter. */
+const POINTERS: Partial<Record<ProblemCode, string>> = {
+  json_invalid: '#',
+  idempotency_key_reused: '#/idempotency-key',
+  document_too_long: '#/format',
+};
+
+/** A 422 that no schema gives points to what is to be mended like any other. */
+function fieldErrorsOf(
+  error: DomainError | UnavailableError | HttpError,
+  request: FastifyRequest,
+): FieldError[] | undefined {
+  const pointer = POINTERS[error.code];
+  if (pointer !== undefined) return [{ pointer, detail: error.message }];
   const fields = FIELDS_OF_RULE[error.code];
   if (fields === undefined) return undefined;
   const { body } = request;

@@ -133,6 +133,7 @@ describe('PDF of a statement', () => {
     for (const report of ['statement', 'ledger']) {
       const { status, problem } = await pdf(`/students/${studentId}/${report}`);
       expect({ status, code: problem.code }).toEqual({ status: 422, code: 'document_too_long' });
+      expect(problem.errors).toMatchObject([{ pointer: '#/format' }]);
     }
   });
 
