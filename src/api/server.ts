@@ -242,7 +242,7 @@ function collectMethods(app: FastifyInstance): Map<string, Set<string>> {
 function refuseOtherMethods(app: FastifyInstance, methods: ReadonlyMap<string, ReadonlySet<string>>): void {
   for (const [url, known] of [...methods]) {
     const others = METHODS.filter((method) => !known.has(method));
-    if (url.startsWith('/docs') || url.includes('*') || others.length === 0) continue;
+    if (url.includes('*') || others.length === 0) continue;
     const allow = [...known].join(', ');
     app.route({
       method: [...others],

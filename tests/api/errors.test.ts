@@ -50,6 +50,7 @@ describe('what the framework refuses', () => {
     ['PUT', '/invoices/1/payments', 'GET, HEAD, POST'],
     ['POST', '//health', 'GET, HEAD'],
     ['DELETE', '//openapi.json', 'GET, HEAD'],
+    ['POST', '//docs', 'GET, HEAD'],
   ] as const)('405: %s %s, and Allow says what is allowed', async (method, path, allow) => {
     const answer = await billing.send(method, path);
     if (method === 'HEAD') expect(answer.status).toBe(405);
