@@ -11,7 +11,7 @@ import {
   newestMigration,
 } from '../infrastructure/migrate.ts';
 import { openDatabase } from './database.ts';
-import { CommandError, codeOf } from './errors.ts';
+import { CommandError, codeOf, UsageError } from './errors.ts';
 import type { Io } from './io.ts';
 
 export const MIGRATE_HELP = `Usage: mattilda-billing migrate [up | down | status | make NAME]
@@ -61,7 +61,7 @@ export async function migrate(args: string[], config: Config, io: Io, directory 
 
 function readSteps(text = '1'): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw new CommandError('--steps must be a whole number from 1');
+  throw new UsageError('--steps must be a whole number from 1');
 }
 
 async function status(options: MigrateOptions, io: Io): Promise<number> {
@@ -80,7 +80,7 @@ async function make(words: readonly string[], io: Io, directory: string): Promis
     .toLowerCase()
     .replaceAll(/[\s-]+/g, '_');
   if (!/^[a-z][a-z0-9_]*$/.test(name) || name.length > NAME_LENGTH_MAX) {
-    throw new CommandError(
+    throw new UsageError(
       `Give the migration a name of letters, digits and _, at most ${NAME_LENGTH_MAX}: npm run migrate:make add_campus`,
     );
   }

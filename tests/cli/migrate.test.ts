@@ -54,9 +54,9 @@ describe('mattilda-billing migrate', () => {
     expect(await cli(['migrate', 'down'], env)).toMatchObject({ code: 0, out: 'Nothing to take back.\n' });
   });
 
-  test.each(['0', '-1', '1.5', 'x'])('1: --steps=%s', async (steps) => {
+  test.each(['0', '-1', '1.5', 'x'])('2: --steps=%s', async (steps) => {
     expect(await cli(['migrate', 'down', `--steps=${steps}`], env)).toEqual({
-      code: 1,
+      code: 2,
       out: '',
       err: '--steps must be a whole number from 1\n',
     });
@@ -108,9 +108,9 @@ describe('mattilda-billing migrate make', () => {
     },
   );
 
-  test.each([[[]], [['1st']], [['a/b']], [['a'.repeat(41)]], [["x'; drop"]]])('1: %j is no name', async (words) => {
+  test.each([[[]], [['1st']], [['a/b']], [['a'.repeat(41)]], [["x'; drop"]]])('2: %j is no name', async (words) => {
     const { code, err } = await cli(['migrate', 'make', ...words]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain('npm run migrate:make add_campus');
   });
 });
