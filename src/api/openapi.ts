@@ -19,7 +19,7 @@ const ProblemSchema = Type.Object(
 /** Under the name that {@link problemResponses} refers to. */
 export const PROBLEM_SCHEMA = { ...ProblemSchema, $id: 'Problem' };
 
-/** Refused by HTTP before any rule: on every route, on those with a body, on those that need the key. */
+/** Refused by HTTP before any rule: on every route, on those that need the key, on those that read what is sent. */
 const ALWAYS: readonly ProblemCode[] = [
   'request_invalid',
   'rate_limited',
@@ -57,9 +57,9 @@ export function guardedReadDocs(operation: Operation) {
   return docs(operation, [...WITH_KEY.slice(0, 2), ...ALWAYS, ...(operation.refusals ?? [])], KEY);
 }
 
-/** Documents a write, which needs the key. */
-export function writeDocs(operation: Operation, { body = true } = {}) {
-  return docs(operation, [...WITH_KEY, ...(body ? WITH_BODY : []), ...ALWAYS, ...(operation.refusals ?? [])], KEY);
+/** Documents a write, which needs the key. One that takes no body still refuses one that cannot be read. */
+export function writeDocs(operation: Operation) {
+  return docs(operation, [...WITH_KEY, ...WITH_BODY, ...ALWAYS, ...(operation.refusals ?? [])], KEY);
 }
 
 /** Documents a POST, which may be repeated under an Idempotency-Key. */

@@ -156,17 +156,14 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService, document
     '/invoices/:id',
     {
       schema: {
-        ...writeDocs(
-          {
-            tag: 'invoices',
-            id: 'voidInvoice',
-            summary: 'Void an invoice without payments',
-            description: 'It stays on record as VOID. Reverse its payments first if it has any.',
-            refusals: ['invoice_not_found', 'invoice_already_void', 'invoice_has_payments'],
-            success: { status: 204, description: 'Voided.' },
-          },
-          { body: false },
-        ),
+        ...writeDocs({
+          tag: 'invoices',
+          id: 'voidInvoice',
+          summary: 'Void an invoice without payments',
+          description: 'It stays on record as VOID. Reverse its payments first if it has any.',
+          refusals: ['invoice_not_found', 'invoice_already_void', 'invoice_has_payments'],
+          success: { status: 204, description: 'Voided.' },
+        }),
         params: IdParams,
         querystring: VoidQuery,
       },

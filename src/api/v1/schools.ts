@@ -124,16 +124,13 @@ export function schoolRoutes(routes: Routes, schools: SchoolService): void {
     '/schools/:id',
     {
       schema: {
-        ...writeDocs(
-          {
-            tag: 'schools',
-            id: 'deactivateSchool',
-            summary: 'Deactivate a school without students',
-            refusals: ['school_not_found', 'school_already_inactive', 'school_has_students'],
-            success: { status: 204, description: 'Deactivated.' },
-          },
-          { body: false },
-        ),
+        ...writeDocs({
+          tag: 'schools',
+          id: 'deactivateSchool',
+          summary: 'Deactivate a school without students',
+          refusals: ['school_not_found', 'school_already_inactive', 'school_has_students'],
+          success: { status: 204, description: 'Deactivated.' },
+        }),
         params: IdParams,
       },
     },

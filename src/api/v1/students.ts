@@ -119,16 +119,13 @@ export function studentRoutes(routes: Routes, students: StudentService): void {
     '/students/:id',
     {
       schema: {
-        ...writeDocs(
-          {
-            tag: 'students',
-            id: 'deleteStudent',
-            summary: 'Delete a student who was never billed',
-            refusals: ['student_not_found', 'student_has_invoices'],
-            success: { status: 204, description: 'Deleted for good.' },
-          },
-          { body: false },
-        ),
+        ...writeDocs({
+          tag: 'students',
+          id: 'deleteStudent',
+          summary: 'Delete a student who was never billed',
+          refusals: ['student_not_found', 'student_has_invoices'],
+          success: { status: 204, description: 'Deleted for good.' },
+        }),
         params: IdParams,
       },
     },
