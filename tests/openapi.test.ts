@@ -99,6 +99,18 @@ describe.each(named)('%s', (_name, { method, path, operation }) => {
     for (const schema of schemasOf(operation)) expect(wrongExamples(schema)).toEqual([]);
   });
 
+  test('names the headers that its answers have', () => {
+    const headersOf = (status: string): string[] => Object.keys(operation.responses[status]?.headers ?? {});
+    for (const [status] of errorsOf(operation)) {
+      const expected = status === '401' ? ['WWW-Authenticate'] : /429|503/.test(status) ? ['Retry-After'] : [];
+      expect(headersOf(status), status).toEqual(expected);
+    }
+    const isConditional = method === 'GET' && /\/(\{id\}|statement|ledger)$/.test(path);
+    expect(headersOf('200').includes('ETag')).toBe(isConditional);
+    expect(headersOf('304')).toEqual(isConditional ? ['ETag'] : []);
+    expect(headersOf('201')).toEqual(method === 'POST' ? ['Idempotency-Hit'] : []);
+  });
+
   test('names the type of every header it answers with', () => {
     const headers = Object.values(operation.responses).flatMap((answer) => Object.entries(answer.headers ?? {}));
     expect(headers.filter(([, { schema }]) => typeof schema['type'] !== 'string')).toEqual([]);

@@ -44,6 +44,8 @@ type Operation = Readonly<{
   success: Readonly<{ status: number; schema?: TSchema; description: string; headers?: object }>;
   /** Forms the answer can have, JSON first. Absent: JSON, whatever `Accept` says. */
   formats?: readonly Format[];
+  /** Whether the answer has an ETag, and is 304 to who knows that already: see conditional.ts. */
+  isConditional?: boolean;
 }>;
 
 /** Documents a GET: open by default, behind the key with READ_ACCESS=key. */
@@ -63,7 +65,8 @@ export function writeDocs(operation: Operation) {
 }
 
 /** Documents a POST, which may be repeated under an Idempotency-Key. */
-export function creationDocs(operation: Operation) {
+export function creationDocs({ success, ...more }: Operation) {
+  const operation = { ...more, success: { ...success, headers: { ...success.headers, ...CREATION_HEADERS } } };
   return {
     ...docs(operation, [...WITH_KEY, ...WITH_BODY, ...ALWAYS, ...WITH_IDEMPOTENCY, ...(operation.refusals ?? [])], KEY),
     headers: Type.Object({
@@ -79,10 +82,11 @@ export function creationDocs(operation: Operation) {
 }
 
 function docs(
-  { tag, id, summary, description, success, formats = [] }: Operation,
+  { tag, id, summary, description, success, formats = [], isConditional = false }: Operation,
   codes: readonly ProblemCode[],
   security: object[],
 ) {
+  const headers = { ...success.headers, ...(isConditional ? CONDITIONAL_HEADERS : {}) };
   return {
     tags: [tag],
     operationId: id,
@@ -92,11 +96,12 @@ function docs(
     response: {
       [success.status]: {
         description: success.description,
-        ...(success.headers === undefined ? {} : { headers: success.headers }),
+        ...(Object.keys(headers).length === 0 ? {} : { headers }),
         ...(success.schema === undefined
           ? { type: 'null' }
           : { content: { 'application/json': { schema: success.schema }, ...filesOf(formats) } }),
       },
+      ...(isConditional ? { 304: NOT_MODIFIED } : {}),
       ...problemResponses(codes),
     },
   };
@@ -121,6 +126,7 @@ function problemResponses(codes: readonly ProblemCode[]): Record<number, object>
       status,
       {
         description: list.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('. '),
+        ...(PROBLEM_HEADERS[status] === undefined ? {} : { headers: PROBLEM_HEADERS[status] }),
         content: { 'application/problem+json': { schema: Type.Ref('Problem'), examples: examplesOf(list) } },
       },
     ]),
@@ -146,6 +152,31 @@ function examplesOf(codes: readonly ProblemCode[]): Record<string, object> {
     }),
   );
 }
+
+const CONDITIONAL_HEADERS = {
+  ETag: { description: 'Names what was sent, save streamed CSV. For `If-None-Match`.', type: 'string' },
+};
+const NOT_MODIFIED = {
+  description: '`If-None-Match` names what would be sent.',
+  headers: CONDITIONAL_HEADERS,
+  type: 'null',
+};
+
+const CREATION_HEADERS = {
+  'Idempotency-Hit': {
+    description: '`true` on the answer to a repeat under the same `Idempotency-Key`.',
+    type: 'string',
+  },
+};
+
+const RETRY_AFTER = { 'Retry-After': { description: 'Seconds to wait before trying again.', type: 'integer' } };
+
+/** Headers that every problem of a status has. */
+const PROBLEM_HEADERS: Readonly<Partial<Record<number, object>>> = {
+  401: { 'WWW-Authenticate': { description: 'Always `ApiKey`.', type: 'string' } },
+  429: RETRY_AFTER,
+  503: RETRY_AFTER,
+};
 
 /** Headers of a list's answer. */
 export const LIST_HEADERS = {

@@ -110,6 +110,7 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService, document
           refusals: ['invoice_not_found'],
           success: ONE,
           formats: SINGLE_FORMATS,
+          isConditional: true,
         }),
         params: IdParams,
         querystring: Type.Object({ format: formatParameter(SINGLE_FORMATS), lang: languageParameter }, STRICT),

@@ -48,6 +48,7 @@ export function ledgerRoutes(routes: Routes, ledgers: LedgerService, documents: 
               'In order of value date, with a running balance. Opening balance, totals and closing balance cover the whole period, whatever page of entries is shown; `X-Total-Count` is how many entries there are. The closing balance of an open period is what the statement calls pending. An entry recorded later changes an earlier day only if its value date lies there.',
             refusals: [`${kind}_not_found`, 'document_too_long'],
             formats: ACCOUNT_FORMATS,
+            isConditional: true,
             success: { status: 200, schema, description: 'The ledger.', headers: LIST_HEADERS },
           }),
           params: IdParams,

@@ -116,6 +116,7 @@ export function paymentRoutes(routes: Routes, { payments, documents, clock }: De
           refusals: ['payment_not_found'],
           success: { status: 200, schema: PaymentResponse, description: 'The payment; as PDF its receipt.' },
           formats: SINGLE_FORMATS,
+          isConditional: true,
         }),
         params: IdParams,
         querystring: Type.Object({ format: formatParameter(SINGLE_FORMATS), lang: languageParameter }, STRICT),

@@ -87,6 +87,7 @@ export function schoolRoutes(routes: Routes, schools: SchoolService): void {
           summary: 'Get a school',
           refusals: ['school_not_found'],
           success: ONE,
+          isConditional: true,
         }),
         params: IdParams,
       },

@@ -64,6 +64,7 @@ export function statementRoutes(routes: Routes, { statements, documents }: Depen
             refusals: [`${kind}_not_found`, 'document_too_long'],
             success: { status: 200, schema, description: 'The statement.' },
             formats: ACCOUNT_FORMATS,
+            isConditional: true,
           }),
           params: IdParams,
           querystring: Type.Object(

@@ -89,6 +89,7 @@ export function studentRoutes(routes: Routes, students: StudentService): void {
           summary: 'Get a student',
           refusals: ['student_not_found'],
           success: ONE,
+          isConditional: true,
         }),
         params: IdParams,
       },
