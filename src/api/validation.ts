@@ -67,7 +67,7 @@ export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPa
     if (validate(value)) return { value };
     return {
       error: new HttpError('request_invalid', 'The request has invalid fields', {
-        errors: toFieldErrors(validate.errors ?? []),
+        errors: toFieldErrors(validate.errors ?? [], types === undefined ? detailOf : detailOfText),
       }),
     };
   };
@@ -82,7 +82,8 @@ function typesOf(schema: object): Types {
   );
 }
 
-const INTEGER = /^(0|-?[1-9]\d{0,15})$/;
+/** Of any size: every schema has bounds within those of exact numbers, and says so better than that this is no integer. */
+const INTEGER = /^(0|-?[1-9]\d*)$/;
 
 /** Reads the texts of a path or query string by the types their schema asks for; what does not fit stays as it is. */
 function readTexts(data: unknown, types: Types): unknown {
@@ -93,16 +94,16 @@ function readTexts(data: unknown, types: Types): unknown {
 function readText(text: unknown, type: unknown): unknown {
   if (typeof text !== 'string') return text;
   if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
-  if (type === 'integer' && INTEGER.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  if (type === 'integer' && INTEGER.test(text)) return Number(text);
   return text;
 }
 
 /** At most one error for a field: the first is the one to mend. */
-function toFieldErrors(errors: readonly ErrorObject[]): FieldError[] {
+function toFieldErrors(errors: readonly ErrorObject[], detail: (error: ErrorObject) => string): FieldError[] {
   const byPointer = new Map<string, FieldError>();
   for (const error of errors) {
     const pointer = pointerOf(error);
-    if (!byPointer.has(pointer)) byPointer.set(pointer, { pointer, detail: detailOf(error) });
+    if (!byPointer.has(pointer)) byPointer.set(pointer, { pointer, detail: detail(error) });
   }
   return [...byPointer.values()];
 }
@@ -136,6 +137,11 @@ const READ_ONLY = new Set([
   'reversed_at',
   'reversal_reason',
 ]);
+
+/** In a query only a parameter that is there more than once is an array. */
+function detailOfText(error: ErrorObject): string {
+  return Array.isArray(error.data) ? 'must be given once' : detailOf(error);
+}
 
 function detailOf({ keyword, params, message, parentSchema }: ErrorObject): string {
   switch (keyword) {

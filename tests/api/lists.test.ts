@@ -255,6 +255,20 @@ describe('while rows are inserted', () => {
   });
 });
 
+test.each([
+  ['limit=1&limit=2', 'must be given once'],
+  ['country=MX&country=CO', 'must be given once'],
+  ['q=a&q=b&q=c', 'must be given once'],
+  ['count=none&count=none', 'must be given once'],
+  ['offset=9007199254740992', 'must be <= 9007199254740991'],
+  ['limit=99999999999999999999', 'must be <= 1000'],
+  ['limit=-99999999999999999999', 'must be >= 1'],
+  ['limit=1.5', 'must be integer'],
+])('422: %s %s', async (parameters, detail) => {
+  const { status, body } = await billing.get(`/schools?${parameters}`);
+  expect({ status, errors: body['errors'] }).toMatchObject({ status: 422, errors: [{ detail }] });
+});
+
 // A question mark need not be encoded in a query (RFC 3986, section 3.4), so what follows it must not get lost.
 test('200: links keep all of a query with a question mark in it', async () => {
   for (const name of ['¿Y tú? 1', '¿Y tú? 2', '¿Y tú? 3', 'Y tú 4']) await billing.aSchool({ name });
