@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
 import { isRead } from './route-hooks.ts';
 
@@ -6,7 +7,7 @@ import { isRead } from './route-hooks.ts';
 const CONDITIONAL = /\/(:id|statement|ledger|pdf)$/;
 
 /**
- * Gives GETs of single resources and statements a strong ETag, and answers 304 to who has that body already.
+ * Gives reads of single resources and statements a strong ETag, and answers 304 to who has that body already.
  *
  * The tag is a hash of the body: 1 µs for an invoice, 6 µs for 8 KB. For one row or a student's 24 lines knowing that
  * nothing has changed is the same index scan and round trip as reading them, and `updated_at` is the time of the request,
@@ -22,16 +23,15 @@ export function answerConditionally(app: FastifyInstance): void {
 
 const tag: onSendHookHandler = (request, reply, payload, done) => {
   const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload);
-  if (reply.statusCode !== 200 || !isWhole || reply.hasHeader('etag')) {
+  if (reply.statusCode === 200 && isWhole && !reply.hasHeader('etag') && isKnown(request, reply, payload)) {
+    reply.code(304).removeHeader('content-type').removeHeader('content-length');
+  }
+  if (reply.statusCode !== 304) {
     done(null, payload);
     return;
   }
-  if (!isKnown(request, reply, payload)) {
-    done(null, payload);
-    return;
-  }
-  reply.code(304).removeHeader('content-type').removeHeader('content-length');
-  done(null, null);
+  // Fastify's own hook of a HEAD tells the length of what it gets, unless that is a stream; nothing is not the answer's.
+  done(null, request.method === 'HEAD' ? Readable.from([]) : null);
 };
 
 /**
@@ -45,7 +45,7 @@ export function isKnown(request: FastifyRequest, reply: FastifyReply, version: s
   // Kept by the one who asked, and never shown again without asking.
   if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private, no-cache');
   const known = request.headers['if-none-match'];
-  return known !== undefined && request.method === 'GET' && matches(known, etag);
+  return known !== undefined && matches(known, etag);
 }
 
 /** The weak comparison of RFC 9110, 13.1.2: our tags are quoted digests, so containing one, with or without W/, is equality. */

@@ -133,6 +133,21 @@ describe('ETag and If-None-Match', () => {
     expect(head.headers['etag']).toBe(headers['etag']);
   });
 
+  // RFC 9110, section 13.1.2: the same condition decides on HEAD.
+  test('304: HEAD of what the client has already, with no length but that of GET', async () => {
+    for (const address of addresses()) {
+      const etag = String((await billing.get(address)).headers['etag']);
+      const head = await billing.send('HEAD', address, undefined, { 'if-none-match': etag });
+      expect(head, address).toMatchObject({ status: 304, text: '' });
+      expect(head.headers['etag'], address).toBe(etag);
+      expect(head.headers['content-length'], address).toBeUndefined();
+      expect(head.headers['content-type'], address).toBeUndefined();
+      expect((await billing.send('HEAD', address, undefined, { 'if-none-match': '"other"' })).status, address).toBe(
+        200,
+      );
+    }
+  });
+
   test('404 and lists: no tag', async () => {
     for (const address of ['/invoices/999999', '/invoices', `/invoices/${invoiceId}/payments`]) {
       expect((await billing.get(address, { 'if-none-match': '*' })).headers['etag'], address).toBeUndefined();
