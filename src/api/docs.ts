@@ -50,7 +50,11 @@ async function document(routes: readonly RouteOptions[], version: string): Promi
   await app.register(generator, documentOptions(version));
   await app.register(page, PAGE_OPTIONS);
   const shown = routes.filter(({ method, schema }) => method !== 'HEAD' && schema?.hide !== true);
-  for (const { method, url, schema = {} } of shown) app.route({ method, url, schema, handler: () => undefined });
+  for (const { method, url, schema = {} } of shown) {
+    // A DELETE has the schema of a body to refuse what is in one, not to be sent one.
+    const { body: _, ...withoutBody } = schema;
+    app.route({ method, url, schema: method === 'DELETE' ? withoutBody : schema, handler: () => undefined });
+  }
   let text: string | undefined;
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
     text ??= JSON.stringify(app.swagger(), withOptionalBodies);

@@ -49,6 +49,19 @@ describe('DELETE /invoices/{id}', () => {
     expect(await billing.invoice(id)).toMatchObject({ status: 'ISSUED' });
   });
 
+  // Voiding is final, so a reason that was sent to the wrong place must not get lost.
+  test('422: a field in a body, also of the other DELETEs; a body without one is none', async () => {
+    const id = await billing.anInvoice({ student_id: studentId });
+    const other = await billing.aStudent();
+    const schoolId = await billing.aSchool();
+    for (const path of [`/invoices/${id}`, `/students/${other}`, `/schools/${schoolId}`]) {
+      const answer = await billing.send('DELETE', path, { reason: 'Emitida dos veces' });
+      expectProblem(answer, 422, 'request_invalid', ['#/reason']);
+      expect((await billing.send('DELETE', path, {})).status, path).toBe(204);
+    }
+    expect((await billing.send('DELETE', `/schools/${await billing.aSchool()}`, '')).status).toBe(204);
+  });
+
   test('400: it has payments, which are named; reversed ones do not count', async () => {
     const id = await billing.anInvoice({ student_id: studentId });
     const paymentId = await billing.aPayment(id, '1.00');

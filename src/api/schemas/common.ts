@@ -73,3 +73,6 @@ export const TimestampOrNull = Type.Unsafe<string | null>({
 });
 
 export const STRICT = { additionalProperties: false } as const;
+
+/** Of a write that takes nothing: no body, an empty one, or one without a field. */
+export const NoBody = Type.Unsafe<unknown>({ type: ['object', 'null'], additionalProperties: false });

@@ -42,9 +42,6 @@ export const SchoolUpdate = Type.Object(
   STRICT,
 );
 
-/** PATCH /schools/{id}/activate takes nothing, with or without a body. */
-export const NoBody = Type.Unsafe<unknown>({ type: ['object', 'null'], additionalProperties: false });
-
 export const SchoolQuery = {
   is_active: Type.Optional(Type.Boolean()),
   country: Type.Optional(Country),

@@ -8,7 +8,7 @@ import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
 import { formatOf, formatParameter, LIST_FORMATS, SINGLE_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
-import { IdParams, readAmount, STRICT } from '../schemas/common.ts';
+import { IdParams, NoBody, readAmount, STRICT } from '../schemas/common.ts';
 import {
   CreditNoteCreate,
   CreditNoteResponse,
@@ -167,6 +167,7 @@ export function invoiceRoutes(routes: Routes, invoices: InvoiceService, document
         }),
         params: IdParams,
         querystring: VoidQuery,
+        body: NoBody,
       },
     },
     async (request, reply) => {

@@ -6,9 +6,8 @@ import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
 import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
-import { IdParams, STRICT } from '../schemas/common.ts';
+import { IdParams, NoBody, STRICT } from '../schemas/common.ts';
 import {
-  NoBody,
   SchoolCreate,
   SchoolQuery,
   SchoolResponse,
@@ -133,6 +132,7 @@ export function schoolRoutes(routes: Routes, schools: SchoolService): void {
           success: { status: 204, description: 'Deactivated.' },
         }),
         params: IdParams,
+        body: NoBody,
       },
     },
     async (request, reply) => {

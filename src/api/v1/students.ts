@@ -6,7 +6,7 @@ import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
 import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
 import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
 import type { Routes } from '../routes.ts';
-import { IdParams, STRICT } from '../schemas/common.ts';
+import { IdParams, NoBody, STRICT } from '../schemas/common.ts';
 import {
   StudentCreate,
   StudentQuery,
@@ -128,6 +128,7 @@ export function studentRoutes(routes: Routes, students: StudentService): void {
           success: { status: 204, description: 'Deleted for good.' },
         }),
         params: IdParams,
+        body: NoBody,
       },
     },
     async (request, reply) => {
