@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
@@ -24,6 +23,7 @@ import {
 } from './connection-limits.ts';
 import { registerDocs } from './docs.ts';
 import { healthRoutes, type Readiness } from './health.ts';
+import { acceptJsonOnly } from './json-bodies.ts';
 import { type Load, shedLoad } from './load-shedding.ts';
 import { countRequests, type Metrics, metricsRoute } from './metrics.ts';
 import { HttpError, PROBLEM_TYPE, problemBody, problemHandler, sendProblem } from './problem.ts';
@@ -200,30 +200,6 @@ function requestIds(): (request: { headers: Record<string, unknown> }) => string
     counter += 1;
     return `${prefix}-${counter.toString(36)}`;
   };
-}
-
-/** One parser: JSON in UTF-8. An empty body is no body, whatever the content type says. */
-function acceptJsonOnly(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    (_request: FastifyRequest, body: Buffer, done) => {
-      if (body.length === 0) {
-        done(null, null);
-        return;
-      }
-      if (!isUtf8(body)) {
-        done(new HttpError('json_invalid', 'The body is not UTF-8'));
-        return;
-      }
-      try {
-        done(null, JSON.parse(body.toString('utf8')));
-      } catch {
-        done(new HttpError('json_invalid', 'The body is not valid JSON'));
-      }
-    },
-  );
 }
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];

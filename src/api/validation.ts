@@ -114,7 +114,7 @@ function pointerOf({ instancePath, keyword, params }: ErrorObject): string {
 }
 
 /** RFC 6901. */
-function escapePointer(name: string): string {
+export function escapePointer(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
