@@ -316,8 +316,9 @@ function cancelStatement(client: pg.PoolClient): void {
   const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect({ host, port });
   socket.on('error', () => undefined);
   socket.setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
-  socket.end(request);
-  // Read to its end, or it would never close.
+  // Whoever gets it closes the connection once it is done, which is noticed by reading. Closing it from here makes
+  // pgbouncer end itself (1.18: "bad client state: 0") when it has not yet passed the request on.
+  socket.write(request);
   socket.resume();
 }
 
