@@ -18,7 +18,7 @@ export default defineConfig({
   test: {
     include: [
       'tests/services/**/*.test.ts',
-      'tests/api/{corrections,csv,errors,idempotency,ledger,lists,logging,money-in,races,reconciliation,statements}.test.ts',
+      'tests/api/{conditional,corrections,csv,errors,idempotency,ledger,lists,logging,money-in,races,reconciliation,statements}.test.ts',
       'tests/api/{aging,debtors,summary}.test.ts',
       'tests/api/{invoices,payments,schools,students}.*.test.ts',
     ],

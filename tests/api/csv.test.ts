@@ -24,6 +24,9 @@ describe('CSV of lists', () => {
     await billing.aPayment(invoiceId, '100.50', { method: 'CASH', reference: 'A, "B"' });
     await billing.aPayment(invoiceId, '0.01');
     await billing.post(`/invoices/${invoiceId}/credit-notes`, { amount: '9.99', reason: 'discount' });
+    const other = await billing.anInvoice({ student_id: studentId });
+    await billing.aPayment(other, '7.00');
+    await billing.post(`/invoices/${other}/credit-notes`, { amount: '8.00', reason: 'other' });
 
     for (const path of [
       '/schools?country=MX',

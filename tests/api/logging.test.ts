@@ -66,6 +66,17 @@ describe('business events', () => {
     expect(await logged(async () => await billing.get(`/schools/${schoolId}/statement`))).toEqual([
       { event: 'school_statement_generated', school_id: schoolId },
     ]);
+    for (const [kind, id] of [['student', studentId] as const, ['school', schoolId] as const]) {
+      const facts = { [`${kind}_id`]: id };
+      for (const format of ['json', 'csv']) {
+        expect(await logged(async () => await billing.get(`/${kind}s/${id}/ledger?format=${format}`))).toEqual([
+          { event: `${kind}_ledger_generated`, ...facts },
+        ]);
+      }
+      expect(await logged(async () => await billing.get(`/${kind}s/${id}/statement?format=csv`))).toEqual([
+        { event: `${kind}_statement_generated`, ...facts },
+      ]);
+    }
     expect(await logged(async () => await billing.delete(`/invoices/${invoiceId}`))).toEqual([
       { event: 'invoice_voided', invoice_id: invoiceId },
     ]);
