@@ -264,7 +264,7 @@ class Book {
   }
 
   /** Amounts of an invoice as the API shows them: a voided one keeps its own, and only accounts leave it out. */
-  #figures({ id, total, credits, payments }: ModelInvoice) {
+  #figures({ id, total, credits, payments, voidedAt }: ModelInvoice) {
     const credited = sum(credits.map(({ amount }) => amount));
     const paid = sum(payments.filter(({ reversedAt }) => reversedAt === null).map(({ amount }) => amount));
     return {
@@ -272,7 +272,7 @@ class Book {
       amount_total: decimal(total),
       credited: decimal(credited),
       paid: decimal(paid),
-      pending: decimal(total - credited - paid),
+      pending: decimal(voidedAt === null ? total - credited - paid : 0n),
     };
   }
 
