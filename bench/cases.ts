@@ -47,7 +47,6 @@ export async function openCases(databaseUrl: string): Promise<Recorder> {
     ...readCases(ids, await readCursors(databaseUrl), dependencies),
     ...reportCases(ids, dependencies),
     ...documentCases(ids),
-    // Last, so that no PDF is being made any more when the memory after all is measured.
     ...writeCases(ids, dependencies),
   ];
   return {

@@ -8,7 +8,9 @@ export type Report = Readonly<{
   machine: Readonly<Record<string, string | number>>;
   /** Milliseconds to the first answer of /health: with a database that runs, and with the embedded one started too. */
   startMs: Readonly<{ existing: number; embedded: number }> | null;
+  /** Of the server, once all but documents was measured; and once those were too, if they were. */
   rssAfterLoadMb: number;
+  rssAfterDocumentsMb: number | null;
   books: readonly string[];
   rows: readonly Row[];
 }>;
@@ -50,15 +52,22 @@ export function tableOf({ rows }: Report, cases: readonly Description[], earlier
 }
 
 /** Start, memory, first bytes: what is not a rate. */
-export function factsOf({ startMs, rssAfterLoadMb, books, rows }: Report): string {
+export function factsOf({ startMs, rssAfterLoadMb, rssAfterDocumentsMb, books, rows }: Report): string {
   const streamed = rows.filter(({ case: name }) => name === 'school-statement-full');
+  const bare = (clients: number): number | null =>
+    rows.find((row) => row.case === 'health' && row.clients === clients)?.bodyRoutePerSecond ?? null;
   return [
+    ...(bare(1) === null || bare(16) === null
+      ? []
+      : [
+          `Speed of the machine: a bare Fastify route answered ${rate(bare(1))} per s at 1 client and ${rate(bare(16))} at 16 in this run; on the machine of the reference 14,000 and 65,700.`,
+        ]),
     ...(startMs === null
       ? []
       : [
           `Start to the first answer of /health: ${time(startMs.existing)} ms with a database that runs (goal 500), ${time(startMs.embedded)} ms with the embedded one started too, warm (goal 700).`,
         ]),
-    `Memory of the server after all of this: ${rssAfterLoadMb.toFixed(0)} MB RSS (goal 110).`,
+    `Memory of the server after all of this: ${rssAfterLoadMb.toFixed(0)} MB RSS (goal 110)${rssAfterDocumentsMb === null ? '' : `, ${rssAfterDocumentsMb.toFixed(0)} MB after documents were made`}.`,
     ...streamed.map(
       ({ clients, firstByteMs, rssGrowthMb, bytes }) =>
         `Full school statement (${(bytes / 1e6).toFixed(1)} MB) at ${clients} clients: first byte after ${time(firstByteMs)} ms (goal 50), RSS + ${rssGrowthMb.toFixed(0)} MB (goal 30).`,

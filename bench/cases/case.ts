@@ -24,6 +24,8 @@ export type Case = Readonly<{
   samples?: number;
   /** False where a bare route that sends the same says nothing: of files, and of what is asked beside others. */
   hasLimits?: false;
+  /** Measured after all others: threads that draw and files that are written leave the process larger for a while. */
+  isDocument?: true;
 }>;
 
 const PREFIX = '/api/v1';

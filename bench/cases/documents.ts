@@ -22,6 +22,7 @@ export function documentCases(ids: Ids): Case[] {
       clients: [1],
       requests: students.map((id) => getText(`/students/${id}/statement?format=pdf`)),
       hasLimits: false,
+      isDocument: true,
     },
     {
       name: 'school-ledger-pdf',
@@ -30,6 +31,7 @@ export function documentCases(ids: Ids): Case[] {
       goalMs: { of: 'p99', clients: [1], atMost: 1_000 },
       requests: ledgerPdfs,
       hasLimits: false,
+      isDocument: true,
     },
     {
       name: 'school-invoices-csv',
@@ -37,6 +39,7 @@ export function documentCases(ids: Ids): Case[] {
       clients: [1, 8],
       requests: schools.map((id) => getText(`/invoices?school_id=${id}&format=csv`)),
       hasLimits: false,
+      isDocument: true,
     },
     {
       name: 'payment-beside-pdf',
@@ -46,6 +49,7 @@ export function documentCases(ids: Ids): Case[] {
       requests: ids.open.map((id) => postText('/payments', { invoice_id: id, amount: '0.01' })),
       beside: { clients: READERS_OF_PDF, requests: ledgerPdfs },
       hasLimits: false,
+      isDocument: true,
     },
   ];
 }
