@@ -15,19 +15,22 @@ export class IdempotencyCleaner {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #everyMs: number;
   readonly #stopping = new AbortController();
 
-  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+  /** @param dependencies.everyMs pause between two runs; tests shorten it */
+  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log; everyMs?: number }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
+    this.#everyMs = dependencies.everyMs ?? RUN_EVERY_MS;
   }
 
   /** Runs every ten minutes until {@link stop}. A failed run is left to the next one. */
   async run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       try {
-        await setTimeout(RUN_EVERY_MS, undefined, { signal: this.#stopping.signal, ref: false });
+        await setTimeout(this.#everyMs, undefined, { signal: this.#stopping.signal, ref: false });
         await this.clean();
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
