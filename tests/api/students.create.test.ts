@@ -83,7 +83,9 @@ describe('POST /students', () => {
   test('404: an inactive school takes no students', async () => {
     const id = await billing.aSchool();
     await billing.delete(`/schools/${id}`);
-    expectProblem(await billing.post('/students', studentBody(id)), 404, 'school_not_active');
+    const answer = await billing.post('/students', studentBody(id));
+    expectProblem(answer, 404, 'school_not_active');
+    expect(answer.body['detail']).toBe(`School with id ${id} is not active`);
   });
 
   test('409: the email is taken, whatever its case and in whichever school', async () => {
