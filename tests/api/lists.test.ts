@@ -109,6 +109,7 @@ test.each([
   ['/invoices?status=ISSUED', false],
   ['/payments', true],
   [`/payments?invoice_id=${invoiceId}`, true],
+  [`/payments?invoice_id=${invoiceId}&paid_from=2000-01-01`, true],
   [`/payments?student_id=${studentId}`, true],
   [`/payments?student_id=${studentId}&paid_from=2000-01-01`, true],
   [`/payments?school_id=${schoolId}`, true],
