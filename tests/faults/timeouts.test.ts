@@ -193,7 +193,9 @@ describe('a network to PostgreSQL that swallows everything', () => {
 
 test.skipIf(!IS_LONG)('a request that never arrives in full is ended with 408', { timeout: 90_000 }, async () => {
   const socket = net.connect(Number(quickToConnect.port), '127.0.0.1');
-  socket.write(`POST /api/v1/schools HTTP/1.1\r\nHost: x\r\nX-API-Key: ${API_KEY}\r\nContent-Length: 100\r\n\r\n{"na`);
+  socket.write(
+    `POST /api/v1/schools HTTP/1.1\r\nHost: x\r\nX-API-Key: ${API_KEY}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"na`,
+  );
   let answer = '';
   for await (const chunk of socket) answer += String(chunk);
   expect(answer).toMatch(/^HTTP\/1.1 408 /);
