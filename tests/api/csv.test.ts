@@ -91,6 +91,7 @@ describe('CSV of lists', () => {
     ['x;"@SUM(A1);', `x;"'@SUM(A1);`],
     ['two\n+1', "two\n'+1"],
     ['\r=1', "'\r'=1"],
+    ['\n=1', "'\n'=1"],
     ['-1;-2;＋3', "'-1;'-2;'＋3"],
   ])('200: no cell that begins after a semicolon or in a new line is calculated either: %j', async (typed, written) => {
     const studentId = await billing.aStudent();
