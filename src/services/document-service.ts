@@ -330,25 +330,25 @@ function frame(
   subtitle: string,
   student: Student | undefined,
 ): Omit<PrintedDocument, 'facts' | 'tables' | 'totals'> {
-  const studentName = student === undefined ? null : `${student.firstName} ${student.lastName}`;
+  const party =
+    student === undefined
+      ? null
+      : {
+          label: words.student,
+          name: `${student.firstName} ${student.lastName}`,
+          details: [student.email, `${words.studentNumber} ${student.id}`],
+        };
   return {
     language: locale.tag,
     paper: paperOf(school.country),
     title,
     subtitle,
     issuer: { name: school.name, details: [locale.country()] },
-    party:
-      student === undefined || studentName === null
-        ? null
-        : {
-            label: words.student,
-            name: studentName,
-            details: [student.email, `${words.studentNumber} ${student.id}`],
-          },
+    party,
     mark: null,
     notes: [],
     // A page that was parted from the others still says whose it is.
-    footer: `${title} ${subtitle} · ${studentName ?? school.name} · ${words.generated} ${locale.moment(now)}`,
+    footer: `${title} ${subtitle} · ${party?.name ?? school.name} · ${words.generated} ${locale.moment(now)}`,
     pageLabel: words.page,
     createdAt: now,
   };
