@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startBilling } from '../support/billing.ts';
+import { expectProblem } from '../support/problem.ts';
 
 const billing = await startBilling();
 let schoolId: number;
@@ -123,7 +124,8 @@ describe('ETag and If-None-Match', () => {
   });
 
   test('404: the statement of a school that is not there, whatever is known of it', async () => {
-    expect((await billing.get('/schools/999999/statement', { 'if-none-match': '*' })).status).toBe(404);
+    const answer = await billing.get('/schools/999999/statement', { 'if-none-match': '*' });
+    expectProblem(answer, 404, 'school_not_found');
   });
 
   test('200: HEAD carries the tag of GET', async () => {
