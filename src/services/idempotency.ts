@@ -35,15 +35,19 @@ export async function createOnce<T>(
     const made = await without();
     return { made, body: present(made) };
   }
+  // What the try before made, if its COMMIT may have gone through: found in the database, it is ours and no replay. No
+  // two tries have the same body, because an id that was drawn from a sequence is never drawn again.
+  let own: { made: T; body: string } | undefined;
   return await unitOfWork.repeatableTransaction(async (repositories) => {
     const stored = await repositories.idempotency.claim(claim, clock.now());
     if (stored !== 'claimed') {
+      if (stored.body === own?.body) return own;
       if (stored.fingerprint === claim.fingerprint) return { body: stored.body };
       throw new DomainError('idempotency_key_reused', 'This Idempotency-Key was used for a different request');
     }
     const made = await work(repositories);
-    const body = present(made);
-    await repositories.idempotency.complete(claim, { status: CREATED, body });
-    return { made, body };
+    own = { made, body: present(made) };
+    await repositories.idempotency.complete(claim, { status: CREATED, body: own.body });
+    return own;
   });
 }
