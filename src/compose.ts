@@ -9,6 +9,7 @@ import type { Logger } from './infrastructure/logging.ts';
 import { Metrics } from './infrastructure/metrics.ts';
 import { newestMigration } from './infrastructure/migrate.ts';
 import { PdfPool } from './infrastructure/pdf/pool.ts';
+import { PipelinedReader } from './infrastructure/pipelined-reader.ts';
 import { Pool, type PoolOptions } from './infrastructure/postgres.ts';
 import { Readiness } from './infrastructure/readiness.ts';
 import { TracedPool } from './infrastructure/traced-pool.ts';
@@ -78,11 +79,21 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     connectionsMax: STREAM_CONNECTIONS_MAX,
     idleInTransactionTimeoutMs: STREAM_IDLE_TIMEOUT_MS,
   });
+  // A span per statement is the pool's; and a pooler in transaction mode would not keep what is sent ahead together.
+  const reader =
+    tracing === null && config.database.prepare
+      ? new PipelinedReader(poolOptions(config, databaseUrl, log), pool)
+      : undefined;
   const eventLoop = new EventLoopDelay();
-  const pools = { main: () => pool.gauge(), streams: () => streamPool.gauge() };
+  const pools = {
+    main: () => pool.gauge(),
+    streams: () => streamPool.gauge(),
+    ...(reader === undefined ? {} : { rows: () => reader.gauge() }),
+  };
   const metrics = new Metrics({ version: VERSION, eventLoop, pools });
   const unitOfWork = new UnitOfWork({
     pool,
+    ...(reader === undefined ? {} : { reader }),
     streamPool,
     onRetry: (reason) => {
       log.warn({ reason }, 'database_work_repeated');
@@ -113,7 +124,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     close: async () => {
       eventLoop.stop();
       await renderer.close();
-      await Promise.all([pool.end(), streamPool.end(), tracing?.stop()]);
+      await Promise.all([reader?.end(), pool.end(), streamPool.end(), tracing?.stop()]);
     },
   };
 }

@@ -48,25 +48,15 @@ const CURSOR = 'streamed_rows';
 export class Pool implements Sql {
   readonly #pool: pg.Pool;
   readonly #options: PoolOptions;
-  readonly #names = new Map<string, string>();
+  readonly #names: StatementNames | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    const session = {
-      statement_timeout: options.statementTimeoutMs,
-      lock_timeout: options.lockTimeoutMs,
-      idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
-    };
+    this.#names = options.prepare ? new StatementNames() : undefined;
     this.#pool = new pg.Pool({
-      connectionString: options.connectionString,
+      ...connectionConfig(options),
       max: options.connectionsMax,
-      connectionTimeoutMillis: options.connectTimeoutMs,
-      query_timeout: options.statementTimeoutMs + SILENCE_TIMEOUT_MARGIN_MS,
       idleTimeoutMillis: 30_000,
-      keepAlive: true,
-      application_name: 'mattilda-billing',
-      types: { getTypeParser },
-      ...(options.prepare ? session : {}),
     });
     // Without a listener the death of an idle connection would be the death of the process.
     this.#pool.on('error', (error) => options.onIdleError?.(error));
@@ -77,7 +67,7 @@ export class Pool implements Sql {
   async rows<Row>(statement: Statement): Promise<Row[]> {
     // Behind a pooler limits of time come with a BEGIN, so a statement on its own would have none.
     if (!this.#options.prepare) return await this.transaction({}, async (sql) => await sql.rows<Row>(statement));
-    return (await this.#withClient(async (client) => await this.#query<Row>(client, statement))).rows;
+    return (await this.#withClient(async (client) => await send<Row>(client, statement, this.#names))).rows;
   }
 
   async first<Row>(statement: Statement): Promise<Row | undefined> {
@@ -86,7 +76,7 @@ export class Pool implements Sql {
 
   async count(statement: Statement): Promise<number> {
     if (!this.#options.prepare) return await this.transaction({}, async (sql) => await sql.count(statement));
-    return (await this.#withClient(async (client) => await this.#query(client, statement))).rowCount ?? 0;
+    return (await this.#withClient(async (client) => await send(client, statement, this.#names))).rowCount ?? 0;
   }
 
   /**
@@ -173,35 +163,14 @@ export class Pool implements Sql {
   }
 
   #transactionSql(client: pg.PoolClient): Sql {
-    const rows = async <Row>(statement: Statement): Promise<Row[]> => (await this.#query<Row>(client, statement)).rows;
+    const rows = async <Row>(statement: Statement): Promise<Row[]> =>
+      (await send<Row>(client, statement, this.#names)).rows;
     return {
       rows,
       first: async <Row>(statement: Statement) => (await rows<Row>(statement))[0],
-      count: async (statement) => (await this.#query(client, statement)).rowCount ?? 0,
+      count: async (statement) => (await send(client, statement, this.#names)).rowCount ?? 0,
       stream: <Row>(statement: Statement, batchSize: number) => readBatches<Row>(client, statement, batchSize),
     };
-  }
-
-  async #query<Row>(client: pg.PoolClient, statement: Statement): Promise<{ rows: Row[]; rowCount: number | null }> {
-    const text = textOf(statement);
-    const values = statement.values.map(toParameter);
-    const name = this.#options.prepare ? this.#nameOf(text) : undefined;
-    try {
-      return await client.query<Row & pg.QueryResultRow>(
-        name === undefined ? { text, values } : { name, text, values },
-      );
-    } catch (error) {
-      throw isConnectionLoss(error) ? new ConnectionLost(error) : error;
-    }
-  }
-
-  #nameOf(text: string): string | undefined {
-    let name = this.#names.get(text);
-    if (name === undefined && this.#names.size < PREPARED_MAX) {
-      name = `s${this.#names.size}`;
-      this.#names.set(text, name);
-    }
-    return name;
   }
 
   async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
@@ -224,6 +193,60 @@ export class Pool implements Sql {
       const { total, idle, max } = this.gauge();
       throw total >= max && idle === 0 ? new PoolExhausted(error) : new ConnectionFailed(error);
     }
+  }
+}
+
+/** What every connection of the product is made with. */
+export function connectionConfig(options: PoolOptions): pg.ClientConfig {
+  const session = {
+    statement_timeout: options.statementTimeoutMs,
+    lock_timeout: options.lockTimeoutMs,
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
+  };
+  return {
+    connectionString: options.connectionString,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    query_timeout: options.statementTimeoutMs + SILENCE_TIMEOUT_MARGIN_MS,
+    keepAlive: true,
+    application_name: 'mattilda-billing',
+    types: { getTypeParser },
+    ...(options.prepare ? session : {}),
+  };
+}
+
+/** The names statements are prepared under, given out as their texts are first seen. */
+export class StatementNames {
+  readonly #names = new Map<string, string>();
+
+  /** Undefined once there are too many: then the statement is sent unprepared. */
+  of(text: string): string | undefined {
+    let name = this.#names.get(text);
+    if (name === undefined && this.#names.size < PREPARED_MAX) {
+      name = `s${this.#names.size}`;
+      this.#names.set(text, name);
+    }
+    return name;
+  }
+}
+
+/**
+ * Sends one statement, and waits for its rows.
+ *
+ * @param names absent: the statement is not prepared
+ * @throws ConnectionLost
+ */
+export async function send<Row>(
+  client: pg.ClientBase,
+  statement: Statement,
+  names: StatementNames | undefined,
+): Promise<{ rows: Row[]; rowCount: number | null }> {
+  const text = textOf(statement);
+  const values = statement.values.map(toParameter);
+  const name = names?.of(text);
+  try {
+    return await client.query<Row & pg.QueryResultRow>(name === undefined ? { text, values } : { name, text, values });
+  } catch (error) {
+    throw isConnectionLoss(error) ? new ConnectionLost(error) : error;
   }
 }
 

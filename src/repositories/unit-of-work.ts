@@ -36,30 +36,38 @@ const KEY_WAIT_MS = 2_000;
 /**
  * Where every statement of the product runs, and the one place that repeats work the database undid.
  *
- * `read` and `write` are for work of a single statement and cost one round trip; `transaction` is for writes that look
+ * `read`, `readRow` and `write` are for work of a single statement and cost one round trip; `transaction` is for writes that look
  * before they decide, `snapshot` for several reads that must agree with each other.
  */
 export class UnitOfWork {
   readonly #pool: Pool;
   readonly #streamPool: Pool;
   readonly #onPool: Repositories;
+  readonly #onReader: Repositories;
   readonly #onRetry: (reason: string) => void;
 
   /**
+   * @param reader for reads of one row by its key; default: the pool
    * @param streamPool connections for answers that are read slowly, so that they cannot use up those that take payments
    * @param onRetry told why work was repeated: an SQLSTATE, or `connection_lost`
    */
-  constructor(dependencies: { pool: Pool; streamPool: Pool; onRetry?: (reason: string) => void }) {
-    const { pool, streamPool, onRetry = () => undefined } = dependencies;
+  constructor(dependencies: { pool: Pool; reader?: Sql; streamPool: Pool; onRetry?: (reason: string) => void }) {
+    const { pool, reader = pool, streamPool, onRetry = () => undefined } = dependencies;
     this.#pool = pool;
     this.#streamPool = streamPool;
     this.#onPool = bind(pool);
+    this.#onReader = bind(reader);
     this.#onRetry = onRetry;
   }
 
   /** Single-statement reads, each on its own: repeated when the connection broke, because reading twice is harmless. */
   async read<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
     return await this.#attempt('read', async () => await work(this.#onPool));
+  }
+
+  /** A {@link read} of one row by its key. Nothing slower: many of these share a connection. */
+  async readRow<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
+    return await this.#attempt('read', async () => await work(this.#onReader));
   }
 
   /** One writing statement that commits by itself. A lost connection leaves its outcome unknown, and says so. */

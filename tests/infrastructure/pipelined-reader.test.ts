@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import pg from 'pg';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { PipelinedReader } from '../../src/infrastructure/pipelined-reader.ts';
+import { Pool, type PoolOptions } from '../../src/infrastructure/postgres.ts';
+import { ConnectionFailed, ConnectionLost } from '../../src/infrastructure/postgres-errors.ts';
+import { sql } from '../../src/infrastructure/sql.ts';
+
+/** Longer than a test may take: what ends earlier did not end by this limit. */
+const PATIENT_MS = 600_000;
+
+async function aReader(options: Partial<PoolOptions> = {}): Promise<{ reader: PipelinedReader; pool: Pool }> {
+  const all = {
+    connectionString: inject('postgres').ownerUrl,
+    connectionsMax: 1,
+    connectTimeoutMs: 30_000,
+    statementTimeoutMs: PATIENT_MS,
+    lockTimeoutMs: PATIENT_MS,
+    idleInTransactionTimeoutMs: PATIENT_MS,
+    prepare: true,
+    ...options,
+  };
+  const pool = new Pool(all);
+  const reader = new PipelinedReader(all, pool);
+  onTestFinished(async () => {
+    await reader.end();
+    await pool.end();
+  });
+  return { reader, pool };
+}
+
+async function anOwner(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: inject('postgres').ownerUrl });
+  await client.connect();
+  onTestFinished(async () => await client.end());
+  return client;
+}
+
+/** A table of one row, gone after the test. */
+async function aTable(owner: pg.Client): Promise<string> {
+  const name = `t${randomBytes(6).toString('hex')}`;
+  await owner.query(`create table ${name} as select 1 as n`);
+  onTestFinished(async () => {
+    const client = new pg.Client({ connectionString: inject('postgres').ownerUrl });
+    await client.connect();
+    await client.query(`drop table ${name}`);
+    await client.end();
+  });
+  return name;
+}
+
+/** The template tag with a name in its text. */
+function textOnly(text: string) {
+  return sql(Object.assign([text], { raw: [text] }));
+}
+
+test('every caller gets the answer to its own question, however many ask at once', async () => {
+  const { reader } = await aReader();
+  const asked = Array.from({ length: 500 }, (_, n) => n);
+  const answers = await Promise.all(
+    asked.map(async (n) => await reader.first<{ n: number }>(sql`select ${n}::int as n`)),
+  );
+  expect(answers.map((row) => row?.n)).toEqual(asked);
+});
+
+test('all ask on two connections, and give no more back than they took', async () => {
+  const { reader, pool } = await aReader();
+  const pids = await Promise.all(
+    Array.from({ length: 100 }, async () => await reader.first<{ pid: number }>(sql`select pg_backend_pid() as pid`)),
+  );
+  expect(new Set(pids.map((row) => row?.pid)).size).toBe(2);
+  expect(reader.gauge()).toEqual({ total: 2, idle: 2, waiting: 0, max: 2 });
+  expect(pool.gauge().total).toBe(0);
+});
+
+test('a statement is sent before the one in front of it is answered', async () => {
+  const { hostname, port } = new URL(inject('postgres').ownerUrl);
+  let received = 0;
+  const proxy = createServer((client) => {
+    const server = connect({ host: hostname, port: Number(port) });
+    client.on('data', (chunk) => {
+      received += chunk.length;
+    });
+    client.pipe(server).pipe(client);
+    for (const socket of [client, server]) socket.on('error', () => undefined);
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void proxy.close());
+  const url = new URL(inject('postgres').ownerUrl);
+  Object.assign(url, { hostname: '127.0.0.1', port: String((proxy.address() as AddressInfo).port) });
+
+  const { reader } = await aReader({ connectionString: url.href });
+  const owner = await anOwner();
+  const table = await aTable(owner);
+  const read = textOnly(`select n from ${table}`);
+  await owner.query(`begin; lock table ${table}`);
+  const first = [1, 2].map(async () => await reader.first(read));
+  const waiting = `select count(*)::int as n from pg_locks where not granted and relation = '${table}'::regclass`;
+  await expect.poll(async () => (await owner.query<{ n: number }>(waiting)).rows[0]?.n).toBe(2);
+  const before = received;
+  const third = reader.first(read);
+  await expect.poll(() => received).toBeGreaterThan(before);
+  await owner.query('commit');
+  expect(await Promise.all([...first, third])).toEqual([{ n: 1 }, { n: 1 }, { n: 1 }]);
+});
+
+test('what is more than the two can take goes to the pool', async () => {
+  const { reader, pool } = await aReader();
+  const owner = await anOwner();
+  const table = await aTable(owner);
+  const read = textOnly(`select n from ${table}`);
+  await owner.query(`begin; lock table ${table}`);
+  const answers = Promise.all(Array.from({ length: 130 }, async () => await reader.first<{ n: number }>(read)));
+  await expect.poll(() => pool.gauge()).toMatchObject({ total: 1, idle: 0, waiting: 1 });
+  await owner.query('commit');
+  expect(await answers).toEqual(Array.from({ length: 130 }, () => ({ n: 1 })));
+});
+
+test('a statement that fails takes nobody with it', async () => {
+  const { reader } = await aReader();
+  const ask = async (by: number): Promise<number | undefined> =>
+    (await reader.first<{ n: number }>(sql`select 12 / ${by}::int as n`))?.n;
+  const answers = await Promise.allSettled([3, 0, 4, 0, 0, 6].map(ask));
+  expect(answers.map((one) => (one.status === 'fulfilled' ? one.value : one.reason.code))).toEqual([
+    4,
+    '22012',
+    3,
+    '22012',
+    '22012',
+    2,
+  ]);
+});
+
+test('a connection that breaks is lost for all who asked on it, and made anew for the next', async () => {
+  const { reader } = await aReader();
+  const owner = await anOwner();
+  const pids = await Promise.all(
+    [1, 2].map(async () => await reader.first<{ pid: number }>(sql`select pg_backend_pid() as pid`)),
+  );
+  const table = await aTable(owner);
+  const read = textOnly(`select n from ${table}`);
+  await owner.query(`begin; lock table ${table}`);
+  const answers = Promise.allSettled(Array.from({ length: 6 }, async () => await reader.first(read)));
+  const waiting = `select count(*)::int as n from pg_locks where not granted and pid = any($1)`;
+  await expect
+    .poll(async () => (await owner.query<{ n: number }>(waiting, [pids.map((row) => row?.pid)])).rows[0]?.n)
+    .toBe(2);
+  for (const row of pids) await owner.query('select pg_terminate_backend($1)', [row?.pid]);
+  await owner.query('commit');
+  for (const one of await answers) expect(one).toMatchObject({ reason: expect.any(ConnectionLost) });
+
+  expect(await reader.first(read)).toEqual({ n: 1 });
+});
+
+test('who comes behind a statement that could not be prepared is not blamed for it', async () => {
+  const { reader } = await aReader({ lockTimeoutMs: 300, connectionsMax: 4 });
+  const owner = await anOwner();
+  const table = await aTable(owner);
+  const read = textOnly(`select n from ${table}`);
+  await owner.query(`begin; lock table ${table}`);
+  const [first, second, ...behind] = [1, 2, 3, 4].map(async () => await reader.first(read));
+  const blamed = await Promise.allSettled([first, second]);
+  await owner.query('commit');
+  for (const one of blamed) expect(one).toMatchObject({ reason: { code: '55P03' } });
+  expect(await Promise.all(behind)).toEqual([{ n: 1 }, { n: 1 }]);
+});
+
+test('where PostgreSQL gives no further connection, the pool is asked', async () => {
+  const owner = await anOwner();
+  const role = `r${randomBytes(6).toString('hex')}`;
+  await owner.query(`create role ${role} login password 'secret' connection limit 1`);
+  onTestFinished(async () => void (await owner.query(`drop role ${role}`)));
+  const url = new URL(inject('postgres').ownerUrl);
+  Object.assign(url, { username: role, password: 'secret' });
+  const { reader, pool } = await aReader({ connectionString: url.href });
+  const pidOfPool = await pool.first(sql`select pg_backend_pid() as pid`);
+  expect(await reader.first(sql`select pg_backend_pid() as pid`)).toEqual(pidOfPool);
+});
+
+test('a server that is away is told as such, and found again when it is back', async () => {
+  const { reader } = await aReader({ connectionString: 'postgresql://nobody@127.0.0.1:1/none' });
+  await expect(reader.first(sql`select 1`)).rejects.toBeInstanceOf(ConnectionFailed);
+  await expect(reader.first(sql`select 1`)).rejects.toBeInstanceOf(ConnectionFailed);
+  expect(reader.gauge()).toMatchObject({ total: 0 });
+});
+
+test('what is no read of a row is done by the pool', async () => {
+  const { reader } = await aReader();
+  const owner = await anOwner();
+  const table = await aTable(owner);
+  expect(await reader.count(textOnly(`update ${table} set n = 2`))).toBe(1);
+  const rows: unknown[] = [];
+  for await (const batch of reader.stream(textOnly(`select n from ${table}`), 10)) rows.push(...batch);
+  expect(rows).toEqual([{ n: 2 }]);
+  expect(reader.gauge().total).toBe(0);
+});
+
+test('after its end nothing of it is left', async () => {
+  const { reader } = await aReader();
+  const owner = await anOwner();
+  const pid = await reader.first<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+  await reader.end();
+  await expect
+    .poll(async () => (await owner.query('select 1 from pg_stat_activity where pid = $1', [pid?.pid])).rowCount)
+    .toBe(0);
+});
