@@ -57,6 +57,9 @@ type LedgerEntry = Readonly<{
   balance: string;
 }>;
 
+/** What says what an entry was for. */
+type EntryText = Pick<LedgerEntry, 'type' | 'method' | 'reference' | 'description'>;
+
 /** Payments and credit notes of an invoice, as the projections of their lists write them. */
 type PaymentLine = Readonly<{
   number: string;
@@ -65,6 +68,7 @@ type PaymentLine = Readonly<{
   method: PaymentMethod | null;
   reference: string | null;
   reversed_at: string | null;
+  reversal_reason: string | null;
 }>;
 type CreditLine = Readonly<{ amount: string; reason: CreditNoteReason; created_at: string }>;
 
@@ -301,7 +305,7 @@ export class DocumentService {
       mark: payment.reversedAt === null ? null : { text: words.stamp.REVERSED, tone: 'bad' },
       tables: [receiptTable(payment, invoice, pen)],
       totals: [[words.amountReceived, locale.money(payment.amount)]],
-      notes: payment.reversalReason === null ? [] : [`${words.reason}: ${payment.reversalReason}`],
+      notes: reversalNote(payment, pen),
     };
     return { name: `receipt-${payment.number}`, document };
   }
@@ -392,33 +396,40 @@ function markOf({ status }: Invoice, { stamp }: Words): PrintedDocument['mark'] 
   return status === 'VOID' ? { text: stamp.VOID, tone: 'bad' } : null;
 }
 
-/** What lowered an invoice, oldest first; nothing at all where nothing did. */
+/**
+ * What lowered an invoice and what was taken back of it, oldest first, so that the amounts add up to what is paid and
+ * credited; nothing at all where nothing did.
+ *
+ * @throws DomainError `document_too_long`
+ */
 function movementsOf({ payments, credits }: { payments: string; credits: string }, pen: Pen): PrintedTable[] {
   const { locale, words } = pen;
   const paid: PaymentLine[] = JSON.parse(payments);
   const credited: CreditLine[] = JSON.parse(credits);
+  const movement = (at: string, number: string, amount: string, entry: EntryText) => ({
+    at,
+    row: [locale.dayOf(at), words.entryType[entry.type], number, textOf(entry, words), locale.amount(amount)],
+  });
+  // At one time they stay in this order, which is that of a ledger.
   const rows = [
-    ...paid.map(({ paid_at, number, method, reference, amount, reversed_at }) => ({
-      at: paid_at,
-      row: [
-        locale.dayOf(paid_at),
-        reversed_at === null ? words.entryType.PAYMENT : words.entryType.REVERSAL,
-        number,
-        [method === null ? '' : words.paymentMethod[method], reference ?? ''].filter((text) => text !== '').join(' · '),
-        locale.amount(amount),
-      ],
-    })),
-    ...credited.map(({ created_at, reason, amount }) => ({
-      at: created_at,
-      row: [
-        locale.dayOf(created_at),
-        words.entryType.CREDIT_NOTE,
-        '',
-        words.creditReason[reason],
-        locale.amount(amount),
-      ],
-    })),
-  ].sort((a, b) => (a.at < b.at ? -1 : 1));
+    ...paid.map(({ paid_at, number, amount, method, reference }) =>
+      movement(paid_at, number, amount, { type: 'PAYMENT', method, reference, description: null }),
+    ),
+    ...credited.map(({ created_at, amount, reason }) =>
+      movement(created_at, '', amount, { type: 'CREDIT_NOTE', method: null, reference: null, description: reason }),
+    ),
+    ...paid.flatMap(({ reversed_at, number, amount, method, reference, reversal_reason }) =>
+      reversed_at === null
+        ? []
+        : movement(reversed_at, number, `-${amount}`, {
+            type: 'REVERSAL',
+            method,
+            reference,
+            description: reversal_reason,
+          }),
+    ),
+  ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  if (rows.length > DOCUMENT_LINES_MAX) throw tooLong();
   if (rows.length === 0) return [];
   return [
     {
@@ -435,6 +446,13 @@ function movementsOf({ payments, credits }: { payments: string; credits: string 
       emptyText: '',
     },
   ];
+}
+
+/** Who holds a receipt in hand must not have to guess what its stamp means. */
+function reversalNote({ reversedAt, reversalReason }: Payment, { locale, words }: Pen): string[] {
+  if (reversedAt === null) return [];
+  const sentence = words.countsNoMore.replace('{day}', locale.dayOf(reversedAt));
+  return [`${sentence} ${words.reason}: ${reversalReason}`];
 }
 
 function receiptTable({ amount }: Payment, invoice: Invoice, { locale, words }: Pen): PrintedTable {
@@ -460,7 +478,7 @@ function receiptTable({ amount }: Payment, invoice: Invoice, { locale, words }: 
 }
 
 /** What an entry was for: the invoice's description, or how it was paid, or why it was corrected. */
-function textOf({ type, method, reference, description }: LedgerEntry, words: Words): string {
+function textOf({ type, method, reference, description }: EntryText, words: Words): string {
   if (type === 'CREDIT_NOTE') return creditReasonOf(description, words);
   const paidBy = method === null ? '' : words.paymentMethod[method];
   return [description ?? '', paidBy, reference ?? ''].filter((text) => text !== '').join(' · ');

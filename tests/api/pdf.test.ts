@@ -245,7 +245,11 @@ describe('PDF of an invoice and of a payment', () => {
     await billing.post(`/payments/${paymentId}/reversal`, { reason: 'Sin fondos' });
     const reversed = await pdf(`/payments/${paymentId}`);
     expect(reversed.text).toContain('REVERTIDO');
-    expect(reversed.text).toContain('Motivo: Sin fondos');
+    expect(reversed.text).toMatch(/Este pago fue revertido el .* y ya no cuenta\. Motivo: Sin fondos/);
+    const invoice = await pdf(`/invoices/${invoiceId}`);
+    expect(invoice.text).toContain(`|Pago|${body.number}|Tarjeta · VISA-1|1,234.56\n`);
+    expect(invoice.text).toContain(`|Pago revertido|${body.number}|Sin fondos · Tarjeta · VISA-1|-1,234.56\n`);
+    expect(invoice.text).toContain('Pagado|MXN 0.00');
   });
 
   test('200: an amount without decimals where the currency has none', async () => {

@@ -324,10 +324,13 @@ describe('An invoice', () => {
     });
   });
 
-  test('with a payment that was taken back: it is shown as such and does not count', async () => {
+  test('with a payment that was taken back: its reversal lowers what is listed as it lowers what is paid', async () => {
     const { document } = await read({ kind: 'invoice', id: account.open });
     expect(document.mark).toBe(null);
-    expect(document.tables[1]?.rows).toEqual([['Feb 2, 2026', 'Payment reversed', 'R-2026-000002', '', '50.00']]);
+    expect(document.tables[1]?.rows).toEqual([
+      ['Feb 2, 2026', 'Payment', 'R-2026-000002', '', '50.00'],
+      ['Feb 15, 2026', 'Payment reversed', 'R-2026-000002', 'Bounced', '-50.00'],
+    ]);
     expect(document.totals).toEqual([
       ['Total', 'MXN 200.50'],
       ['Credited', 'MXN 0.00'],
@@ -352,6 +355,45 @@ describe('An invoice', () => {
     const owner = { kind: 'student', id: studentId } as const;
     const ledger = await read({ kind: 'ledger', owner, period: { from: null, to: null, asOf: null } });
     expect(ledger.document.tables[0]?.rows[2]?.slice(0, 4)).toEqual(['Mar 5, 2026', 'Credit note', '', 'Discount']);
+  });
+});
+
+describe('The movements of an invoice', () => {
+  /** Minor units; as Mexicans write amounts. */
+  const minor = (amount: string | undefined): bigint => BigInt((amount ?? '').replaceAll(/[MXN ,.]/g, ''));
+
+  test('add up to what is paid and credited, each reversal at its day with what was said of it', async () => {
+    const invoiceId = await billing.anInvoice({ amount_total: '5000.00' });
+    const pay = async (day: string, amount: string, fields: object = {}) => {
+      billing.clock.travelTo(`2026-04-${day}T12:00:00-06:00`);
+      return await billing.aPayment(invoiceId, amount, { method: 'CARD', reference: 'VISA 9', ...fields });
+    };
+    const wrong = await pay('01', '1234.56');
+    await pay('02', '1000.01');
+    billing.clock.travelTo('2026-04-03T12:00:00-06:00');
+    await billing.post(`/invoices/${invoiceId}/credit-notes`, { amount: '70.07', reason: 'discount' });
+    await billing.post(`/payments/${wrong}/reversal`, { reason: 'Charged twice' });
+    // Recorded and taken back within one millisecond.
+    const mistyped = await pay('04', '0.50', { method: null, reference: null });
+    await billing.post(`/payments/${mistyped}/reversal`, { reason: 'Mistyped' });
+    billing.clock.travelTo('2026-03-05T12:00:00-06:00');
+
+    const { document } = await read({ kind: 'invoice', id: invoiceId });
+
+    const rows = document.tables[1]?.rows ?? [];
+    expect(rows.map(([day, what, , text, amount]) => [day, what, text, amount])).toEqual([
+      ['Apr 1, 2026', 'Payment', 'Card · VISA 9', '1,234.56'],
+      ['Apr 2, 2026', 'Payment', 'Card · VISA 9', '1,000.01'],
+      ['Apr 3, 2026', 'Credit note', 'Discount', '70.07'],
+      ['Apr 3, 2026', 'Payment reversed', 'Charged twice · Card · VISA 9', '-1,234.56'],
+      ['Apr 4, 2026', 'Payment', '', '0.50'],
+      ['Apr 4, 2026', 'Payment reversed', 'Mistyped', '-0.50'],
+    ]);
+    expect(rows[3]?.[2]).toBe(rows[0]?.[2]);
+    const figures = new Map(document.totals);
+    expect(rows.reduce((sum, row) => sum + minor(row[4]), 0n)).toBe(
+      minor(figures.get('Paid')) + minor(figures.get('Credited')),
+    );
   });
 });
 
@@ -397,7 +439,7 @@ describe('A receipt', () => {
           },
         ],
         totals: [['Amount received', 'MXN 50.00']],
-        notes: ['Reason: Bounced'],
+        notes: ['This payment was reversed on Feb 15, 2026 and no longer counts. Reason: Bounced'],
       },
     });
   });
@@ -485,5 +527,24 @@ describe('Every document', () => {
       [credited, DOCUMENT_LINES_MAX + 1],
     );
     await expect(read({ kind: 'invoice', id: credited })).rejects.toMatchObject(tooLong);
+
+    // A payment that was taken back is two lines.
+    const reversed = await billing.anInvoice({ amount_total: '9000.00' });
+    const reversePayments = async (from: number, to: number) =>
+      await billing.owner.query(
+        `with made as (
+           insert into payments (school_id, invoice_id, number, amount, paid_at)
+           select i.school_id, i.id, 'Z-2020-' || n, 1, '2026-01-01'
+           from invoices i, generate_series($2::int, $3::int) n where i.id = $1
+           returning school_id, id
+         )
+         insert into payment_reversals (school_id, payment_id, reason) select school_id, id, 'Bounced' from made`,
+        [reversed, from, to],
+      );
+    await reversePayments(1, DOCUMENT_LINES_MAX / 2);
+    const lines = (await read({ kind: 'invoice', id: reversed })).document.tables[1]?.rows;
+    expect(lines).toHaveLength(DOCUMENT_LINES_MAX);
+    await reversePayments(DOCUMENT_LINES_MAX, DOCUMENT_LINES_MAX);
+    await expect(read({ kind: 'invoice', id: reversed })).rejects.toMatchObject(tooLong);
   });
 });
