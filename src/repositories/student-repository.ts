@@ -48,6 +48,13 @@ export class StudentRepository {
     return await readOne(this.#sql, { columns: STUDENT_JSON_COLUMNS, from: sql`students st` }, sql`st.id = ${id}`);
   }
 
+  /** Full names, in no order, of those of the students that there are. No limit: the caller bounds the ids. */
+  async listNames(ids: readonly number[]): Promise<{ id: number; name: string }[]> {
+    return await this.#sql.rows<{ id: number; name: string }>(
+      sql`select id, first_name || ' ' || last_name as name from students where id = any(${ids}::bigint[])`,
+    );
+  }
+
   async list(filter: StudentFilter, page: PageRequest): Promise<Page> {
     return await readPage(this.#sql, toList(filter), page);
   }

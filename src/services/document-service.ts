@@ -135,9 +135,13 @@ export class DocumentService {
     const pen = this.#pen(school, language);
     const { locale, words, now } = pen;
     const { header, rows } = await this.#statements.stream(owner);
-    const lines = await collect<StatementLine, readonly string[]>(rows.batches, (line) => [
+    const names = new Map<number, string>();
+    const addNames = async (batch: readonly StatementLine[]): Promise<void> => {
+      if (student === undefined) await this.#addNames(names, batch);
+    };
+    const write = (line: StatementLine): readonly string[] => [
       line.number,
-      ...(student === undefined ? [`#${line.student_id}`] : []),
+      ...(student === undefined ? [names.get(line.student_id) ?? ''] : []),
       locale.dayOf(line.issued_at),
       locale.day(line.due_date),
       line.description ?? '',
@@ -145,14 +149,15 @@ export class DocumentService {
         ? words.late.replace('{days}', String(line.days_overdue))
         : words.invoiceStatus[line.status],
       ...[line.amount_total, line.credited, line.paid, line.pending].map((amount) => locale.amount(amount)),
-    ]);
+    ];
+    const lines = await collect(rows.batches, write, addNames);
     const { invoiced, credited, paid, overdue, pending } = header.totals;
     const sums = [invoiced, credited, paid, pending].map((amount) => locale.amount(amount));
     const table: PrintedTable = {
       caption: null,
       columns: [
         { label: words.invoice, kind: 'word' },
-        ...(student === undefined ? ([{ label: words.student, kind: 'word' }] as const) : []),
+        ...(student === undefined ? ([{ label: words.student, kind: 'text' }] as const) : []),
         { label: words.issued, kind: 'word' },
         { label: words.due, kind: 'word' },
         { label: words.concept, kind: 'text' },
@@ -310,6 +315,17 @@ export class DocumentService {
     return { name: `receipt-${payment.number}`, document };
   }
 
+  /**
+   * Looks up the names that lines need and `names` lacks. The JSON of a line has none, and its readers would pay for a
+   * join that only paper needs.
+   */
+  async #addNames(names: Map<number, string>, lines: readonly StatementLine[]): Promise<void> {
+    const missing = new Set(lines.map(({ student_id }) => student_id).filter((id) => !names.has(id)));
+    if (missing.size === 0) return;
+    const found = await this.#unitOfWork.read(async ({ students }) => await students.listNames([...missing]));
+    for (const { id, name } of found) names.set(id, name);
+  }
+
   async #account(owner: AccountOwner): Promise<{ school: School; student: Student | undefined }> {
     return await this.#unitOfWork.read(async ({ schools, students }) => {
       const student = owner.kind === 'student' ? await students.find(owner.id) : undefined;
@@ -358,18 +374,22 @@ function frame(
   };
 }
 
-/** Reads lines batch by batch, so that others are answered in between, and writes each at once. */
+/**
+ * Reads lines batch by batch, so that others are answered in between, and writes each at once.
+ *
+ * @param prepare gets what `write` needs for the lines of a batch
+ */
 async function collect<Line, Row>(
   batches: AsyncGenerator<string[], void, undefined>,
   write: (line: Line) => Row,
+  prepare: (lines: readonly Line[]) => Promise<void> = async () => undefined,
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for await (const batch of batches) {
     if (rows.length + batch.length > DOCUMENT_LINES_MAX) throw tooLong();
-    for (const json of batch) {
-      const line: Line = JSON.parse(json);
-      rows.push(write(line));
-    }
+    const lines = batch.map((json): Line => JSON.parse(json));
+    await prepare(lines);
+    for (const line of lines) rows.push(write(line));
   }
   return rows;
 }

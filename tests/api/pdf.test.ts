@@ -118,10 +118,10 @@ describe('PDF of a statement', () => {
     expect(empty.text).toContain('No hay facturas.');
     expect(empty.text).toContain('Saldo pendiente|MXN 0.00');
 
-    const studentId = await billing.aStudent({ school_id: schoolId });
+    const studentId = await billing.aStudent({ school_id: schoolId, first_name: 'Íñigo', last_name: 'Peña' });
     await billing.anInvoice({ student_id: studentId, amount_total: '1234.50' });
     const answer = await pdf(`/schools/${schoolId}/statement?lang=en`);
-    expect(answer.text).toContain(`|#${studentId}|`);
+    expect(answer.text).toContain('|Íñigo Peña|');
     expect(answer.text).toContain('Balance due|MXN 1,234.50');
     expect(answer.text).toContain('Students|1');
   });
@@ -307,6 +307,7 @@ describe('What people type', () => {
     for (const path of [
       `/students/${studentId}/statement`,
       `/students/${studentId}/ledger`,
+      `/schools/${schoolId}/statement`,
       `/schools/${schoolId}/ledger`,
       `/invoices/${invoiceId}`,
       `/payments/${paymentId}`,
