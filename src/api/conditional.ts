@@ -4,10 +4,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler }
 import { isRead } from './route-hooks.ts';
 
 /** One resource, or an account's statement or ledger. Lists change too often for their bodies to be worth a hash. */
-const CONDITIONAL = /\/(:id|statement|ledger|pdf)$/;
+const CONDITIONAL = /\/(:id|statement|ledger)$/;
 
 /**
- * Gives reads of single resources and statements a strong ETag, and answers 304 to who has that body already.
+ * Gives reads of single resources and statements as JSON a strong ETag, and answers 304 to who has that body already.
+ * A PDF says when it was made, so the next one has other bytes: its tag would never be of use.
  *
  * The tag is a hash of the body: 1 µs for an invoice, 6 µs for 8 KB. For one row or a student's 24 lines knowing that
  * nothing has changed is the same index scan and round trip as reading them, and `updated_at` is the time of the request,
@@ -23,7 +24,8 @@ export function answerConditionally(app: FastifyInstance): void {
 
 const tag: onSendHookHandler = (request, reply, payload, done) => {
   const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload);
-  if (reply.statusCode === 200 && isWhole && !reply.hasHeader('etag') && isKnown(request, reply, payload)) {
+  const isTaggable = reply.statusCode === 200 && isWhole && isJson(reply) && !reply.hasHeader('etag');
+  if (isTaggable && isKnown(request, reply, payload)) {
     reply.code(304).removeHeader('content-type').removeHeader('content-length');
   }
   if (reply.statusCode !== 304) {
@@ -33,6 +35,10 @@ const tag: onSendHookHandler = (request, reply, payload, done) => {
   // Fastify's own hook of a HEAD tells the length of what it gets, unless that is a stream; nothing is not the answer's.
   done(null, request.method === 'HEAD' ? Readable.from([]) : null);
 };
+
+function isJson(reply: FastifyReply): boolean {
+  return String(reply.getHeader('content-type')).startsWith('application/json');
+}
 
 /**
  * Writes the ETag of what is told apart by `version`, and says whether the client has it already: then the answer is 304.

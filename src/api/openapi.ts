@@ -154,7 +154,7 @@ function examplesOf(codes: readonly ProblemCode[]): Record<string, object> {
 }
 
 const CONDITIONAL_HEADERS = {
-  ETag: { description: 'Names what was sent, save streamed CSV. For `If-None-Match`.', type: 'string' },
+  ETag: { description: 'Names what was sent, where that is JSON. For `If-None-Match`.', type: 'string' },
 };
 const NOT_MODIFIED = {
   description: '`If-None-Match` names what would be sent.',

@@ -150,6 +150,31 @@ describe('ETag and If-None-Match', () => {
     }
   });
 
+  // A PDF says when it was made: a tag would promise a 304 that nobody ever gets.
+  test('200: a PDF and a CSV have no tag, whatever the client knows, and neither has their HEAD', async () => {
+    const files = [
+      ...[`/invoices/${invoiceId}`, `/payments/${paymentId}`].map((address) => [address, 'application/pdf'] as const),
+      ...['statement', 'ledger'].flatMap((account) =>
+        [`/students/${studentId}/${account}`, `/schools/${schoolId}/${account}`].flatMap((address) => [
+          [address, 'application/pdf'] as const,
+          [address, 'text/csv'] as const,
+        ]),
+      ),
+    ];
+    for (const [address, accept] of files) {
+      for (const method of ['GET', 'HEAD'] as const) {
+        const answer = await billing.send(method, address, undefined, { accept, 'if-none-match': '*' });
+        expect({ status: answer.status, etag: answer.headers['etag'] }, `${method} ${accept} ${address}`).toEqual({
+          status: 200,
+          etag: undefined,
+        });
+        expect(answer.headers['content-type'], `${method} ${address}`).toContain(accept);
+      }
+      const { headers } = await billing.get(address, { accept });
+      if (accept === 'application/pdf') expect(headers['cache-control'], address).toBe('private, no-cache');
+    }
+  });
+
   test('404 and lists: no tag', async () => {
     for (const address of ['/invoices/999999', '/invoices', `/invoices/${invoiceId}/payments`]) {
       expect((await billing.get(address, { 'if-none-match': '*' })).headers['etag'], address).toBeUndefined();
