@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
-import { type CsvColumn, csvHeader, csvLine } from '../api/csv.ts';
+import { type CsvColumn, csvHeader, csvLine, rowsOf } from '../api/csv.ts';
 import { CSV_COLUMNS } from '../api/csv-columns.ts';
+import { toAgingRows, toDebtorResponse } from '../api/schemas/report.ts';
 import type { Services } from '../compose.ts';
 import type { Config } from '../config.ts';
 import type { Rows } from '../services/listing.ts';
@@ -12,9 +13,18 @@ import { withProduct } from './product.ts';
 
 export const EXPORT_HELP = `Usage: mattilda-billing export WHAT [options]
 
-WHAT is schools, students, invoices, payments or ledger. Every row, in the order of the API's lists.
+Every row, in the order of the API's lists, of
 
-  --school ID       of one school (needed for ledger)
+  schools, students, invoices, payments, credit-notes
+
+and of one school, which --school has to name:
+
+  statement         its invoices that are not void, with what is owed on each
+  ledger            every movement with the balance after it
+  aging             what is owed, by how long it has been due
+  debtors           the students who owe something, who owes most first
+
+  --school ID       of one school
   --format FORMAT   csv (default) or jsonl: one JSON object a line
   -o, --out FILE    where to write; default: standard output
 
@@ -24,6 +34,7 @@ Works on DATABASE_URL, else on the embedded database.`;
 const FORMATS = ['csv', 'jsonl'] as const;
 
 type Source = Readonly<{ columns: readonly CsvColumn[]; total: number; rows: Rows }>;
+type Open = (services: Services) => Promise<Source>;
 
 /** Resolves with the exit code. @throws UsageError, DomainError `school_not_found` */
 export async function exportRows(args: string[], config: Config, io: Io): Promise<number> {
@@ -37,15 +48,15 @@ export async function exportRows(args: string[], config: Config, io: Io): Promis
     },
   });
   const [what, ...others] = positionals;
-  const open = what === undefined || !Object.hasOwn(SOURCES, what) ? undefined : SOURCES[what];
-  if (open === undefined || others.length > 0) throw new UsageError(EXPORT_HELP);
+  if (what === undefined || others.length > 0) throw new UsageError(EXPORT_HELP);
   const format = FORMATS.find((one) => one === values.format);
   if (format === undefined) throw new UsageError(`--format must be one of ${FORMATS.join(', ')}`);
   const schoolId = values.school === undefined ? undefined : readId('--school', values.school);
+  const open = readSource(what, schoolId);
 
   return await withProduct(config, io, async ({ services }) => {
     if (schoolId !== undefined) await services.schools.find(schoolId);
-    const source = await open(services, schoolId);
+    const source = await open(services);
     const count = await write(source, format, values.out, io);
     io.say(`${count} ${count === 1 ? 'row' : 'rows'}${values.out === undefined ? '' : ` written to ${values.out}`}`);
     return 0;
@@ -62,32 +73,85 @@ export function readId(option: string, text: string): number {
 /** Just enough of a page to learn how many rows there are. */
 const ONE = { limit: 1, offset: 0, cursor: null };
 
-const SOURCES: Readonly<Record<string, (services: Services, schoolId: number | undefined) => Promise<Source>>> = {
-  schools: async ({ schools }, schoolId) => {
-    if (schoolId !== undefined) throw new UsageError('--school has no meaning for schools');
+/** Before anything is opened, so that who asks wrongly hears it at once. @throws UsageError */
+function readSource(what: string, schoolId: number | undefined): Open {
+  const list = Object.hasOwn(LISTS, what) ? LISTS[what] : undefined;
+  if (list !== undefined) {
+    if (schoolId !== undefined && what === 'schools') throw new UsageError('--school has no meaning for schools');
+    const filter = schoolId === undefined ? {} : { schoolId };
+    return async (services) => await list(services, filter);
+  }
+  const account = Object.hasOwn(ACCOUNTS, what) ? ACCOUNTS[what] : undefined;
+  if (account === undefined) throw new UsageError(`There is no ${what} to export.\n\n${EXPORT_HELP}`);
+  if (schoolId === undefined) throw new UsageError(`${account.subject} of one school: --school ID`);
+  return async (services) => await account.open(services, schoolId);
+}
+
+/** Of all schools, or of one. */
+const LISTS: Readonly<Record<string, (services: Services, filter: { schoolId?: number }) => Promise<Source>>> = {
+  schools: async ({ schools }) => {
     const { total } = await schools.list({}, ONE, 'exact');
     return { columns: CSV_COLUMNS.schools, total: total ?? 0, rows: await schools.stream({}) };
   },
-  students: async ({ students }, schoolId) => {
-    const filter = schoolId === undefined ? {} : { schoolId };
+  students: async ({ students }, filter) => {
     const { total } = await students.list(filter, ONE, 'exact');
     return { columns: CSV_COLUMNS.students, total: total ?? 0, rows: await students.stream(filter) };
   },
-  invoices: async ({ invoices }, schoolId) => {
-    const filter = schoolId === undefined ? {} : { schoolId };
+  invoices: async ({ invoices }, filter) => {
     const { total } = await invoices.list(filter, ONE, 'exact');
     return { columns: CSV_COLUMNS.invoices, total: total ?? 0, rows: await invoices.stream(filter) };
   },
-  payments: async ({ payments }, schoolId) => {
-    const filter = schoolId === undefined ? {} : { schoolId };
+  payments: async ({ payments }, filter) => {
     const { total } = await payments.list(filter, ONE, 'exact');
     return { columns: CSV_COLUMNS.payments, total: total ?? 0, rows: await payments.stream(filter) };
   },
-  ledger: async ({ ledgers }, schoolId) => {
-    if (schoolId === undefined) throw new UsageError('A ledger is that of one school: --school ID');
-    const period = { from: null, to: null, asOf: null };
-    const { header, entries, readAt } = await ledgers.open({ kind: 'school', id: schoolId }, period);
-    return { columns: CSV_COLUMNS.ledger.school, total: header.entryCount, rows: { batches: entries, readAt } };
+  'credit-notes': async ({ invoices }, filter) => {
+    const total = await invoices.countCredits(filter);
+    return { columns: CSV_COLUMNS.creditNotes, total, rows: await invoices.streamAllCredits(filter) };
+  },
+};
+
+type Account = Readonly<{
+  /** Begins the complaint that no school was named. */
+  subject: string;
+  open(services: Services, schoolId: number): Promise<Source>;
+}>;
+
+/** Of one school. */
+const ACCOUNTS: Readonly<Record<string, Account>> = {
+  statement: {
+    subject: 'A statement is that',
+    open: async ({ statements, invoices }, schoolId) => {
+      const all = await invoices.list({ schoolId }, ONE, 'exact');
+      const voided = await invoices.list({ schoolId, status: 'VOID' }, ONE, 'exact');
+      const total = (all.total ?? 0) - (voided.total ?? 0);
+      const { rows } = await statements.stream({ kind: 'school', id: schoolId });
+      return { columns: CSV_COLUMNS.statement, total, rows };
+    },
+  },
+  ledger: {
+    subject: 'A ledger is that',
+    open: async ({ ledgers }, schoolId) => {
+      const period = { from: null, to: null, asOf: null };
+      const { header, entries, readAt } = await ledgers.open({ kind: 'school', id: schoolId }, period);
+      return { columns: CSV_COLUMNS.ledger.school, total: header.entryCount, rows: { batches: entries, readAt } };
+    },
+  },
+  aging: {
+    subject: 'Age groups are those',
+    open: async ({ reports }, schoolId) => {
+      const aging = await reports.aging({ kind: 'school', id: schoolId }, null);
+      const groups = toAgingRows(aging);
+      return { columns: CSV_COLUMNS.aging, total: groups.length, rows: rowsOf(groups, aging.asOf) };
+    },
+  },
+  debtors: {
+    subject: 'Debtors are those',
+    open: async ({ reports }, schoolId) => {
+      const all = { limit: null, offset: 0 };
+      const { debtors, asOf, total } = await reports.debtors(schoolId, { order: 'amount', asOf: null }, all);
+      return { columns: CSV_COLUMNS.debtors, total, rows: rowsOf(debtors.map(toDebtorResponse), asOf) };
+    },
   },
 };
 

@@ -9,7 +9,7 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   migrate    up, down, status, make: the database schema
   seed       sample schools, students, invoices and payments
   statement  an account as JSON, CSV or PDF
-  export     schools, students, invoices, payments or a ledger as CSV or JSON lines
+  export     lists, statements, ledgers, aging and debtors as CSV or JSON lines
   check      compare every stored figure with the rows it is made of
 
   -h, --help     this text, or that of a command: mattilda-billing check --help

@@ -2,8 +2,8 @@ import type { CreditNote, CreditNoteReason, Invoice } from '../domain/invoice.ts
 import { formatMoney, type Money, parseMoney } from '../domain/money.ts';
 import type { Page, PageRequest } from '../domain/page.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
-import { sql } from '../infrastructure/sql.ts';
-import { type List, type Order, readPage, streamRows } from './paging.ts';
+import { type Statement, sql } from '../infrastructure/sql.ts';
+import { type List, type Order, readPage, streamRows, where } from './paging.ts';
 import { isoTime } from './sql-text.ts';
 
 type CreditNoteRow = {
@@ -13,6 +13,8 @@ type CreditNoteRow = {
   reason: CreditNoteReason;
   created_at: Date;
 };
+
+export type CreditNoteFilter = Readonly<{ invoiceId?: number; schoolId?: number }>;
 
 /** A credit note as the API shows it; `toCreditNoteResponse` writes the same (a test compares them). */
 const JSON_COLUMNS = sql`c.id, c.invoice_id, c.amount::text as amount, c.reason,
@@ -45,27 +47,34 @@ export class CreditNoteRepository {
     };
   }
 
-  async list(invoiceId: number, page: PageRequest): Promise<Page> {
-    return await readPage(this.#sql, toList(invoiceId), page);
+  async list(filter: CreditNoteFilter, page: PageRequest): Promise<Page> {
+    return await readPage(this.#sql, toList(filter), page);
   }
 
-  stream(invoiceId: number, batchSize: number): AsyncGenerator<string[], void, undefined> {
-    return streamRows(this.#sql, toList(invoiceId), batchSize);
+  stream(filter: CreditNoteFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
+    return streamRows(this.#sql, toList(filter), batchSize);
   }
 
-  async count(invoiceId: number): Promise<number> {
+  async count(filter: CreditNoteFilter): Promise<number> {
     const row = await this.#sql.first<{ total: number }>(
-      sql`select count(*) as total from credit_notes where invoice_id = ${invoiceId}`,
+      sql`select count(*) as total from credit_notes c ${where(toConditions(filter))}`,
     );
     return row?.total ?? 0;
   }
 }
 
-function toList(invoiceId: number): List {
+function toConditions({ invoiceId, schoolId }: CreditNoteFilter): Statement[] {
+  const conditions: Statement[] = [];
+  if (invoiceId !== undefined) conditions.push(sql`c.invoice_id = ${invoiceId}`);
+  if (schoolId !== undefined) conditions.push(sql`c.school_id = ${schoolId}`);
+  return conditions;
+}
+
+function toList(filter: CreditNoteFilter): List {
   return {
     columns: JSON_COLUMNS,
     from: sql`credit_notes c`,
-    conditions: [sql`c.invoice_id = ${invoiceId}`],
+    conditions: toConditions(filter),
     order: ORDER,
   };
 }

@@ -243,7 +243,7 @@ export class DocumentService {
       if (invoice === undefined) throw new DomainError('invoice_not_found', `Invoice with id ${id} not found`);
       const page = { limit: DOCUMENT_LINES_MAX, offset: 0, cursor: null };
       const payments = await repositories.payments.list({ invoiceId: id }, page);
-      const credits = await repositories.creditNotes.list(id, page);
+      const credits = await repositories.creditNotes.list({ invoiceId: id }, page);
       if (payments.next !== null || credits.next !== null) throw tooLong();
       return { invoice, payments: payments.json, credits: credits.json, ...(await partiesOf(repositories, invoice)) };
     });

@@ -9,6 +9,7 @@ import { DomainError } from '../domain/errors.ts';
 import type { CreditNote, CreditNoteReason, Invoice, InvoiceChanges, NewInvoice } from '../domain/invoice.ts';
 import { formatMoney, parseMoney } from '../domain/money.ts';
 import type { CountMode, PageRequest } from '../domain/page.ts';
+import type { CreditNoteFilter } from '../repositories/credit-note-repository.ts';
 import type { InvoiceFilter } from '../repositories/invoice-repository.ts';
 import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
 import { type Created, type Creation, createOnce } from './idempotency.ts';
@@ -146,8 +147,9 @@ export class InvoiceService {
     await this.find(invoiceId);
     return await listing(page, count, {
       cheap: true,
-      read: async () => await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.list(invoiceId, page)),
-      total: async () => await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.count(invoiceId)),
+      read: async () =>
+        await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.list({ invoiceId }, page)),
+      total: async () => await this.countCredits({ invoiceId }),
     });
   }
 
@@ -155,9 +157,20 @@ export class InvoiceService {
   async streamCredits(invoiceId: number): Promise<Rows> {
     return await openRows(
       { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      ({ creditNotes }, batchSize) => creditNotes.stream(invoiceId, batchSize),
+      ({ creditNotes }, batchSize) => creditNotes.stream({ invoiceId }, batchSize),
       async (repositories) => await lookUp(repositories, invoiceId),
     );
+  }
+
+  /** Every credit note the filter matches, oldest first. */
+  async streamAllCredits(filter: CreditNoteFilter): Promise<Rows> {
+    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ creditNotes }, batchSize) =>
+      creditNotes.stream(filter, batchSize),
+    );
+  }
+
+  async countCredits(filter: CreditNoteFilter): Promise<number> {
+    return await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.count(filter));
   }
 }
 

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import cliProgress from 'cli-progress';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { run } from '../../src/cli/run.ts';
 import { startBilling } from '../support/billing.ts';
 import { readPdf } from '../support/pdf.ts';
@@ -129,6 +130,101 @@ describe('export', () => {
     );
   });
 
+  /** Two debtors: one with an invoice that is overdue, one who owes more. A void invoice is in no statement. */
+  async function aBilledSchool(): Promise<number> {
+    const school = await billing.aSchool();
+    const lessLate = await billing.aStudent({ school_id: school });
+    await billing.anInvoice({ student_id: lessLate, amount_total: '5000.00' });
+    const student = await billing.aStudent({ school_id: school, first_name: 'Íñigo', last_name: '=Peña' });
+    await billing.aPayment(await billing.anInvoice({ student_id: student, amount_total: '900.10' }), '0.05');
+    await billing.anInvoice({ student_id: student, amount_total: '33.10', due_date: '2026-01-31' });
+    await billing.delete(`/invoices/${await billing.anInvoice({ student_id: student, amount_total: '70.00' })}`);
+    return school;
+  }
+
+  test.each(['statement', 'aging', 'debtors'])(
+    '0: the %s of one school as CSV is what the API answers',
+    async (what) => {
+      const school = await aBilledSchool();
+      const csv = await textOf(['export', what, '--school', String(school)]);
+      expect(csv).toBe(await answered(`/schools/${school}/${what}`, 'text/csv'));
+      expect(csv.split('\r\n').length).toBeGreaterThan(2);
+    },
+  );
+
+  test('0: statement and debtors as JSON lines are the objects of the JSON, age groups the rows of the CSV', async () => {
+    const school = await aBilledSchool();
+    const linesOf = async (what: string): Promise<string[]> => {
+      const text = await textOf(['export', what, '--school', String(school), '--format', 'jsonl']);
+      return text.trimEnd().split('\n');
+    };
+    const { invoices } = JSON.parse(await answered(`/schools/${school}/statement`));
+    expect((await linesOf('statement')).map((line) => JSON.parse(line))).toEqual(invoices);
+    expect(`[${(await linesOf('debtors')).join(',')}]`).toBe(await answered(`/schools/${school}/debtors`));
+    const aging = JSON.parse(await answered(`/schools/${school}/aging`));
+    const groups = (await linesOf('aging')).map((line) => JSON.parse(line));
+    expect(groups.map(({ bucket, amount, invoice_count }) => [bucket, { amount, invoice_count }])).toEqual(
+      Object.entries(aging.buckets),
+    );
+    expect(groups[0]).toMatchObject({ as_of: aging.as_of, currency: 'MXN' });
+  });
+
+  test('0: every credit note, or those of one school, oldest first, with the columns of the API', async () => {
+    const other = await billing.anInvoice();
+    for (const [invoice, amount] of [
+      [invoiceId, '1.10'],
+      [other, '2.20'],
+      [invoiceId, '3.30'],
+    ] as const) {
+      await billing.post(`/invoices/${invoice}/credit-notes`, { amount, reason: 'scholarship' });
+    }
+
+    expect(await textOf(['export', 'credit-notes', '--school', String(schoolId)])).toBe(
+      await answered(`/invoices/${invoiceId}/credit-notes`, 'text/csv'),
+    );
+    const { bytes, err } = await bytesOf(['export', 'credit-notes', '--format', 'jsonl']);
+    const notes = Buffer.from(bytes).toString('utf8').trimEnd().split('\n');
+    expect(notes.map((line) => JSON.parse(line)).map(({ invoice_id, amount }) => [invoice_id, amount])).toEqual([
+      [invoiceId, '1.10'],
+      [other, '2.20'],
+      [invoiceId, '3.30'],
+    ]);
+    expect(err).toBe('3 rows\n');
+    const ofInvoice: unknown[] = JSON.parse(await answered(`/invoices/${invoiceId}/credit-notes`));
+    expect([notes[0], notes[2]].map((line) => JSON.parse(line ?? ''))).toEqual(ofInvoice);
+  });
+
+  test.each([
+    ['statement', 3],
+    ['aging', 5],
+    ['debtors', 2],
+    ['credit-notes', 2],
+    ['ledger', 8],
+  ])('0: the bar of %s is full with the last row', async (what, rows) => {
+    const school = await aBilledSchool();
+    const listed = await billing.get<{ id: number }[]>(`/invoices?school_id=${school}&status=ISSUED`);
+    for (const { id } of listed.body.slice(0, 2)) {
+      await billing.post(`/invoices/${id}/credit-notes`, { amount: '1.00', reason: 'discount' });
+    }
+    const start = vi.spyOn(cliProgress.SingleBar.prototype, 'start');
+    onTestFinished(() => start.mockRestore());
+    const terminal = new Terminal(env, { out: false, say: true });
+
+    expect(await run(['export', what, '--school', String(school)], terminal.io)).toBe(0);
+
+    expect(start.mock.calls).toEqual([[rows, 0]]);
+    expect(terminal.err).toBe(`${rows} rows\n`);
+  });
+
+  test('0: of a school without any: the columns alone, and no rows', async () => {
+    const empty = String(await billing.aSchool());
+    for (const what of ['credit-notes', 'statement', 'debtors', 'ledger']) {
+      expect((await textOf(['export', what, '--school', empty])).split('\r\n'), what).toHaveLength(2);
+      const { code, bytes, err } = await bytesOf(['export', what, '--school', empty, '--format', 'jsonl']);
+      expect({ code, length: bytes.length, err }, what).toEqual({ code: 0, length: 0, err: '0 rows\n' });
+    }
+  });
+
   test('0: JSON lines, each an object of the list; the number of rows on standard error', async () => {
     const { bytes, err } = await bytesOf(['export', 'invoices', '--school', String(schoolId), '--format', 'jsonl']);
     const lines = Buffer.from(bytes).toString('utf8').trimEnd().split('\n');
@@ -155,26 +251,34 @@ describe('export', () => {
 
   test.each([
     [[], 'Usage: mattilda-billing export'],
-    [['everything'], 'Usage: mattilda-billing export'],
+    [['everything'], 'There is no everything to export.\n\nUsage: mattilda-billing export'],
     [['toString'], 'Usage: mattilda-billing export'],
     [['invoices', 'payments'], 'Usage: mattilda-billing export'],
     [['invoices', '--format', 'pdf'], '--format must be one of csv, jsonl'],
     [['invoices', '--school', '-1'], '--school'],
-    [['ledger'], 'A ledger is that of one school'],
+    [['ledger'], 'A ledger is that of one school: --school ID'],
+    [['statement'], 'A statement is that of one school: --school ID'],
+    [['aging'], 'Age groups are those of one school: --school ID'],
+    [['debtors', '--format', 'jsonl'], 'Debtors are those of one school: --school ID'],
+    [['aging', '--school', 'x'], '--school must be an id'],
     [['schools', '--school', '1'], '--school has no meaning for schools'],
-  ])('2: %j is asked wrongly', async (args, complaint) => {
-    const { code, out, err } = await cli(['export', ...args], env);
+  ])('2: %j is asked wrongly, which no database is needed to see', async (args, complaint) => {
+    const nowhere = { DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/nothing' };
+    const { code, out, err } = await cli(['export', ...args], nowhere);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toContain(complaint);
   });
 
-  test('1: a school that does not exist is not a school without invoices', async () => {
-    expect(await cli(['export', 'invoices', '--school', '999999999'], env)).toEqual({
-      code: 1,
-      out: '',
-      err: 'School with id 999999999 not found\n',
-    });
-  });
+  test.each(['invoices', 'credit-notes', 'statement', 'ledger', 'aging', 'debtors'])(
+    '1: %s of a school that does not exist are not those of a school without any',
+    async (what) => {
+      expect(await cli(['export', what, '--school', '999999999'], env)).toEqual({
+        code: 1,
+        out: '',
+        err: 'School with id 999999999 not found\n',
+      });
+    },
+  );
 
   // As in `mattilda-billing export invoices | head -1`.
   test('0: a reader that has had enough is no failure', { timeout: PROCESS_MAX_MS }, async () => {
