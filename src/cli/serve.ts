@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Config, DEVELOPMENT_API_KEY } from '../config.ts';
+import { keepHeapSmall } from '../infrastructure/heap.ts';
 import { createLogger } from '../infrastructure/logging.ts';
 import { type RunningServer, startServer } from '../main.ts';
 import { type Database, migrateIfNeeded, openDatabase } from './database.ts';
@@ -27,6 +28,7 @@ const STOP_MAX_MS = 9_500;
 /** Starts everything, says where it is, and runs until a signal. Resolves with the exit code. */
 export async function serve(args: string[], config: Config, io: Io): Promise<number> {
   parseArgs({ args, options: {} });
+  keepHeapSmall();
   const log = createLogger({ level: config.logLevel, isTerminal: io.isTerminal.out });
   const signalled = io.signalled();
 

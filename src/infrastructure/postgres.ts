@@ -11,7 +11,7 @@ export interface Sql {
   /** How many rows the statement touched. */
   count(statement: Statement): Promise<number>;
   /**
-   * Rows of a result of any size in batches, through a cursor: what is not asked for is not fetched. Leaving the loop
+   * Rows of a result of any size in batches of at most `batchSize`, through a cursor: what is not asked for is not fetched. Leaving the loop
    * early closes the cursor.
    */
   stream<Row>(statement: Statement, batchSize: number): AsyncGenerator<Row[], void, undefined>;
@@ -43,6 +43,7 @@ const PREPARED_MAX = 500;
 
 /** One at a time in a transaction: the rows of one result are drained before the next is asked for. */
 const CURSOR = 'streamed_rows';
+const FIRST_BATCH_PART = 5;
 
 /** A pool of connections that knows transactions, prepared statements and what its errors mean. */
 export class Pool implements Sql {
@@ -277,10 +278,11 @@ async function* readBatches<Row>(
   };
   await query(`declare ${CURSOR} no scroll cursor for ${textOf(statement)}`, statement.values.map(toParameter));
   try {
-    for (;;) {
-      const batch = await query(`fetch ${batchSize} from ${CURSOR}`);
+    // The first is small: a reader that waits sees the beginning of the answer sooner.
+    for (let size = Math.ceil(batchSize / FIRST_BATCH_PART); ; size = batchSize) {
+      const batch = await query(`fetch ${size} from ${CURSOR}`);
       if (batch.length > 0) yield batch;
-      if (batch.length < batchSize) return;
+      if (batch.length < size) return;
     }
   } finally {
     // After an error the transaction is over, and its cursors with it.

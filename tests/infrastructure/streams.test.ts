@@ -51,6 +51,12 @@ test.each([1, 2, 5, ROWS, ROWS + 1])('rows come in batches of %d, each once and 
   expect(await read(aPool(), 0, batchSize)).toEqual(ALL);
 });
 
+test('the first batch is small, so that the answer begins soon', async () => {
+  const sizes: number[] = [];
+  for await (const batch of aPool().stream(sql`select generate_series(1, 25)`, 10)) sizes.push(batch.length);
+  expect(sizes).toEqual([2, 10, 10, 3]);
+});
+
 test('a reader slower than the limit for idle transactions loses the connection, and the pool goes on', async () => {
   const pool = aPool({ idleInTransactionTimeoutMs: 200 });
   await expect(read(pool, 1_500)).rejects.toBeInstanceOf(ConnectionLost);
@@ -65,7 +71,7 @@ test('a fetch that takes too long ends at the limit for statements', async () =>
 test('a stream that is left early gives its connection back', async () => {
   const pool = aPool();
   for await (const batch of pool.stream(sql`select generate_series(1, 1000)`, 10)) {
-    expect(batch).toHaveLength(10);
+    expect(batch.length).toBeLessThanOrEqual(10);
     break;
   }
   expect(await read(pool, 0)).toEqual(ALL);
