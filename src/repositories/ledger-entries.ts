@@ -2,7 +2,7 @@ import { AGING_STARTS } from '../domain/aging.ts';
 import type { AccountOwner } from '../domain/statement.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
 import { where } from './paging.ts';
-import { ZONE_MARGIN } from './sql-text.ts';
+import { unindexed, ZONE_MARGIN } from './sql-text.ts';
 
 /**
  * Which days' entries: each bound is a date expression that needs no row to be computed (a parameter or a scalar
@@ -77,7 +77,7 @@ export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
       union all
       select ${dayOf(sql`i.voided_at`)}, i.voided_at, 5, i.id, i.id, null, 0.00, i.amount_total - i.amount_credited
       from account a cross join invoices i
-      where ${own.invoice} and i.voided_at is not null ${near(sql`i.voided_at`, bounds)}
+      where ${own.invoice} and i.voided_at is not null ${near(unindexed(sql`i.voided_at`), bounds)}
       offset 0
     ) entry
     ${where(within(bounds))}`;

@@ -14,6 +14,7 @@ import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
 import { account, bucketOf, daysLate, entries, isBy, openInvoices } from './ledger-entries.ts';
 import { SCHOOL_JSON_COLUMNS } from './school-repository.ts';
+import { unindexed } from './sql-text.ts';
 import { STUDENT_JSON_COLUMNS } from './student-repository.ts';
 
 type AgingRow = {
@@ -209,7 +210,7 @@ function punctuality({ id }: AccountOwner): Statement {
       from account a cross join invoices i
       left join credits c on c.invoice_id = i.id
       where i.school_id = ${id} and i.due_date between a.first_day and least(a.last_day, a.today - 1)
-        and ${isByEnd(sql`i.issued_at`)} and (i.voided_at is null or not ${isByEnd(sql`i.voided_at`)})
+        and ${isByEnd(unindexed(sql`i.issued_at`))} and (i.voided_at is null or not ${isByEnd(sql`i.voided_at`)})
     ), punctual as (
       select (select coalesce(sum(amount), 0.00) from due) as due, coalesce(sum(least(paid, amount)), 0.00) as paid
       from (
