@@ -8,7 +8,7 @@ import { unindexed, ZONE_MARGIN } from './sql-text.ts';
  * Which days' entries: each bound is a date expression that needs no row to be computed (a parameter or a scalar
  * subquery), so that an index can be searched by it.
  */
-export type DayBounds = Readonly<{ from?: Statement; to?: Statement; after?: Statement }>;
+export type DayBounds = Readonly<{ from?: Statement; to?: Statement }>;
 
 /** The order of a ledger: by value date, within a day as it was recorded. Total: `rank` and `id` name one entry. */
 export const LEDGER_KEY = sql`day, recorded_at, rank, id`;
@@ -39,8 +39,17 @@ function dayOf(instant: Statement): Statement {
  * is done with a row, so it is asked only of instants within days of `day`: no zone is further from UTC, nor the
  * session's from either.
  */
+export function isByOwnDay(instant: Statement, day: Statement): Statement {
+  return sql`(${instant} < ${day} - 2 or (${instant} < ${day} + 3 and ${dayOf(instant)} <= ${day}))`;
+}
+
+/**
+ * The same for a `day` that needs no row to be computed (a parameter or a scalar subquery): in subqueries of their own
+ * its bounds are made once, and not turned into instants again for each row.
+ */
 export function isBy(instant: Statement, day: Statement): Statement {
-  return sql`(${instant} < ${day} + 3 and (${instant} < ${day} - 2 or ${dayOf(instant)} <= ${day}))`;
+  const [early, late] = [sql`(select (${day} - 2)::timestamptz)`, sql`(select (${day} + 3)::timestamptz)`];
+  return sql`(${instant} < ${early} or (${instant} < ${late} and ${dayOf(instant)} <= ${day}))`;
 }
 
 /**
@@ -85,31 +94,44 @@ export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
 
 /**
  * What is owed on each invoice of the account, as rows of `id`, `student_id`, `due_date` and `pending`; invoices on
- * which nothing is owed are left out.
+ * which nothing is owed are left out. The sum of the invoice's {@link entries}, without the day of each.
  *
- * Today's balances are columns of the invoices. Those of an earlier day are today's with the later entries taken back,
- * so a recent day costs little more than today.
+ * A school's come from indexes alone: balances are columns of the invoices, but then each had to be looked up in the
+ * table, where the invoices of all schools lie side by side (migration 0008).
  *
  * @param after the last day that counts; null for everything there is, now
  */
 export function openInvoices(owner: AccountOwner, after: Statement | null): Statement {
-  const balance = sql`case when i.voided_at is null then i.amount_total - i.amount_credited - i.amount_paid else 0.00 end`;
-  if (after === null) {
-    return sql`
-      select i.id, i.student_id, i.due_date, ${balance} as pending
-      from invoices i
-      where ${ownership(owner).invoice} and i.voided_at is null
-        and i.amount_total - i.amount_credited - i.amount_paid <> 0`;
-  }
+  const own = ownership(owner);
+  const counts = (instant: Statement): Statement => (after === null ? sql`true` : isBy(instant, after));
   // "offset 0": or the planner would work the balance out a second time for the condition on it.
   return sql`
     select * from (
-      select i.id, i.student_id, i.due_date, ${balance} - coalesce(later.change, 0.00) as pending
-      from invoices i
+      select i.id, i.student_id, i.due_date,
+             case when i.voided_at is not null and ${counts(sql`i.voided_at`)} then 0.00
+                  else case when ${counts(sql`i.issued_at`)} then i.amount_total else 0.00 end
+                    - coalesce(lowered.amount, 0.00)
+             end as pending
+      from account a cross join invoices i
       left join (
-        select invoice_id, sum(debit - credit) as change from (${entries(owner, { after })}) e group by invoice_id
-      ) later on later.invoice_id = i.id
-      where ${ownership(owner).invoice}
+        select invoice_id, sum(amount) as amount
+        from (
+          select p.invoice_id, p.amount
+          from account a cross join payments p ${own.joinInvoice(sql`p`)}
+          where ${own.by(sql`p`)} and ${counts(sql`p.paid_at`)}
+          union all
+          select p.invoice_id, - p.amount
+          from account a cross join payment_reversals r
+          join payments p on p.id = r.payment_id and p.school_id = r.school_id ${own.joinInvoice(sql`p`)}
+          where ${own.by(sql`r`)} and ${counts(sql`r.reversed_at`)}
+          union all
+          select c.invoice_id, c.amount
+          from account a cross join credit_notes c ${own.joinInvoice(sql`c`)}
+          where ${own.by(sql`c`)} and ${counts(sql`c.created_at`)}
+        ) movement
+        group by invoice_id
+      ) lowered on lowered.invoice_id = i.id
+      where ${own.invoice}
       offset 0
     ) invoice
     where pending <> 0`;
@@ -127,19 +149,17 @@ export function bucketOf(days: Statement): Statement {
   return sql`width_bucket(${days}, ${AGING_STARTS}::int[])`;
 }
 
-function within({ from, to, after }: DayBounds): Statement[] {
+function within({ from, to }: DayBounds): Statement[] {
   const conditions: Statement[] = [];
   if (from !== undefined) conditions.push(sql`day >= ${from}`);
-  if (after !== undefined) conditions.push(sql`day > ${after}`);
   if (to !== undefined) conditions.push(sql`day <= ${to}`);
   return conditions;
 }
 
 /** Coarser than {@link within}: without a row's own day, so that an index can be searched by it. */
-function near(instant: Statement, { from, to, after }: DayBounds): Statement {
-  const first = from ?? after;
+function near(instant: Statement, { from, to }: DayBounds): Statement {
   const start =
-    first === undefined ? sql`` : sql`and ${instant} >= ${first}::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`;
+    from === undefined ? sql`` : sql`and ${instant} >= ${from}::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`;
   const end =
     to === undefined ? sql`` : sql`and ${instant} < (${to} + 1)::timestamp at time zone 'UTC' + ${ZONE_MARGIN}`;
   return sql`${start} ${end}`;

@@ -12,7 +12,7 @@ import {
 import type { AccountOwner } from '../domain/statement.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
-import { account, bucketOf, daysLate, entries, isBy, openInvoices } from './ledger-entries.ts';
+import { account, bucketOf, daysLate, entries, isBy, isByOwnDay, openInvoices } from './ledger-entries.ts';
 import { SCHOOL_JSON_COLUMNS } from './school-repository.ts';
 import { unindexed } from './sql-text.ts';
 import { STUDENT_JSON_COLUMNS } from './student-repository.ts';
@@ -45,8 +45,8 @@ type SummaryRow = {
 };
 
 /**
- * Reports are sums that PostgreSQL makes; none of them is stored. Each is one statement, so one snapshot. Payments of a
- * school are read from `payments_school_paid_idx` alone; balances of invoices are in no index (docs/decisions/0015).
+ * Reports are sums that PostgreSQL makes; none of them is stored. Each is one statement, so one snapshot. Those of a
+ * school are read from indexes alone (docs/decisions/0019).
  */
 export class ReportRepository {
   readonly #sql: Sql;
@@ -198,7 +198,7 @@ const DAILY = sql`(
  * Only payments in time are added up invoice by invoice: of those that are late there are more, and a sum each.
  */
 function punctuality({ id }: AccountOwner): Statement {
-  const isByEnd = (instant: Statement): Statement => isBy(instant, sql`a.last_day`);
+  const isByEnd = (instant: Statement): Statement => isBy(instant, LAST_DAY);
   return sql`
     credits as materialized (
       select c.invoice_id, sum(c.amount) as amount
@@ -216,7 +216,7 @@ function punctuality({ id }: AccountOwner): Statement {
       from (
         select due.amount, sum(p.amount) as paid
         from account a cross join due
-        join payments p on p.invoice_id = due.id and ${isBy(sql`p.paid_at`, sql`due.due_date`)}
+        join payments p on p.invoice_id = due.id and ${isByOwnDay(sql`p.paid_at`, sql`due.due_date`)}
         left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
         where p.school_id = ${id} and (r.id is null or not ${isByEnd(sql`r.reversed_at`)})
         group by due.id, due.amount
