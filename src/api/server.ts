@@ -39,7 +39,7 @@ import { reportRoutes } from './v1/reports.ts';
 import { schoolRoutes } from './v1/schools.ts';
 import { statementRoutes } from './v1/statements.ts';
 import { studentRoutes } from './v1/students.ts';
-import { compileValidator } from './validation.ts';
+import { compileValidator, refuseUnknownParameters } from './validation.ts';
 
 export type ServerOptions = Readonly<{
   prefix: string;
@@ -106,6 +106,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   // Answers are either text already or small objects: a compiled serializer each would cost more at start than it saves.
   app.setSerializerCompiler(() => JSON.stringify);
   acceptJsonOnly(app);
+  refuseUnknownParameters(app, prefix);
   limitConnections(app, limits);
 
   app.decorateRequest('credential', '');

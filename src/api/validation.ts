@@ -1,9 +1,10 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import type { FastifySchemaCompiler } from 'fastify';
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
 import { isCalendarDate, isTimestamp } from '../domain/calendar.ts';
 import { isCountry, isCurrency } from '../domain/iso.ts';
 import { AMOUNT_MAX, isAmount } from '../domain/money.ts';
 import { type FieldError, HttpError } from './problem.ts';
+import { isBelow } from './route-hooks.ts';
 
 /**
  * Fastify's own validator coerces and trims everywhere: it takes the number 10.55 for the text "10.55" (and refuses
@@ -72,6 +73,15 @@ export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPa
     };
   };
 };
+
+const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false };
+
+/** What takes no query parameters refuses them all, as the rest refuses those it does not know (docs/decisions/0011). */
+export function refuseUnknownParameters(app: FastifyInstance, prefix: string): void {
+  app.addHook('onRoute', (route) => {
+    if (isBelow(prefix, route)) route.schema = { querystring: NO_PARAMETERS, ...route.schema };
+  });
+}
 
 type Types = ReadonlyMap<string, unknown>;
 

@@ -27,6 +27,19 @@ describe('what the framework refuses', () => {
     expectProblem(await billing.send(method, path), 404, 'route_not_found');
   });
 
+  test.each([
+    ['GET', `/schools/${schoolId}`, undefined],
+    ['GET', '/reconciliation', undefined],
+    ['POST', '/schools', schoolBody()],
+    ['PATCH', `/schools/${schoolId}`, { name: 'Another' }],
+    ['DELETE', `/schools/${schoolId}`, undefined],
+  ] as const)('422: %s %s takes no parameters, and does nothing when it gets one', async (method, path, body) => {
+    const before = (await billing.send('GET', '/schools')).body;
+    const answer = await billing.send(method, `${path}?force=true`, body);
+    expectProblem(answer, 422, 'request_invalid', ['#/force']);
+    expect((await billing.send('GET', '/schools')).body).toEqual(before);
+  });
+
   test('404: nothing is there, whatever body is sent to it', async () => {
     expectProblem(
       await billing.send('POST', '/nothing', 'x', { 'content-type': 'text/plain' }),
