@@ -88,7 +88,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const pools = {
     main: () => pool.gauge(),
     streams: () => streamPool.gauge(),
-    ...(reader === undefined ? {} : { rows: () => reader.gauge() }),
+    ...(reader === undefined ? {} : { short: () => reader.gauge() }),
   };
   const metrics = new Metrics({ version: VERSION, eventLoop, pools });
   const unitOfWork = new UnitOfWork({

@@ -36,7 +36,7 @@ const KEY_WAIT_MS = 2_000;
 /**
  * Where every statement of the product runs, and the one place that repeats work the database undid.
  *
- * `read`, `readRow` and `write` are for work of a single statement and cost one round trip; `transaction` is for writes that look
+ * `read`, `readShort` and `write` are for work of a single statement and cost one round trip; `transaction` is for writes that look
  * before they decide, `snapshot` for several reads that must agree with each other.
  */
 export class UnitOfWork {
@@ -47,7 +47,7 @@ export class UnitOfWork {
   readonly #onRetry: (reason: string) => void;
 
   /**
-   * @param reader for reads of one row by its key; default: the pool
+   * @param reader for short reads; default: the pool
    * @param streamPool connections for answers that are read slowly, so that they cannot use up those that take payments
    * @param onRetry told why work was repeated: an SQLSTATE, or `connection_lost`
    */
@@ -65,8 +65,8 @@ export class UnitOfWork {
     return await this.#attempt('read', async () => await work(this.#onPool));
   }
 
-  /** A {@link read} of one row by its key. Nothing slower: many of these share a connection. */
-  async readRow<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
+  /** A {@link read} of a row by its key, or of little more. Nothing slower: many of these share a connection. */
+  async readShort<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
     return await this.#attempt('read', async () => await work(this.#onReader));
   }
 

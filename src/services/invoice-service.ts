@@ -58,7 +58,7 @@ export class InvoiceService {
 
   /** The invoice as JSON text, as the API shows it. @throws DomainError `invoice_not_found` */
   async findJson(id: number): Promise<string> {
-    const json = await this.#unitOfWork.readRow(async ({ invoices }) => await invoices.findJson(id));
+    const json = await this.#unitOfWork.readShort(async ({ invoices }) => await invoices.findJson(id));
     if (json === undefined) throw notFound(id);
     return json;
   }

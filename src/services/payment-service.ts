@@ -60,7 +60,7 @@ export class PaymentService {
 
   /** The payment as JSON text, as the API shows it. @throws DomainError `payment_not_found` */
   async findJson(id: number): Promise<string> {
-    const json = await this.#unitOfWork.readRow(async ({ payments }) => await payments.findJson(id));
+    const json = await this.#unitOfWork.readShort(async ({ payments }) => await payments.findJson(id));
     if (json === undefined) throw notFound(id);
     return json;
   }

@@ -49,7 +49,7 @@ export class SchoolService {
 
   /** The school as JSON text, as the API shows it. @throws DomainError `school_not_found` */
   async findJson(id: number): Promise<string> {
-    const json = await this.#unitOfWork.readRow(async ({ schools }) => await schools.findJson(id));
+    const json = await this.#unitOfWork.readShort(async ({ schools }) => await schools.findJson(id));
     if (json === undefined) throw notFound(id);
     return json;
   }

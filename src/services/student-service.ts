@@ -42,7 +42,7 @@ export class StudentService {
 
   /** The student as JSON text, as the API shows it. @throws DomainError `student_not_found` */
   async findJson(id: number): Promise<string> {
-    const json = await this.#unitOfWork.readRow(async ({ students }) => await students.findJson(id));
+    const json = await this.#unitOfWork.readShort(async ({ students }) => await students.findJson(id));
     if (json === undefined) throw notFound(id);
     return json;
   }

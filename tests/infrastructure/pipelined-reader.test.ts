@@ -8,6 +8,7 @@ import { Pool, type PoolOptions } from '../../src/infrastructure/postgres.ts';
 import { ConnectionFailed, ConnectionLost } from '../../src/infrastructure/postgres-errors.ts';
 import { sql } from '../../src/infrastructure/sql.ts';
 
+const LANES = 4;
 /** Longer than a test may take: what ends earlier did not end by this limit. */
 const PATIENT_MS = 600_000;
 
@@ -65,13 +66,13 @@ test('every caller gets the answer to its own question, however many ask at once
   expect(answers.map((row) => row?.n)).toEqual(asked);
 });
 
-test('all ask on two connections, and give no more back than they took', async () => {
+test('all ask on four connections, and give no more back than they took', async () => {
   const { reader, pool } = await aReader();
   const pids = await Promise.all(
     Array.from({ length: 100 }, async () => await reader.first<{ pid: number }>(sql`select pg_backend_pid() as pid`)),
   );
-  expect(new Set(pids.map((row) => row?.pid)).size).toBe(2);
-  expect(reader.gauge()).toEqual({ total: 2, idle: 2, waiting: 0, max: 2 });
+  expect(new Set(pids.map((row) => row?.pid)).size).toBe(LANES);
+  expect(reader.gauge()).toEqual({ total: LANES, idle: LANES, waiting: 0, max: LANES });
   expect(pool.gauge().total).toBe(0);
 });
 
@@ -96,26 +97,28 @@ test('a statement is sent before the one in front of it is answered', async () =
   const table = await aTable(owner);
   const read = textOnly(`select n from ${table}`);
   await owner.query(`begin; lock table ${table}`);
-  const first = [1, 2].map(async () => await reader.first(read));
+  const first = Array.from({ length: LANES }, async () => await reader.first(read));
   const waiting = `select count(*)::int as n from pg_locks where not granted and relation = '${table}'::regclass`;
-  await expect.poll(async () => (await owner.query<{ n: number }>(waiting)).rows[0]?.n).toBe(2);
+  await expect.poll(async () => (await owner.query<{ n: number }>(waiting)).rows[0]?.n).toBe(LANES);
   const before = received;
-  const third = reader.first(read);
+  const next = reader.first(read);
   await expect.poll(() => received).toBeGreaterThan(before);
   await owner.query('commit');
-  expect(await Promise.all([...first, third])).toEqual([{ n: 1 }, { n: 1 }, { n: 1 }]);
+  expect(await Promise.all([...first, next])).toEqual(Array.from({ length: LANES + 1 }, () => ({ n: 1 })));
 });
 
-test('what is more than the two can take goes to the pool', async () => {
+test('what is more than these can take goes to the pool', async () => {
   const { reader, pool } = await aReader();
   const owner = await anOwner();
   const table = await aTable(owner);
   const read = textOnly(`select n from ${table}`);
   await owner.query(`begin; lock table ${table}`);
-  const answers = Promise.all(Array.from({ length: 130 }, async () => await reader.first<{ n: number }>(read)));
+  const answers = Promise.all(
+    Array.from({ length: LANES * 32 + 2 }, async () => await reader.first<{ n: number }>(read)),
+  );
   await expect.poll(() => pool.gauge()).toMatchObject({ total: 1, idle: 0, waiting: 1 });
   await owner.query('commit');
-  expect(await answers).toEqual(Array.from({ length: 130 }, () => ({ n: 1 })));
+  expect(await answers).toEqual(Array.from({ length: LANES * 32 + 2 }, () => ({ n: 1 })));
 });
 
 test('a statement that fails takes nobody with it', async () => {
@@ -137,16 +140,16 @@ test('a connection that breaks is lost for all who asked on it, and made anew fo
   const { reader } = await aReader();
   const owner = await anOwner();
   const pids = await Promise.all(
-    [1, 2].map(async () => await reader.first<{ pid: number }>(sql`select pg_backend_pid() as pid`)),
+    Array.from({ length: LANES }, async () => await reader.first<{ pid: number }>(sql`select pg_backend_pid() as pid`)),
   );
   const table = await aTable(owner);
   const read = textOnly(`select n from ${table}`);
   await owner.query(`begin; lock table ${table}`);
-  const answers = Promise.allSettled(Array.from({ length: 6 }, async () => await reader.first(read)));
+  const answers = Promise.allSettled(Array.from({ length: 3 * LANES }, async () => await reader.first(read)));
   const waiting = `select count(*)::int as n from pg_locks where not granted and pid = any($1)`;
   await expect
     .poll(async () => (await owner.query<{ n: number }>(waiting, [pids.map((row) => row?.pid)])).rows[0]?.n)
-    .toBe(2);
+    .toBe(LANES);
   for (const row of pids) await owner.query('select pg_terminate_backend($1)', [row?.pid]);
   await owner.query('commit');
   for (const one of await answers) expect(one).toMatchObject({ reason: expect.any(ConnectionLost) });
@@ -160,11 +163,12 @@ test('who comes behind a statement that could not be prepared is not blamed for 
   const table = await aTable(owner);
   const read = textOnly(`select n from ${table}`);
   await owner.query(`begin; lock table ${table}`);
-  const [first, second, ...behind] = [1, 2, 3, 4].map(async () => await reader.first(read));
-  const blamed = await Promise.allSettled([first, second]);
+  const answers = Array.from({ length: 2 * LANES }, async () => await reader.first(read));
+  const behind = Promise.all(answers.slice(LANES));
+  const blamed = await Promise.allSettled(answers.slice(0, LANES));
   await owner.query('commit');
   for (const one of blamed) expect(one).toMatchObject({ reason: { code: '55P03' } });
-  expect(await Promise.all(behind)).toEqual([{ n: 1 }, { n: 1 }]);
+  expect(await behind).toEqual(Array.from({ length: LANES }, () => ({ n: 1 })));
 });
 
 test('where PostgreSQL gives no further connection, the pool is asked', async () => {
