@@ -8,20 +8,26 @@ const LANES = 4;
 /** Statements on one connection whose answers are not there yet. Beyond it callers use the pool, and its limits. */
 const DEPTH_MAX = 32;
 /**
- * What a statement is not to blame for, and the pool may do better. 26000 invalid_sql_statement_name: the one before was
- * to prepare it, and could not (it waited too long for a lock, say). 53300 too_many_connections: the pool has its own.
+ * A read waits only where somebody locks a whole table. That can take long, and whoever is behind it on its connection
+ * would wait as well, for tables that nobody locks: so it waits in the pool, where it holds up nobody.
  */
-const ELSEWHERE = new Set(['26000', '53300']);
+const LOCK_WAIT_MAX_MS = 50;
+/**
+ * With these errors a statement goes to the pool. 55P03 lock_not_available: see above. 26000 invalid_sql_statement_name:
+ * the one before was to prepare it, and did not come to that. 53300 too_many_connections: the pool has its own.
+ */
+const ELSEWHERE = new Set(['55P03', '26000', '53300']);
 
 type Lane = { client: Promise<pg.Client> | undefined; isOpen: boolean; inFlight: number };
 
 /**
- * Reads that take about a millisecond, on connections that all callers share: a statement is sent without waiting for the answer
- * to the one before. With fewer connections both sides read and write several statements at a time, which for an invoice
- * at 16 clients takes 0.13 ms of Node's processor time instead of 0.22, and of PostgreSQL's 0.10 instead of 0.15.
+ * Reads that take about a millisecond, on connections that all callers share: a statement is sent without waiting for
+ * the answer to the one before. With fewer connections both sides read and write several statements at a time, which for
+ * an invoice at 16 clients takes 0.13 ms of Node's processor time instead of 0.22, and of PostgreSQL's 0.10 instead of
+ * 0.15.
  *
- * For nothing slower: whatever comes behind a statement on its connection waits for it. What is no such read, and what is
- * too much, goes to the pool (docs/decisions/0018).
+ * For nothing slower: whatever comes behind a statement on its connection waits for it. What is no such read, what is too
+ * much, and what would wait for a lock goes to the pool (docs/decisions/0018).
  */
 export class PipelinedReader implements Sql {
   readonly #options: PoolOptions;
@@ -95,7 +101,8 @@ export class PipelinedReader implements Sql {
   }
 
   #connect(lane: Lane): Promise<pg.Client> {
-    const client = new pg.Client({ ...connectionConfig(this.#options), pipeline: true });
+    const config = connectionConfig({ ...this.#options, lockTimeoutMs: LOCK_WAIT_MAX_MS });
+    const client = new pg.Client({ ...config, pipeline: true });
     const connected = client.connect().then(
       () => {
         lane.isOpen = lane.client === connected;

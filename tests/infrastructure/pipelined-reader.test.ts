@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import pg from 'pg';
-import { expect, inject, onTestFinished, test } from 'vitest';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { PipelinedReader } from '../../src/infrastructure/pipelined-reader.ts';
 import { Pool, type PoolOptions } from '../../src/infrastructure/postgres.ts';
 import { ConnectionFailed, ConnectionLost } from '../../src/infrastructure/postgres-errors.ts';
 import { sql } from '../../src/infrastructure/sql.ts';
 
 const LANES = 4;
+const DEPTH = 32;
 /** Longer than a test may take: what ends earlier did not end by this limit. */
 const PATIENT_MS = 600_000;
 
@@ -52,6 +53,46 @@ async function aTable(owner: pg.Client): Promise<string> {
   return name;
 }
 
+/** A way to PostgreSQL that says how much goes there. Its address. */
+async function aProxy(onData: (bytes: number) => void, port = 0): Promise<string> {
+  const target = new URL(inject('postgres').ownerUrl);
+  const proxy = createServer((client) => {
+    const server = connect({ host: target.hostname, port: Number(target.port) });
+    client.on('data', (chunk) => onData(chunk.length));
+    client.pipe(server).pipe(client);
+    for (const socket of [client, server]) socket.on('error', () => undefined);
+  });
+  await once(proxy.listen(port, '127.0.0.1'), 'listening');
+  onTestFinished(() => void proxy.close());
+  const own = new URL(target);
+  Object.assign(own, { hostname: '127.0.0.1', port: String((proxy.address() as AddressInfo).port) });
+  return own.href;
+}
+
+type Sleepers = Readonly<{
+  pids: readonly number[];
+  ended: Promise<PromiseSettledResult<unknown>[]>;
+  wake(): Promise<void>;
+}>;
+
+/** One statement on each connection that does not end by itself. */
+async function sleepers(reader: PipelinedReader, owner: pg.Client): Promise<Sleepers> {
+  const mark = randomBytes(6).toString('hex');
+  const sleep = textOnly(`select pg_sleep(600) -- ${mark}`);
+  const ended = Promise.allSettled(Array.from({ length: LANES }, async () => await reader.first(sleep)));
+  const find = async (): Promise<number[]> => {
+    const active = `select pid from pg_stat_activity where wait_event = 'PgSleep' and query like '%${mark}'`;
+    return (await owner.query<{ pid: number }>(active)).rows.map(({ pid }) => pid);
+  };
+  await expect.poll(find).toHaveLength(LANES);
+  const pids = await find();
+  const wake = async (): Promise<void> => {
+    for (const pid of pids) await owner.query('select pg_cancel_backend($1)', [pid]);
+    for (const one of await ended) expect(one).toMatchObject({ reason: { code: '57014' } });
+  };
+  return { pids, ended, wake };
+}
+
 /** The template tag with a name in its text. */
 function textOnly(text: string) {
   return sql(Object.assign([text], { raw: [text] }));
@@ -77,48 +118,32 @@ test('all ask on four connections, and give no more back than they took', async 
 });
 
 test('a statement is sent before the one in front of it is answered', async () => {
-  const { hostname, port } = new URL(inject('postgres').ownerUrl);
   let received = 0;
-  const proxy = createServer((client) => {
-    const server = connect({ host: hostname, port: Number(port) });
-    client.on('data', (chunk) => {
-      received += chunk.length;
-    });
-    client.pipe(server).pipe(client);
-    for (const socket of [client, server]) socket.on('error', () => undefined);
+  const url = await aProxy((bytes) => {
+    received += bytes;
   });
-  await once(proxy.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => void proxy.close());
-  const url = new URL(inject('postgres').ownerUrl);
-  Object.assign(url, { hostname: '127.0.0.1', port: String((proxy.address() as AddressInfo).port) });
-
-  const { reader } = await aReader({ connectionString: url.href });
+  const { reader } = await aReader({ connectionString: url });
   const owner = await anOwner();
-  const table = await aTable(owner);
-  const read = textOnly(`select n from ${table}`);
-  await owner.query(`begin; lock table ${table}`);
-  const first = Array.from({ length: LANES }, async () => await reader.first(read));
-  const waiting = `select count(*)::int as n from pg_locks where not granted and relation = '${table}'::regclass`;
-  await expect.poll(async () => (await owner.query<{ n: number }>(waiting)).rows[0]?.n).toBe(LANES);
+  const sleeping = await sleepers(reader, owner);
   const before = received;
-  const next = reader.first(read);
+  const next = reader.first<{ n: number }>(sql`select 1 as n`);
   await expect.poll(() => received).toBeGreaterThan(before);
-  await owner.query('commit');
-  expect(await Promise.all([...first, next])).toEqual(Array.from({ length: LANES + 1 }, () => ({ n: 1 })));
+  await sleeping.wake();
+  expect(await next).toEqual({ n: 1 });
 });
 
 test('what is more than these can take goes to the pool', async () => {
   const { reader, pool } = await aReader();
-  const owner = await anOwner();
-  const table = await aTable(owner);
-  const read = textOnly(`select n from ${table}`);
-  await owner.query(`begin; lock table ${table}`);
-  const answers = Promise.all(
-    Array.from({ length: LANES * 32 + 2 }, async () => await reader.first<{ n: number }>(read)),
-  );
-  await expect.poll(() => pool.gauge()).toMatchObject({ total: 1, idle: 0, waiting: 1 });
-  await owner.query('commit');
-  expect(await answers).toEqual(Array.from({ length: LANES * 32 + 2 }, () => ({ n: 1 })));
+  const sleeping = await sleepers(reader, await anOwner());
+  const ask = async (): Promise<number | undefined> =>
+    (await reader.first<{ pid: number }>(sql`select pg_backend_pid() as pid`))?.pid;
+  const behind = Promise.all(Array.from({ length: LANES * (DEPTH - 1) }, ask));
+  expect(pool.gauge().total).toBe(0);
+  // All places are taken, and nobody there is answered: whoever comes now is, by the pool.
+  expect(sleeping.pids).not.toContain(await ask());
+  expect(pool.gauge().total).toBe(1);
+  await sleeping.wake();
+  expect(new Set(await behind)).toEqual(new Set(sleeping.pids));
 });
 
 test('a statement that fails takes nobody with it', async () => {
@@ -139,36 +164,38 @@ test('a statement that fails takes nobody with it', async () => {
 test('a connection that breaks is lost for all who asked on it, and made anew for the next', async () => {
   const { reader } = await aReader();
   const owner = await anOwner();
-  const pids = await Promise.all(
-    Array.from({ length: LANES }, async () => await reader.first<{ pid: number }>(sql`select pg_backend_pid() as pid`)),
-  );
-  const table = await aTable(owner);
-  const read = textOnly(`select n from ${table}`);
-  await owner.query(`begin; lock table ${table}`);
-  const answers = Promise.allSettled(Array.from({ length: 3 * LANES }, async () => await reader.first(read)));
-  const waiting = `select count(*)::int as n from pg_locks where not granted and pid = any($1)`;
-  await expect
-    .poll(async () => (await owner.query<{ n: number }>(waiting, [pids.map((row) => row?.pid)])).rows[0]?.n)
-    .toBe(LANES);
-  for (const row of pids) await owner.query('select pg_terminate_backend($1)', [row?.pid]);
-  await owner.query('commit');
-  for (const one of await answers) expect(one).toMatchObject({ reason: expect.any(ConnectionLost) });
-
-  expect(await reader.first(read)).toEqual({ n: 1 });
+  const sleeping = await sleepers(reader, owner);
+  const behind = Promise.allSettled(Array.from({ length: 2 * LANES }, async () => await reader.first(sql`select 1`)));
+  for (const pid of sleeping.pids) await owner.query('select pg_terminate_backend($1)', [pid]);
+  for (const one of [...(await sleeping.ended), ...(await behind)]) {
+    expect(one).toMatchObject({ reason: expect.any(ConnectionLost) });
+  }
+  expect(await reader.first(sql`select 1 as n`)).toEqual({ n: 1 });
 });
 
-test('who comes behind a statement that could not be prepared is not blamed for it', async () => {
-  const { reader } = await aReader({ lockTimeoutMs: 300, connectionsMax: 4 });
-  const owner = await anOwner();
-  const table = await aTable(owner);
-  const read = textOnly(`select n from ${table}`);
-  await owner.query(`begin; lock table ${table}`);
-  const answers = Array.from({ length: 2 * LANES }, async () => await reader.first(read));
-  const behind = Promise.all(answers.slice(LANES));
-  const blamed = await Promise.allSettled(answers.slice(0, LANES));
-  await owner.query('commit');
-  for (const one of blamed) expect(one).toMatchObject({ reason: { code: '55P03' } });
-  expect(await behind).toEqual(Array.from({ length: LANES }, () => ({ n: 1 })));
+describe('while somebody locks a table', () => {
+  test('who reads it waits in the pool, is not blamed for others, and holds up nobody who reads another', async () => {
+    const { reader, pool } = await aReader({ connectionsMax: 2 * LANES });
+    const owner = await anOwner();
+    const table = await aTable(owner);
+    const read = textOnly(`select n from ${table}`);
+    await owner.query(`begin; lock table ${table}`);
+    // One on each connection is to prepare the statement, and one comes behind it.
+    const answers = Promise.all(Array.from({ length: 2 * LANES }, async () => await reader.first(read)));
+    expect(await reader.first(sql`select 2 as n`)).toEqual({ n: 2 });
+    await expect.poll(() => pool.gauge()).toMatchObject({ total: 2 * LANES, idle: 0 });
+    await owner.query('commit');
+    expect(await answers).toEqual(Array.from({ length: 2 * LANES }, () => ({ n: 1 })));
+  });
+
+  test('who reads it for longer than the pool lets anybody wait is told so', async () => {
+    const { reader } = await aReader({ lockTimeoutMs: 300 });
+    const owner = await anOwner();
+    const table = await aTable(owner);
+    await owner.query(`begin; lock table ${table}`);
+    await expect(reader.first(textOnly(`select n from ${table}`))).rejects.toMatchObject({ code: '55P03' });
+    await owner.query('rollback');
+  });
 });
 
 test('where PostgreSQL gives no further connection, the pool is asked', async () => {
@@ -184,10 +211,19 @@ test('where PostgreSQL gives no further connection, the pool is asked', async ()
 });
 
 test('a server that is away is told as such, and found again when it is back', async () => {
-  const { reader } = await aReader({ connectionString: 'postgresql://nobody@127.0.0.1:1/none' });
-  await expect(reader.first(sql`select 1`)).rejects.toBeInstanceOf(ConnectionFailed);
+  const proxy = createServer();
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  await new Promise((resolve) => proxy.close(resolve));
+  const url = new URL(inject('postgres').ownerUrl);
+  Object.assign(url, { hostname: '127.0.0.1', port: String(port) });
+  const { reader } = await aReader({ connectionString: url.href });
   await expect(reader.first(sql`select 1`)).rejects.toBeInstanceOf(ConnectionFailed);
   expect(reader.gauge()).toMatchObject({ total: 0 });
+
+  await aProxy(() => undefined, port);
+  expect(await reader.first(sql`select 1 as n`)).toEqual({ n: 1 });
+  expect(reader.gauge()).toMatchObject({ total: 1, idle: 1 });
 });
 
 test('what is no read of a row is done by the pool', async () => {
