@@ -1,6 +1,6 @@
 import { AGING_STARTS } from '../domain/aging.ts';
 import type { AccountOwner } from '../domain/statement.ts';
-import { type Statement, sql } from '../infrastructure/sql.ts';
+import { joinSql, type Statement, sql } from '../infrastructure/sql.ts';
 import { where } from './paging.ts';
 import { unindexed, ZONE_MARGIN } from './sql-text.ts';
 
@@ -9,6 +9,9 @@ import { unindexed, ZONE_MARGIN } from './sql-text.ts';
  * subquery), so that an index can be searched by it.
  */
 export type DayBounds = Readonly<{ from?: Statement; to?: Statement }>;
+
+const UNION = ' union all ';
+const ZERO = sql`0.00`;
 
 /** The order of a ledger: by value date, within a day as it was recorded. Total: `rank` and `id` name one entry. */
 export const LEDGER_KEY = sql`day, recorded_at, rank, id`;
@@ -53,7 +56,7 @@ export function isBy(instant: Statement, day: Statement): Statement {
 }
 
 /**
- * Everything that moved the account, one row an entry: the only place that says what does, by how much and when.
+ * Everything that moved the account, one row an entry. What does, by how much and when is said here and nowhere else.
  * `debit` raises what is owed, `credit` lowers it; `rank` is the position of the type in ENTRY_TYPES, from 1; `day` is
  * the value date (docs/decisions/0013). `id` is that of the document: of an invoice (INVOICE, VOID), a payment
  * (PAYMENT, REVERSAL) or a credit note.
@@ -63,6 +66,12 @@ export function isBy(instant: Statement, day: Statement): Statement {
  */
 export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
   const own = ownership(owner);
+  const settled = settlements(own).map(
+    ({ rank, instant, recordedAt, id, invoiceId, method, debit, credit, from, condition }) => sql`
+      select ${dayOf(instant)}, ${recordedAt}, ${rank}, ${id}, ${invoiceId}, ${method}, ${debit ?? ZERO}, ${credit ?? ZERO}
+      from account a cross join ${from}
+      where ${condition} ${near(instant, bounds)}`,
+  );
   // Without "offset 0" the planner would compute the day again for each condition on it, which costs more than the rest.
   return sql`
     select * from (
@@ -71,18 +80,7 @@ export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
       from account a cross join invoices i
       where ${own.invoice} ${near(sql`i.issued_at`, bounds)}
       union all
-      select ${dayOf(sql`p.paid_at`)}, p.created_at, 2, p.id, p.invoice_id, p.method, 0.00, p.amount
-      from account a cross join payments p ${own.joinInvoice(sql`p`)}
-      where ${own.by(sql`p`)} ${near(sql`p.paid_at`, bounds)}
-      union all
-      select ${dayOf(sql`c.created_at`)}, c.created_at, 3, c.id, c.invoice_id, null, 0.00, c.amount
-      from account a cross join credit_notes c ${own.joinInvoice(sql`c`)}
-      where ${own.by(sql`c`)} ${near(sql`c.created_at`, bounds)}
-      union all
-      select ${dayOf(sql`r.reversed_at`)}, r.reversed_at, 4, p.id, p.invoice_id, p.method, p.amount, 0.00
-      from account a cross join payment_reversals r
-      join payments p on p.id = r.payment_id and p.school_id = r.school_id ${own.joinInvoice(sql`p`)}
-      where ${own.by(sql`r`)} ${near(sql`r.reversed_at`, bounds)}
+      ${joinSql(settled, UNION)}
       union all
       select ${dayOf(sql`i.voided_at`)}, i.voided_at, 5, i.id, i.id, null, 0.00, i.amount_total - i.amount_credited
       from account a cross join invoices i
@@ -99,11 +97,17 @@ export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
  * A school's come from indexes alone: balances are columns of the invoices, but then each had to be looked up in the
  * table, where the invoices of all schools lie side by side (migration 0008).
  *
- * @param after the last day that counts; null for everything there is, now
+ * @param asOf the last day that counts; null for everything there is, now
  */
-export function openInvoices(owner: AccountOwner, after: Statement | null): Statement {
+export function openInvoices(owner: AccountOwner, asOf: Statement | null): Statement {
   const own = ownership(owner);
-  const counts = (instant: Statement): Statement => (after === null ? sql`true` : isBy(instant, after));
+  const counts = (instant: Statement): Statement => (asOf === null ? sql`true` : isBy(instant, asOf));
+  const settled = settlements(own).map(
+    ({ instant, invoiceId, debit, credit, from, condition }) => sql`
+          select ${invoiceId} as invoice_id, ${debit === null ? credit : sql`- ${debit}`} as amount
+          from account a cross join ${from}
+          where ${condition} and ${counts(instant)}`,
+  );
   // "offset 0": or the planner would work the balance out a second time for the condition on it.
   return sql`
     select * from (
@@ -116,25 +120,64 @@ export function openInvoices(owner: AccountOwner, after: Statement | null): Stat
       left join (
         select invoice_id, sum(amount) as amount
         from (
-          select p.invoice_id, p.amount
-          from account a cross join payments p ${own.joinInvoice(sql`p`)}
-          where ${own.by(sql`p`)} and ${counts(sql`p.paid_at`)}
-          union all
-          select p.invoice_id, - p.amount
-          from account a cross join payment_reversals r
-          join payments p on p.id = r.payment_id and p.school_id = r.school_id ${own.joinInvoice(sql`p`)}
-          where ${own.by(sql`r`)} and ${counts(sql`r.reversed_at`)}
-          union all
-          select c.invoice_id, c.amount
-          from account a cross join credit_notes c ${own.joinInvoice(sql`c`)}
-          where ${own.by(sql`c`)} and ${counts(sql`c.created_at`)}
-        ) movement
+          ${joinSql(settled, UNION)}
+        ) settlement
         group by invoice_id
       ) lowered on lowered.invoice_id = i.id
       where ${own.invoice}
       offset 0
     ) invoice
     where pending <> 0`;
+}
+
+/** A kind of entry that settles invoices or takes that back: one of `debit` and `credit`, in the terms of its tables. */
+type Settlement = Readonly<
+  Record<'rank' | 'instant' | 'recordedAt' | 'id' | 'invoiceId' | 'method' | 'from' | 'condition', Statement>
+> &
+  (Readonly<{ debit: Statement; credit: null }> | Readonly<{ debit: null; credit: Statement }>);
+
+/** Payments, credit notes and reversals of the account. */
+function settlements({ joinInvoice, by }: Ownership): readonly Settlement[] {
+  const [p, c, r] = [sql`p`, sql`c`, sql`r`];
+  return [
+    {
+      rank: sql`2`,
+      instant: sql`p.paid_at`,
+      recordedAt: sql`p.created_at`,
+      id: sql`p.id`,
+      invoiceId: sql`p.invoice_id`,
+      method: sql`p.method`,
+      debit: null,
+      credit: sql`p.amount`,
+      from: sql`payments p ${joinInvoice(p)}`,
+      condition: by(p),
+    },
+    {
+      rank: sql`3`,
+      instant: sql`c.created_at`,
+      recordedAt: sql`c.created_at`,
+      id: sql`c.id`,
+      invoiceId: sql`c.invoice_id`,
+      method: sql`null`,
+      debit: null,
+      credit: sql`c.amount`,
+      from: sql`credit_notes c ${joinInvoice(c)}`,
+      condition: by(c),
+    },
+    {
+      rank: sql`4`,
+      instant: sql`r.reversed_at`,
+      recordedAt: sql`r.reversed_at`,
+      id: sql`p.id`,
+      invoiceId: sql`p.invoice_id`,
+      method: sql`p.method`,
+      debit: sql`p.amount`,
+      credit: null,
+      from: sql`payment_reversals r
+        join payments p on p.id = r.payment_id and p.school_id = r.school_id ${joinInvoice(p)}`,
+      condition: by(r),
+    },
+  ];
 }
 
 /**
