@@ -5,6 +5,8 @@ import { isCountry, isCurrency } from '../domain/iso.ts';
 import { AMOUNT_MAX, isAmount } from '../domain/money.ts';
 import { type FieldError, HttpError } from './problem.ts';
 import { isBelow } from './route-hooks.ts';
+import { STRICT } from './schemas/common.ts';
+import { Type } from './schemas/type.ts';
 
 /**
  * Fastify's own validator coerces and trims everywhere: it takes the number 10.55 for the text "10.55" (and refuses
@@ -74,7 +76,7 @@ export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPa
   };
 };
 
-const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false };
+const NO_PARAMETERS = Type.Object({}, STRICT);
 
 /** What takes no query parameters refuses them all, as the rest refuses those it does not know (docs/decisions/0011). */
 export function refuseUnknownParameters(app: FastifyInstance, prefix: string): void {
