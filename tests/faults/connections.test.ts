@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { POOLER_ENV } from '../support/postgres-server.ts';
+import { IS_POOLED } from '../support/postgres-server.ts';
 import { Client } from './support/client.ts';
 import { aDatabase, DRIFT } from './support/databases.ts';
 import { PostgresProxy } from './support/postgres-proxy.ts';
 import { ServerProcess } from './support/server-process.ts';
-
-const isPooled = 'DATABASE_PREPARE' in POOLER_ENV;
 
 /** The single statement that records a payment; what a transaction ends with; a statement in the middle of one. */
 const PAYMENT = /insert into payments/;
@@ -111,7 +109,7 @@ describe('the connection to PostgreSQL is cut, the request has no key', () => {
     expect(await paymentsOfInvoice()).toBe(0);
   });
 
-  test.skipIf(isPooled)(
+  test.skipIf(IS_POOLED)(
     'after the payment committed by itself: 503, says to look first, and is not repeated',
     async () => {
       const direct = await ServerProcess.start(

@@ -1,4 +1,4 @@
-/** Makes texts and keeps some of them for a while; prints the largest heap it had, in bytes. Argument: whether to keep it small. */
+/** Makes texts, keeps some for a while and prints the largest heap it had, in bytes. Argument: whether to keep it small. */
 import { keepHeapSmall } from '../../src/infrastructure/heap.ts';
 
 const TEXTS = 1_500_000;

@@ -71,7 +71,7 @@ test('a fetch that takes too long ends at the limit for statements', async () =>
 test('a stream that is left early gives its connection back', async () => {
   const pool = aPool();
   for await (const batch of pool.stream(sql`select generate_series(1, 1000)`, 10)) {
-    expect(batch.length).toBeLessThanOrEqual(10);
+    expect(batch).toHaveLength(2);
     break;
   }
   expect(await read(pool, 0)).toEqual(ALL);

@@ -65,6 +65,7 @@ export default async function setup({ provide }: Pick<TestProject, 'provide'>): 
  */
 export const POOLER_ENV: Readonly<Record<string, string>> =
   process.env['TEST_PGBOUNCER'] === '1' ? { DATABASE_PREPARE: 'false' } : {};
+export const IS_POOLED = 'DATABASE_PREPARE' in POOLER_ENV;
 
 async function poolerIfAsked(appUrl: string): Promise<Awaited<ReturnType<typeof startPgbouncer>> | undefined> {
   return process.env['TEST_PGBOUNCER'] === '1' ? await startPgbouncer(appUrl) : undefined;
