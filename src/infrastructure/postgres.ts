@@ -11,8 +11,8 @@ export interface Sql {
   /** How many rows the statement touched. */
   count(statement: Statement): Promise<number>;
   /**
-   * Rows of a result of any size in batches of at most `batchSize`, through a cursor: what is not asked for is not fetched. Leaving the loop
-   * early closes the cursor.
+   * Rows of a result of any size, through a cursor, in batches of at most `batchSize`: what is not asked for is not
+   * fetched. Leaving the loop early closes the cursor.
    */
   stream<Row>(statement: Statement, batchSize: number): AsyncGenerator<Row[], void, undefined>;
 }

@@ -11,8 +11,8 @@ export function isoTime(column: Statement): Statement {
 }
 
 /**
- * The same instant, for comparing alone: no index is searched by it. How many rows a bound leaves that is known only when
- * the statement runs, the planner takes for a third; by that it then searches indexes of all schools, to leave fewer of one.
+ * The same instant, in a form that no index is searched by. Of a bound that is known only when the statement runs, the
+ * planner assumes that a third of the rows are within it, and then reads indexes of all schools to narrow down one.
  */
 export function unindexed(instant: Statement): Statement {
   return sql`(${instant} + interval '0')`;

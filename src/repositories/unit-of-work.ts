@@ -36,8 +36,8 @@ const KEY_WAIT_MS = 2_000;
 /**
  * Where every statement of the product runs, and the one place that repeats work the database undid.
  *
- * `read`, `readShort` and `write` are for work of a single statement and cost one round trip; `transaction` is for writes that look
- * before they decide, `snapshot` for several reads that must agree with each other.
+ * `read`, `readShort` and `write` are for work of a single statement and cost one round trip; `transaction` is for writes
+ * that look before they decide, `snapshot` for several reads that must agree with each other.
  */
 export class UnitOfWork {
   readonly #pool: Pool;
