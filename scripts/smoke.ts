@@ -104,6 +104,11 @@ async function checkServiceRoutes(): Promise<void> {
       `no payments among ${paths.join(', ')}`,
     );
   });
+  await check('the page of an error and the measurements are there', async () => {
+    expectStatus(await get(`${baseUrl}/problems/payment_exceeds_pending`), 200);
+    const metrics = await fetch(`${baseUrl}/metrics`, { headers: { 'x-api-key': API_KEY } });
+    assert.match(await metrics.text(), /^process_cpu_seconds_total /m);
+  });
 }
 
 async function checkRefusals(): Promise<void> {
@@ -157,6 +162,11 @@ async function checkBilling(): Promise<number> {
     const statement = (await get(`${apiUrl}/schools/${schoolId}/statement`)).json();
     assert.deepEqual(field(statement, 'totals'), totals);
     assert.equal(field(statement, 'student_count'), 1);
+  });
+  await check("the student's statement is a PDF too", async () => {
+    const answer = await get(`${apiUrl}/students/${studentId}/statement?format=pdf`);
+    expectStatus(answer, 200);
+    assert.ok(answer.text.startsWith('%PDF-'), 'no PDF');
   });
   return studentId;
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { CONNECTION_LIMITS, type ConnectionLimits } from './api/connection-limits.ts';
 import { buildServer, type Telemetry } from './api/server.ts';
@@ -14,6 +13,7 @@ import { Pool, type PoolOptions } from './infrastructure/postgres.ts';
 import { Readiness } from './infrastructure/readiness.ts';
 import { TracedPool } from './infrastructure/traced-pool.ts';
 import { startTracing } from './infrastructure/tracing.ts';
+import { VERSION } from './infrastructure/version.ts';
 import { UnitOfWork } from './repositories/unit-of-work.ts';
 import { DocumentService } from './services/document-service.ts';
 import { IdempotencyCleaner } from './services/idempotency-cleaner.ts';
@@ -31,8 +31,6 @@ import { StudentService } from './services/student-service.ts';
 const STREAM_CONNECTIONS_MAX = 8;
 /** A reader that takes nothing for so long has gone, whatever its socket says. */
 const STREAM_IDLE_TIMEOUT_MS = 60_000;
-
-export const VERSION = readVersion();
 
 export type Services = Readonly<{
   schools: SchoolService;
@@ -164,10 +162,4 @@ function poolOptions({ database }: Config, connectionString: string, log: Logger
     ...database,
     onIdleError: (error) => log.warn({ error: error.name }, 'database_connection_lost'),
   };
-}
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  if (typeof manifest !== 'object' || manifest === null || !('version' in manifest)) return '0.0.0';
-  return String(manifest.version);
 }

@@ -74,7 +74,7 @@ async function dispatch([name, ...args]: readonly string[], io: Io): Promise<num
     return 0;
   }
   if (name === '--version' || name === '-v') {
-    io.out((await import('../compose.ts')).VERSION);
+    io.out((await import('../infrastructure/version.ts')).VERSION);
     return 0;
   }
   io.say(`There is no command ${name}.\n\n${HELP}`);

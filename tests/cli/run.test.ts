@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { explainDatabase } from '../../src/cli/errors.ts';
-import { VERSION } from '../../src/compose.ts';
+import { VERSION } from '../../src/infrastructure/version.ts';
 import { databaseUrl } from '../support/postgres-server.ts';
 import { cli, temporaryDirectory } from './support.ts';
 
