@@ -274,6 +274,53 @@ test('0004 cut short between its batches goes on where it was', async () => {
   ).toEqual([{ gaps: 0 }]);
 });
 
+test('0009 allows and refuses what the checks before it did', async () => {
+  const url = await anEmptyDatabase();
+  const checksOf = async (): Promise<Map<string, string>> => {
+    const rows = await query<{ name: string; condition: string }>(
+      url,
+      `select conname as name, pg_get_expr(conbin, conrelid) as condition from pg_constraint
+       where contype = 'c' and convalidated and connamespace = 'public'::regnamespace`,
+    );
+    return new Map(rows.map(({ name, condition }) => [name, condition]));
+  };
+  await migrateUp({ url, to: '0008' });
+  const before = await checksOf();
+  await migrateUp({ url, to: '0009' });
+  const after = await checksOf();
+  expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+
+  const changed = [...before].filter(([name, condition]) => after.get(name) !== condition);
+  expect(changed).toHaveLength(10);
+  for (const [name, condition] of changed) {
+    const columns = Object.entries(TRIED_VALUES).filter(([column]) => new RegExp(`\\b${column}\\b`).test(condition));
+    const [compared] = await query<{ tried: number; refused: number; different: string[] }>(
+      url,
+      `select count(*)::int as tried, count(*) filter (where not (${condition}))::int as refused,
+         coalesce(array_agg(tried::text) filter (where (${condition}) is distinct from (${after.get(name)})), '{}') as different
+       from (select * from ${columns.map(([column, values]) => `unnest(${values}) ${column}`).join(', ')}) tried`,
+    );
+    expect({ name, different: compared?.different }).toEqual({ name, different: [] });
+    expect(compared?.refused, name).toBeGreaterThan(0);
+    expect(compared?.tried, name).toBeGreaterThan(compared?.refused ?? 0);
+  }
+});
+
+/** What is on either side of every limit, and what is no value at all. */
+const AMOUNTS = "array[null, -1, -0.01, 0, 0.01, 0.5, 1, 1.01, 9999999999, 9999999999.99, 'NaN']::numeric(12,2)[]";
+const TRIED_VALUES: Readonly<Record<string, string>> = {
+  amount: AMOUNTS,
+  amount_total: AMOUNTS,
+  amount_paid: AMOUNTS,
+  amount_credited: AMOUNTS,
+  currency: `string_to_array('BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF MXN COP USD clp CLPX XCLP', ' ')`,
+  due_date: `array[null, '-infinity', '0001-12-31 BC', '0001-01-01', '9999-12-31', '10000-01-01', 'infinity']::date[]`,
+  kind: `array[null, '', 'INVOICE', 'RECEIPT', 'invoice', 'INVOICES', E'RECEIPT\n', E'x\nRECEIPT']`,
+  method: `array[null, '', 'CASH', 'CARD', 'TRANSFER', 'CHECK', 'OTHER', 'cash', 'CASHCARD', 'CASH|CARD', E'CASH\n', E'\nCASH']`,
+  void_reason: `array[null, '', ' ', E'\n', repeat('ñ', 200), repeat('ñ', 201)]`,
+  voided_at: `array[null, now()]`,
+};
+
 /** Rows as a version before document numbers wrote them, all of one school in 2026, ids not in the order of age. */
 async function insertOldRows(url: string, count: { invoices: number; payments: number }): Promise<void> {
   await query(
