@@ -33,7 +33,10 @@ export type Row = Readonly<{
 }>;
 
 const WARM_UP_CLIENTS_MAX = 16;
-const WARM_UP_SECONDS = 1;
+/** V8 compiles what ran often: a payment costs a third of what it does at first once some 3,000 were made. */
+const WARM_UP_SECONDS = 4;
+/** In front of each turn: V8 lets go of code that nothing used while other cases had theirs. */
+const REWARM_SECONDS = 1;
 const RSS_SAMPLE_MS = 50;
 
 type Prepared = Readonly<{ one: Case; recorded: readonly Recorded[]; body: string }>;
@@ -51,12 +54,14 @@ export async function measure(
   const limits = new Worker<LimitJob, LimitResult>('./limits.ts');
   const progress = new Progress('Measuring', cases.length * (rounds + 1));
   const measured = new Map<string, Row[]>();
+  const warmUp = async ({ requests, clients: own = [WARM_UP_CLIENTS_MAX] }: Case, lasting: number): Promise<void> => {
+    const { port } = server;
+    await load.run({ port, clients: Math.min(WARM_UP_CLIENTS_MAX, Math.max(...own)), seconds: lasting, requests });
+  };
   try {
     for (const one of cases) {
       progress.step(`${one.name}: warm-up`);
-      const warmUpClients = Math.min(WARM_UP_CLIENTS_MAX, Math.max(...(one.clients ?? [WARM_UP_CLIENTS_MAX])));
-      const { port } = server;
-      await load.run({ port, clients: warmUpClients, seconds: WARM_UP_SECONDS, requests: one.requests });
+      await warmUp(one, WARM_UP_SECONDS);
     }
     const prepared: Prepared[] = [];
     for (const one of cases) {
@@ -65,6 +70,7 @@ export async function measure(
     for (let round = 1; round <= rounds; round++) {
       for (const each of prepared) {
         progress.step(`${each.one.name}: round ${round} of ${rounds}`);
+        await warmUp(each.one, REWARM_SECONDS);
         for (const count of each.one.clients ?? clients) {
           const row = await measureOnce({ ...each, clients: count, seconds, server, database, load, others, limits });
           const key = `${row.case} ${count}`;
