@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { CONNECTION_LIMITS, type ConnectionLimits } from './api/connection-limits.ts';
 import { buildServer, type Telemetry } from './api/server.ts';
 import type { Config } from './config.ts';
+import { Bulkhead } from './infrastructure/bulkhead.ts';
 import { systemClock } from './infrastructure/clock.ts';
 import { EventLoopDelay } from './infrastructure/event-loop.ts';
 import type { Logger } from './infrastructure/logging.ts';
@@ -29,6 +30,8 @@ import { StudentService } from './services/student-service.ts';
 
 /** Slow readers of long answers hold a connection each; these are theirs, and no more than these. */
 const STREAM_CONNECTIONS_MAX = 8;
+/** Of the pool's connections, so many reads may use at once; the others are left to those who pay (docs/decisions/0022). */
+const READS_SHARE = 0.5;
 /** A reader that takes nothing for so long has gone, whatever its socket says. */
 const STREAM_IDLE_TIMEOUT_MS = 60_000;
 
@@ -82,9 +85,12 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     tracing === null && config.database.prepare
       ? new PipelinedReader(poolOptions(config, databaseUrl, log), pool)
       : undefined;
+  const { connectionsMax, connectTimeoutMs: waitMaxMs } = config.database;
+  const reads = new Bulkhead({ places: Math.ceil(connectionsMax * READS_SHARE), waitMaxMs });
   const eventLoop = new EventLoopDelay();
   const pools = {
     main: () => pool.gauge(),
+    reads: () => reads.gauge(),
     streams: () => streamPool.gauge(),
     ...(reader === undefined ? {} : { short: () => reader.gauge() }),
   };
@@ -92,6 +98,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const unitOfWork = new UnitOfWork({
     pool,
     ...(reader === undefined ? {} : { reader }),
+    reads,
     streamPool,
     onRetry: (reason) => {
       log.warn({ reason }, 'database_work_repeated');
@@ -118,7 +125,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     unitOfWork,
     pool,
     readiness: new Readiness({ pool, newestMigration: await newestMigration() }),
-    telemetry: { metrics, load: loadOf(eventLoop, pool, streamPool), tracing },
+    telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool }), tracing },
     close: async () => {
       eventLoop.stop();
       await renderer.close();
@@ -147,12 +154,16 @@ export async function composeServer(
   );
 }
 
-function loadOf(eventLoop: EventLoopDelay, pool: Pool, streamPool: Pool): Telemetry['load'] {
-  const waitingPerConnection = ({ waiting, max }: ReturnType<Pool['gauge']>): number => waiting / max;
+function loadOf(
+  eventLoop: EventLoopDelay,
+  { pool, reads, streamPool }: { pool: Pool; reads: Bulkhead; streamPool: Pool },
+): Telemetry['load'] {
+  const { max } = pool.gauge();
   return {
     eventLoopDelayMs: () => eventLoop.recentMs,
-    waitingPerConnection: () => waitingPerConnection(pool.gauge()),
-    streamsWaitingPerConnection: () => waitingPerConnection(streamPool.gauge()),
+    waitingPerConnection: () => pool.gauge().waiting / max,
+    readsWaitingPerConnection: () => (pool.gauge().waiting + reads.gauge().waiting) / max,
+    streamsWaitingPerConnection: () => streamPool.gauge().waiting / STREAM_CONNECTIONS_MAX,
   };
 }
 

@@ -10,6 +10,8 @@ export interface Load {
   eventLoopDelayMs(): number;
   /** Callers that wait for a database connection, per connection there is. */
   waitingPerConnection(): number;
+  /** The same, with the reads that wait for one of those connections that reads may use. */
+  readsWaitingPerConnection(): number;
   /** The same of the connections that long answers are streamed through. */
   streamsWaitingPerConnection(): number;
 }
@@ -87,7 +89,8 @@ export function shedLoad(
     (waiting > waitingMin && pace.waitMs(waiting) > waitMaxMs) ||
     (pace.inFlight > IN_FLIGHT_MIN && load.eventLoopDelayMs() > delayMaxMs);
   const isBusyFor: Readonly<Record<LoadClass, () => boolean>> = {
-    reads: () => isTooMuch(READS, load.waitingPerConnection()) || load.streamsWaitingPerConnection() > READS.waitingMax,
+    reads: () =>
+      isTooMuch(READS, load.readsWaitingPerConnection()) || load.streamsWaitingPerConnection() > READS.waitingMax,
     all: () => isTooMuch(ALL, load.waitingPerConnection()),
   };
   const holdBack = holder();
@@ -217,7 +220,7 @@ class Pace {
     const elapsedMs = now - this.#windowAt;
     if (elapsedMs < WINDOW_MS) return;
     // A window without anybody waiting, or an idle time before this one, is no measure.
-    if (this.#load.waitingPerConnection() > 0 && elapsedMs < 10 * WINDOW_MS) {
+    if (this.#load.readsWaitingPerConnection() > 0 && elapsedMs < 10 * WINDOW_MS) {
       const seen = Math.max(PACE_MIN, (1_000 * this.#done) / elapsedMs);
       this.#perSecond += NEWEST_WEIGHT * (seen - this.#perSecond);
     }

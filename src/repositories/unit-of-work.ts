@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { Bulkhead } from '../infrastructure/bulkhead.ts';
 import type { Pool, Sql } from '../infrastructure/postgres.ts';
 import { sqlStateOf } from '../infrastructure/postgres-errors.ts';
 import { CreditNoteRepository } from './credit-note-repository.ts';
@@ -30,6 +31,8 @@ export type Repositories = Readonly<{
 const ATTEMPTS_MAX = 5;
 const RETRY_BASE_DELAY_MS = 20;
 
+const UNBOUNDED = new Bulkhead({ places: Number.POSITIVE_INFINITY, waitMaxMs: 0 });
+
 /** How long a transaction with an idempotency key waits for another that holds the same key. */
 const KEY_WAIT_MS = 2_000;
 
@@ -42,19 +45,28 @@ const KEY_WAIT_MS = 2_000;
 export class UnitOfWork {
   readonly #pool: Pool;
   readonly #streamPool: Pool;
+  readonly #reads: Bulkhead;
   readonly #onPool: Repositories;
   readonly #onReader: Repositories;
   readonly #onRetry: (reason: string) => void;
 
   /**
    * @param reader for short reads; default: the pool
+   * @param reads how many of the pool's connections reads may use at once; default: all
    * @param streamPool connections for answers that are read slowly, so that they cannot use up those that take payments
    * @param onRetry told why work was repeated: an SQLSTATE, or `connection_lost`
    */
-  constructor(dependencies: { pool: Pool; reader?: Sql; streamPool: Pool; onRetry?: (reason: string) => void }) {
-    const { pool, reader = pool, streamPool, onRetry = () => undefined } = dependencies;
+  constructor(dependencies: {
+    pool: Pool;
+    reader?: Sql;
+    reads?: Bulkhead;
+    streamPool: Pool;
+    onRetry?: (reason: string) => void;
+  }) {
+    const { pool, reader = pool, reads = UNBOUNDED, streamPool, onRetry = () => undefined } = dependencies;
     this.#pool = pool;
     this.#streamPool = streamPool;
+    this.#reads = reads;
     this.#onPool = bind(pool);
     this.#onReader = bind(reader);
     this.#onRetry = onRetry;
@@ -62,7 +74,7 @@ export class UnitOfWork {
 
   /** Single-statement reads, each on its own: repeated when the connection broke, because reading twice is harmless. */
   async read<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
-    return await this.#attempt('read', async () => await work(this.#onPool));
+    return await this.#attempt('read', async () => await this.#reads.run(async () => await work(this.#onPool)));
   }
 
   /** A {@link read} of a row by its key, or of little more. Nothing slower: many of these share a connection. */
@@ -99,10 +111,9 @@ export class UnitOfWork {
 
   /** Runs `work` against one frozen, read-only view of the database, so that two queries agree. */
   async snapshot<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
-    return await this.#attempt(
-      'read',
-      async () => await this.#pool.transaction({ snapshot: true }, async (sql) => await work(bind(sql))),
-    );
+    const read = async (): Promise<T> =>
+      await this.#pool.transaction({ snapshot: true }, async (sql) => await work(bind(sql)));
+    return await this.#attempt('read', async () => await this.#reads.run(read));
   }
 
   /**

@@ -26,7 +26,8 @@ async function whileQueued<T>(waiting: number, look: () => Promise<T>, on = bill
     const payment = on.pay(invoiceId, '1.00');
     await on.untilWaiting(1);
     const queue = Array.from({ length: waiting }, async () => {
-      await unitOfWork.read(async ({ schools }) => await schools.find(1));
+      // As writes, which only the connection makes wait.
+      await unitOfWork.write(async ({ schools }) => await schools.find(1));
     });
     while (pool.gauge().waiting < waiting) await setTimeout(5);
     const seen = await look();
@@ -92,6 +93,27 @@ describe('load shedding', () => {
     await whileQueued(READS.waitingMax + 1, async () => undefined);
     for (const address of ['/schools', '/invoices']) expect((await billing.get(address)).status).toBe(200);
   });
+});
+
+test('201: a payment does not wait for lists, which may use half of the connections', async () => {
+  const two = await startBilling({ ...ONE_CONNECTION, DATABASE_POOL_MAX: '2' });
+  const invoiceId = await two.anInvoice();
+  const inLine = async (): Promise<boolean> =>
+    /database_pool_waiting\{pool="reads"\} [1-9]/.test((await two.get('//metrics')).text);
+  const locker = await two.owner.connect();
+  try {
+    await locker.query('begin');
+    await locker.query('lock table students in access exclusive mode');
+    const lists = [two.get('/students'), two.get('/students')];
+    await expect.poll(inLine, { interval: 10, timeout: 20_000 }).toBe(true);
+
+    expect((await two.pay(invoiceId, '1.00')).status).toBe(201);
+    await locker.query('commit');
+    for (const list of lists) expect((await list).status).toBe(200);
+  } finally {
+    await locker.query('rollback');
+    locker.release();
+  }
 });
 
 describe('what a refusal on a connection owes, though no hook ever sees it', () => {
@@ -202,6 +224,7 @@ describe('a late event loop', () => {
     const load = {
       eventLoopDelayMs: () => state.lateMs,
       waitingPerConnection: () => 0,
+      readsWaitingPerConnection: () => 0,
       streamsWaitingPerConnection: () => 0,
     };
     const released = new Promise<void>((resolve) => {

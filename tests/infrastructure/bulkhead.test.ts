@@ -1,0 +1,99 @@
+import { setImmediate } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { Bulkhead } from '../../src/infrastructure/bulkhead.ts';
+import { PoolExhausted } from '../../src/infrastructure/postgres-errors.ts';
+
+const LONG_MS = 60_000;
+
+/** Starts work that lasts until it is told how to end, and records who has begun. */
+function starter(bulkhead: Bulkhead) {
+  const begun: string[] = [];
+  const start = (name: string) => {
+    let end: () => void = () => undefined;
+    let fail: (error: Error) => void = () => undefined;
+    const lasting = new Promise<void>((resolve, reject) => {
+      end = resolve;
+      fail = reject;
+    });
+    const ended = bulkhead.run(async () => {
+      begun.push(name);
+      await lasting;
+      return name;
+    });
+    return { ended, end, fail };
+  };
+  return { begun, start };
+}
+
+test('so many are let in at once, and the others one by one as places become free, first come, first served', async () => {
+  const bulkhead = new Bulkhead({ places: 2, waitMaxMs: LONG_MS });
+  const { begun, start } = starter(bulkhead);
+  const [a, b, c, d] = [start('a'), start('b'), start('c'), start('d')];
+  expect(begun).toEqual(['a', 'b']);
+  expect(bulkhead.gauge()).toEqual({ total: 2, idle: 0, waiting: 2, max: 2 });
+
+  b.end();
+  expect(await b.ended).toBe('b');
+  await setImmediate();
+  expect(begun).toEqual(['a', 'b', 'c']);
+  a.end();
+  await a.ended;
+  await setImmediate();
+  expect(begun).toEqual(['a', 'b', 'c', 'd']);
+
+  c.end();
+  d.end();
+  await Promise.all([c.ended, d.ended]);
+  expect(bulkhead.gauge()).toEqual({ total: 0, idle: 0, waiting: 0, max: 2 });
+});
+
+test('whoever comes when a place becomes free does not get it before those in line', async () => {
+  const bulkhead = new Bulkhead({ places: 1, waitMaxMs: LONG_MS });
+  const { begun, start } = starter(bulkhead);
+  const [first, inLine] = [start('first'), start('in line')];
+  // Runs as soon as the first has given up its place, and before the one in line can have begun.
+  const late = first.ended.then(() => start('late'));
+  first.end();
+  inLine.end();
+  (await late).end();
+  await Promise.all([inLine.ended, (await late).ended]);
+  expect(begun).toEqual(['first', 'in line', 'late']);
+});
+
+test('work that fails gives its place back', async () => {
+  const bulkhead = new Bulkhead({ places: 1, waitMaxMs: LONG_MS });
+  const { begun, start } = starter(bulkhead);
+  const [failing, next] = [start('failing'), start('next')];
+  failing.fail(new Error('it failed'));
+  await expect(failing.ended).rejects.toThrow('it failed');
+  await setImmediate();
+  expect(begun).toEqual(['failing', 'next']);
+  next.end();
+  await next.ended;
+  expect(bulkhead.gauge().total).toBe(0);
+});
+
+test('whoever has waited too long is told so, never runs, and leaves no gap in the line', async () => {
+  const bulkhead = new Bulkhead({ places: 1, waitMaxMs: 50 });
+  const { begun, start } = starter(bulkhead);
+  const holding = start('holding');
+  const impatient = start('impatient');
+  await expect(impatient.ended).rejects.toThrow(PoolExhausted);
+  expect(bulkhead.gauge().waiting).toBe(0);
+
+  const next = start('next');
+  holding.end();
+  next.end();
+  expect(await next.ended).toBe('next');
+  expect(begun).toEqual(['holding', 'next']);
+  expect(bulkhead.gauge().total).toBe(0);
+});
+
+test('without an end of places nobody ever waits', async () => {
+  const bulkhead = new Bulkhead({ places: Number.POSITIVE_INFINITY, waitMaxMs: 0 });
+  const { begun, start } = starter(bulkhead);
+  const all = ['a', 'b', 'c'].map(start);
+  expect(begun).toEqual(['a', 'b', 'c']);
+  for (const { end } of all) end();
+  await Promise.all(all.map(async ({ ended }) => await ended));
+});
