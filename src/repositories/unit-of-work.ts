@@ -31,8 +31,6 @@ export type Repositories = Readonly<{
 const ATTEMPTS_MAX = 5;
 const RETRY_BASE_DELAY_MS = 20;
 
-const UNBOUNDED = new Bulkhead({ places: Number.POSITIVE_INFINITY, waitMaxMs: 0 });
-
 /** How long a transaction with an idempotency key waits for another that holds the same key. */
 const KEY_WAIT_MS = 2_000;
 
@@ -63,7 +61,7 @@ export class UnitOfWork {
     streamPool: Pool;
     onRetry?: (reason: string) => void;
   }) {
-    const { pool, reader = pool, reads = UNBOUNDED, streamPool, onRetry = () => undefined } = dependencies;
+    const { pool, reader = pool, reads = unbounded(), streamPool, onRetry = () => undefined } = dependencies;
     this.#pool = pool;
     this.#streamPool = streamPool;
     this.#reads = reads;
@@ -154,6 +152,10 @@ export class UnitOfWork {
       }
     }
   }
+}
+
+function unbounded(): Bulkhead {
+  return new Bulkhead({ places: Number.POSITIVE_INFINITY, waitMaxMs: 0 });
 }
 
 function bind(sql: Sql): Repositories {
