@@ -95,10 +95,10 @@ export function shedLoad(
   };
   const holdBack = holder();
 
-  const leave = (request: FastifyRequest): void => {
+  const leave = (request: FastifyRequest, isAnswered: boolean): void => {
     if (!request.isAdmitted) return;
     request.isAdmitted = false;
-    pace.end();
+    pace.end(isAnswered);
   };
   const admit = (what: LoadClass): onRequestHookHandler => {
     return (request, reply, done) => {
@@ -110,13 +110,13 @@ export function shedLoad(
       request.isAdmitted = true;
       pace.begin();
       // Of a client that left half-way there is no onResponse.
-      reply.raw.once('close', () => leave(request));
+      reply.raw.once('close', () => leave(request, false));
       done();
     };
   };
   const [reads, all] = [admit('reads'), admit('all')];
   const answered = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
-    leave(request);
+    leave(request, true);
     done();
   };
   app.decorateRequest('isAdmitted', false);
@@ -203,9 +203,10 @@ class Pace {
     this.inFlight += 1;
   }
 
-  end(): void {
+  /** @param isAnswered false when the client left: that was fast, and says nothing of how fast work is done */
+  end(isAnswered: boolean): void {
     this.inFlight -= 1;
-    this.#done += 1;
+    if (isAnswered) this.#done += 1;
     this.#look();
   }
 

@@ -220,11 +220,11 @@ describe('a late event loop', () => {
   /** A server of nothing but shedding, with an address that does not answer until `release`. */
   function aServer() {
     const app = Fastify();
-    const state = { lateMs: 0, arrived: 0, release: (): void => undefined };
+    const state = { lateMs: 0, waiting: 0, arrived: 0, release: (): void => undefined };
     const load = {
       eventLoopDelayMs: () => state.lateMs,
       waitingPerConnection: () => 0,
-      readsWaitingPerConnection: () => 0,
+      readsWaitingPerConnection: () => state.waiting,
       streamsWaitingPerConnection: () => 0,
     };
     const released = new Promise<void>((resolve) => {
@@ -267,6 +267,25 @@ describe('a late event loop', () => {
     for (const request of requests) request.destroy();
     state.lateMs = ALL.delayMaxMs + 1;
     while ((await app.inject('/v1/list')).statusCode !== 200) await setTimeout(10);
+    state.release();
+    await app.close();
+  });
+
+  test('503: clients that leave are no pace, however many do', async () => {
+    const { app, state } = aServer();
+    const address = await app.listen({ host: '127.0.0.1', port: 0 });
+    state.waiting = READS.waitingMin + 1;
+    expect((await app.inject('/v1/list')).statusCode).toBe(200);
+    // Longer than the pace is remembered, and in each window as many as would be a pace that is fast enough.
+    for (let window = 0; window < 12; window++) {
+      const before = state.arrived;
+      const requests = Array.from({ length: 20 }, () => http.get(`${address}/v1/slow/1`, { agent: false }));
+      for (const request of requests) request.on('error', () => undefined);
+      while (state.arrived < before + 20) await setTimeout(1);
+      for (const request of requests) request.destroy();
+      await setTimeout(100);
+    }
+    expect((await app.inject('/v1/list')).statusCode).toBe(503);
     state.release();
     await app.close();
   });
