@@ -1,5 +1,5 @@
 /** Makes texts, keeps some for a while and prints the largest heap it had, in bytes. Argument: whether to keep it small. */
-import { keepHeapSmall } from '../../src/infrastructure/heap.ts';
+import { keepHeapSmall } from '../../src/infrastructure/v8.ts';
 
 const TEXTS = 1_500_000;
 const KEPT_MAX = 60_000;
