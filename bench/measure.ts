@@ -32,11 +32,12 @@ export type Row = Readonly<{
   bodyRoutePerSecond: number | null;
 }>;
 
-const WARM_UP_CLIENTS_MAX = 16;
-/** V8 compiles what ran often: a payment costs a third of what it does at first once some 3,000 were made. */
-const WARM_UP_SECONDS = 4;
-/** In front of each turn: V8 lets go of code that nothing used while other cases had theirs. */
-const REWARM_SECONDS = 1;
+/**
+ * What is measured, server and limits alike, runs for a while before: V8 compiles what ran often, PostgreSQL writes whole
+ * pages after a checkpoint, and both forget. With `answers` it has had enough; what answers more slowly than `slow` times
+ * a second has its time elsewhere than in code that V8 could compile.
+ */
+const WARM_UP = { answers: 5_000, secondsMax: 8, slow: 200 } as const;
 const RSS_SAMPLE_MS = 50;
 
 type Prepared = Readonly<{ one: Case; recorded: readonly Recorded[]; body: string }>;
@@ -52,26 +53,19 @@ export async function measure(
   const load = new Worker<LoadJob, LoadResult>('./load.ts');
   const others = new Worker<LoadJob, LoadResult>('./load.ts');
   const limits = new Worker<LimitJob, LimitResult>('./limits.ts');
-  const progress = new Progress('Measuring', cases.length * (rounds + 1));
+  const prepared: Prepared[] = [];
+  for (const one of cases) {
+    prepared.push({ one, recorded: await record(one), body: await bodyOf(server.port, one) });
+  }
+  const clientsOf = (one: Case): readonly number[] => one.clients ?? clients;
+  const turns = cases.reduce((sum, one) => sum + clientsOf(one).length, 0);
+  const progress = new Progress('Measuring', rounds * turns);
   const measured = new Map<string, Row[]>();
-  const warmUp = async ({ requests, clients: own = [WARM_UP_CLIENTS_MAX] }: Case, lasting: number): Promise<void> => {
-    const { port } = server;
-    await load.run({ port, clients: Math.min(WARM_UP_CLIENTS_MAX, Math.max(...own)), seconds: lasting, requests });
-  };
   try {
-    for (const one of cases) {
-      progress.step(`${one.name}: warm-up`);
-      await warmUp(one, WARM_UP_SECONDS);
-    }
-    const prepared: Prepared[] = [];
-    for (const one of cases) {
-      prepared.push({ one, recorded: await record(one), body: await bodyOf(server.port, one) });
-    }
     for (let round = 1; round <= rounds; round++) {
       for (const each of prepared) {
-        progress.step(`${each.one.name}: round ${round} of ${rounds}`);
-        await warmUp(each.one, REWARM_SECONDS);
-        for (const count of each.one.clients ?? clients) {
+        for (const count of clientsOf(each.one)) {
+          progress.step(`${each.one.name} at ${count} clients: round ${round} of ${rounds}`);
           const row = await measureOnce({ ...each, clients: count, seconds, server, database, load, others, limits });
           const key = `${row.case} ${count}`;
           measured.set(key, [...(measured.get(key) ?? []), row]);
@@ -99,13 +93,15 @@ async function measureOnce(
   },
 ): Promise<Row> {
   const { one, recorded, body, clients, seconds, server, database, load, others, limits } = of;
+  const { requests } = one;
+  await warmUp(async (lasting) => await load.run({ port: server.port, clients, seconds: lasting, requests }));
   const before = { server: cpuMs(server.pid), database: familyCpuMs(database.pid), rss: rssMb(server.pid) };
   let rss = before.rss;
   const sampling = setInterval(() => {
     rss = Math.max(rss, rssMb(server.pid));
   }, RSS_SAMPLE_MS);
   const beside = one.beside && others.run({ port: server.port, seconds, ...one.beside });
-  const result = await load.run({ port: server.port, clients, seconds, requests: one.requests });
+  const result = await load.run({ port: server.port, clients, seconds, requests });
   clearInterval(sampling);
   const spent = { server: cpuMs(server.pid) - before.server, database: familyCpuMs(database.pid) - before.database };
 
@@ -113,8 +109,18 @@ async function measureOnce(
 
   const hasSql = recorded.length > 0;
   const { port } = await limits.run({ kind: 'routes', url: database.url, body, recorded });
+  const warm = async (work: (seconds: number) => Promise<{ perSecond: number }>): Promise<number> => {
+    await warmUp(work);
+    return (await work(seconds)).perSecond;
+  };
+  const sql = async (): Promise<number> =>
+    await warm(
+      async (lasting) => await limits.run({ kind: 'sql', url: database.url, clients, seconds: lasting, recorded }),
+    );
   const route = async (path: string): Promise<number> =>
-    (await load.run({ port, clients, seconds, requests: [requestText('GET', path)] })).perSecond;
+    await warm(
+      async (lasting) => await load.run({ port, clients, seconds: lasting, requests: [requestText('GET', path)] }),
+    );
   return {
     case: one.name,
     clients,
@@ -128,12 +134,19 @@ async function measureOnce(
     rssGrowthMb: rss - before.rss,
     bytes: result.bytesPerAnswer,
     failures: result.failures + failuresBeside,
-    sqlPerSecond: hasSql
-      ? (await limits.run({ kind: 'sql', url: database.url, clients, seconds, recorded })).perSecond
-      : null,
+    sqlPerSecond: hasSql ? await sql() : null,
     sqlRoutePerSecond: hasSql ? await route('/sql') : null,
     bodyRoutePerSecond: one.hasLimits === false ? null : await route('/body'),
   };
+}
+
+/** Runs `work` a second at a time until it has run enough, see {@link WARM_UP}. */
+async function warmUp(work: (seconds: number) => Promise<{ perSecond: number }>): Promise<void> {
+  let answers = 0;
+  for (let second = 1; second <= WARM_UP.secondsMax && answers < WARM_UP.answers; second++) {
+    answers += (await work(1)).perSecond;
+    if (answers < WARM_UP.slow * second) return;
+  }
 }
 
 /** What the server answers, so that the bare route sends just as much. */
