@@ -4,13 +4,14 @@
  */
 import { createConnection, type Socket } from 'node:net';
 import { answerJobs } from './jobs.ts';
+import { UNIQUE } from './server.ts';
 import { median, percentile } from './statistics.ts';
 
 export type LoadJob = Readonly<{
   port: number;
   clients: number;
   seconds: number;
-  /** Whole HTTP requests; the clients begin at different ones and go round. */
+  /** Whole HTTP requests; the clients begin at different ones and go round. {@link UNIQUE} becomes another each time. */
   requests: readonly string[];
 }>;
 
@@ -32,10 +33,13 @@ export type LoadResult = Readonly<{
 const CHUNKED_END = Buffer.from('\r\n0\r\n\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 
+const STARTED_AT = Date.now();
+let drawn = 0;
+
 type Tally = { firstBytes: number[]; latencies: number[]; bytes: number; failures: number; answers: number };
 
 async function run({ port, clients, seconds, requests }: LoadJob): Promise<LoadResult> {
-  const texts = requests.map((text) => Buffer.from(text));
+  const texts = requests.map((text) => text.split(UNIQUE).map((part) => Buffer.from(part)));
   const tally: Tally = { firstBytes: [], latencies: [], bytes: 0, failures: 0, answers: 0 };
   const sockets = await Promise.all(Array.from({ length: clients }, async () => await connect(port)));
   const started = performance.now();
@@ -60,12 +64,19 @@ async function run({ port, clients, seconds, requests }: LoadJob): Promise<LoadR
   };
 }
 
-function walk(texts: readonly Buffer[], start: number): () => Buffer {
+/** @param texts each in parts with something unique between them */
+function walk(texts: readonly (readonly Buffer[])[], start: number): () => Buffer {
   let at = start;
   return () => {
     at = (at + 1) % texts.length;
-    return texts[at] ?? Buffer.alloc(0);
+    const [head = Buffer.alloc(0), ...rest] = texts[at] ?? [];
+    return rest.length === 0 ? head : Buffer.concat([head, ...rest.flatMap((part) => [unique(), part])]);
   };
+}
+
+function unique(): Buffer {
+  drawn += 1;
+  return Buffer.from(`${process.pid}-${STARTED_AT.toString(36)}-${drawn}`);
 }
 
 async function connect(port: number): Promise<Socket> {

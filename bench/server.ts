@@ -48,12 +48,20 @@ export async function startServer(
   return { pid: child.pid ?? 0, port, startMs, stop: async () => await stop(child) };
 }
 
-/** A whole HTTP/1.1 request as text. */
-export function requestText(method: 'GET' | 'POST', path: string, body?: object): string {
+/** Stands in a request for a text that no request had before; the load generator puts it in. */
+export const UNIQUE = '{unique}';
+
+/**
+ * A whole HTTP/1.1 request as text.
+ *
+ * @param key of idempotency
+ */
+export function requestText(method: 'GET' | 'POST', path: string, body?: object, key?: string): string {
   const head = `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n`;
   if (body === undefined) return `${head}\r\n`;
   const text = JSON.stringify(body);
-  return `${head}X-API-Key: ${API_KEY}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+  const idempotency = key === undefined ? '' : `Idempotency-Key: ${key}\r\n`;
+  return `${head}X-API-Key: ${API_KEY}\r\n${idempotency}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
 }
 
 async function untilHealthy(child: ChildProcess, port: number, logFile: string): Promise<void> {

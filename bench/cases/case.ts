@@ -37,9 +37,9 @@ export function getText(path: string): string {
   return requestText('GET', `${PREFIX}${path}`);
 }
 
-/** @param path below the API's prefix */
-export function postText(path: string, body: object): string {
-  return requestText('POST', `${PREFIX}${path}`, body);
+/** @param path below the API's prefix @param key of idempotency */
+export function postText(path: string, body: object, key?: string): string {
+  return requestText('POST', `${PREFIX}${path}`, body, key);
 }
 
 /** `count` different numbers from 1 to `max`, always the same, in no order that a cache would like. */

@@ -1,5 +1,6 @@
 import { InvoiceService } from '../../src/services/invoice-service.ts';
 import { PaymentService } from '../../src/services/payment-service.ts';
+import { UNIQUE } from '../server.ts';
 import { at, type Case, postText, spread, VARIETY } from './case.ts';
 import type { Ids } from './ids.ts';
 
@@ -24,6 +25,12 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
           { invoiceId: at(ids.open, i), amount: '0.01', method: null, reference: null, paidAt: null },
           creation,
         ),
+    },
+    {
+      name: 'payment-keyed',
+      title: 'POST payment with Idempotency-Key',
+      requests: ids.open.map((id) => postText('/payments', { invoice_id: id, amount: '0.01' }, UNIQUE)),
+      hasLimits: false,
     },
     {
       name: 'invoice-create',
