@@ -2,11 +2,12 @@ import { DomainError } from '../domain/errors.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { sql } from '../infrastructure/sql.ts';
 import { isLockTimeout } from './database-failures.ts';
+import { CREATED, type IdempotencyClaim, lockOf } from './idempotency-keys.ts';
 
-/** Who sent the key, and what for. `fingerprint` is a digest of the whole request. */
-export type IdempotencyClaim = Readonly<{ credential: string; key: string; fingerprint: string }>;
+export type { IdempotencyClaim };
 
-export type StoredAnswer = Readonly<{ fingerprint: string; status: number; body: string }>;
+/** `createdAt` is what was passed as `now` when the key was taken. */
+export type StoredAnswer = Readonly<{ fingerprint: string; body: string; createdAt: Date }>;
 
 export class IdempotencyRepository {
   readonly #sql: Sql;
@@ -17,7 +18,8 @@ export class IdempotencyRepository {
 
   /**
    * Takes the key for this transaction, or returns the answer it already has. If another transaction holds the key,
-   * waits for that one to end: after its commit the answer is there, after its rollback the key is ours.
+   * waits for that one to end: after its commit the answer is there, after its rollback the key is ours. The key's lock is
+   * what it waits for, because whoever does all in one statement has no row to show until the end.
    *
    * @throws DomainError `idempotency_in_flight` when the other one takes longer than the transaction's lock timeout
    */
@@ -26,7 +28,8 @@ export class IdempotencyRepository {
     try {
       const claimed = await this.#sql.count(sql`
         insert into idempotency_keys (credential, key, fingerprint, created_at)
-        values (${credential}, ${key}, ${fingerprint}, ${now})
+        select ${credential}, ${key}, ${fingerprint}, ${now}
+        from (select pg_advisory_xact_lock(${lockOf(claim)})) locked
         on conflict on constraint idempotency_keys_pkey do nothing`);
       if (claimed > 0) return 'claimed';
     } catch (error) {
@@ -34,14 +37,16 @@ export class IdempotencyRepository {
       throw new DomainError('idempotency_in_flight', 'A request with this Idempotency-Key is still being worked on');
     }
     const answer = await this.#sql.first<StoredAnswer>(sql`
-      select fingerprint, status, body from idempotency_keys where credential = ${credential} and key = ${key}`);
+      select fingerprint, body, created_at as "createdAt" from idempotency_keys
+      where credential = ${credential} and key = ${key}`);
     // Between the two statements an old key may have been forgotten: then it is free.
     return answer ?? (await this.claim(claim, now));
   }
 
-  async complete({ credential, key }: IdempotencyClaim, answer: { status: number; body: string }): Promise<void> {
+  /** Keeps the answer to what was made under the key. */
+  async complete({ credential, key }: IdempotencyClaim, body: string): Promise<void> {
     await this.#sql.count(sql`
-      update idempotency_keys set status = ${answer.status}, body = ${answer.body}
+      update idempotency_keys set status = ${CREATED}, body = ${body}
       where credential = ${credential} and key = ${key}`);
   }
 

@@ -4,8 +4,9 @@ import { formatMoney, parseMoney } from '../domain/money.ts';
 import type { Page, PageRequest } from '../domain/page.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
-import { isCheckViolation, isForeignKeyViolation } from './database-failures.ts';
+import { isCheckViolation, isForeignKeyViolation, isUniqueViolation } from './database-failures.ts';
 import { countDocuments, nextNumber } from './document-numbers.ts';
+import { type IdempotencyClaim, isFree, keepAnswer } from './idempotency-keys.ts';
 import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { addToTotals, changeTotals } from './school-totals.ts';
 import { isoTime } from './sql-text.ts';
@@ -118,24 +119,33 @@ export class InvoiceRepository {
    */
   async insert(invoice: NewInvoice, now: Date): Promise<Invoice | undefined> {
     try {
-      const row = await this.#sql.first<InvoiceRow>(sql`
-        with student as (
-          select st.id, st.school_id, sc.currency, sc.timezone, sc.invoice_prefix as prefix
-          from students st
-          join schools sc on sc.id = st.school_id
-          where st.id = ${invoice.studentId}
-            and (${invoice.currency}::text is null or sc.currency = ${invoice.currency})
-        ), counter as (${nextNumber('INVOICE', sql`student`, now)}), totals as (
-          ${addToTotals(sql`${invoice.amountTotal}::numeric`, sql`student, counter`)}
-        )
-        insert into invoices
-          (school_id, student_id, number, currency, amount_total, issued_at, due_date, description, created_at, updated_at)
-        select student.school_id, student.id, counter.number, student.currency, ${invoice.amountTotal}::numeric, ${now},
-               ${invoice.dueDate}::date, ${invoice.description}, ${now}, ${now}
-        from student, counter
-        returning ${COLUMNS}`);
+      const row = await this.#sql.first<InvoiceRow>(sql`with ${numbered(invoice, now)} ${inserted(invoice, now)}`);
       return row && toInvoice(row);
     } catch (error) {
+      throw toRefusal(error, invoice);
+    }
+  }
+
+  /**
+   * The same, once under an idempotency key, with the answer kept beside it, still in one statement. Returns undefined
+   * also when the key has an answer or somebody is at work under it; then nothing was written either.
+   *
+   * @throws DomainError as {@link insert}
+   */
+  async insertOnce(
+    invoice: NewInvoice,
+    now: Date,
+    claim: IdempotencyClaim,
+  ): Promise<{ made: Invoice; body: string } | undefined> {
+    try {
+      const row = await this.#sql.first<InvoiceRow & { body: string }>(sql`
+        with ${numbered(invoice, now, sql`and ${isFree(claim)}`)}, i as (${inserted(invoice, now)}),
+        answer as (${keepAnswer(claim, { columns: INVOICE_JSON_COLUMNS, from: sql`i` }, now)})
+        select i.*, answer.body from i, answer`);
+      return row && { made: toInvoice(row), body: row.body };
+    } catch (error) {
+      // A twin was done between the moment this statement looked at and its end.
+      if (isUniqueViolation(error, 'idempotency_keys_pkey')) return undefined;
       throw toRefusal(error, invoice);
     }
   }
@@ -179,6 +189,31 @@ export class InvoiceRepository {
     if (row === undefined) throw new Error(`invoice ${id} vanished under its lock`);
     return toInvoice(row);
   }
+}
+
+/** The CTEs of a new invoice: its `student` with the school, the next number as `counter`, and the school's totals. */
+function numbered(invoice: NewInvoice, now: Date, condition: Statement = sql``): Statement {
+  return sql`
+    student as (
+      select st.id, st.school_id, sc.currency, sc.timezone, sc.invoice_prefix as prefix
+      from students st
+      join schools sc on sc.id = st.school_id
+      where st.id = ${invoice.studentId}
+        and (${invoice.currency}::text is null or sc.currency = ${invoice.currency}) ${condition}
+    ), counter as (${nextNumber('INVOICE', sql`student`, now)}), totals as (
+      ${addToTotals(sql`${invoice.amountTotal}::numeric`, sql`student, counter`)}
+    )`;
+}
+
+/** Inserts the invoice that {@link numbered} has the number for. */
+function inserted({ amountTotal, dueDate, description }: NewInvoice, now: Date): Statement {
+  return sql`
+    insert into invoices
+      (school_id, student_id, number, currency, amount_total, issued_at, due_date, description, created_at, updated_at)
+    select student.school_id, student.id, counter.number, student.currency, ${amountTotal}::numeric, ${now},
+           ${dueDate}::date, ${description}, ${now}, ${now}
+    from student, counter
+    returning ${COLUMNS}`;
 }
 
 function toRefusal(error: unknown, { studentId, amountTotal, currency }: NewInvoice): unknown {

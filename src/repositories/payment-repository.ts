@@ -5,6 +5,7 @@ import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
 import { isCheckViolation, isUniqueViolation } from './database-failures.ts';
 import { countDocuments, nextNumber } from './document-numbers.ts';
+import { type IdempotencyClaim, isFree, keepAnswer } from './idempotency-keys.ts';
 import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { changeTotals } from './school-totals.ts';
 import { isoTime, ZONE_MARGIN } from './sql-text.ts';
@@ -105,32 +106,35 @@ export class PaymentRepository {
    */
   async insertIfPending(payment: NewPayment, now: Date): Promise<Payment | undefined> {
     try {
-      const row = await this.#sql.first<PaymentRow>(sql`
-        with invoice as (
-          update invoices
-          set amount_paid = amount_paid + ${payment.amount}::numeric, updated_at = ${now}
-          where id = ${payment.invoiceId} and voided_at is null
-            and amount_paid + amount_credited + ${payment.amount}::numeric <= amount_total
-          returning id, school_id
-        ), school as (
-          select invoice.school_id, sc.timezone, sc.receipt_prefix as prefix
-          from invoice join schools sc on sc.id = invoice.school_id
-        ), counter as (${nextNumber('RECEIPT', sql`school`, now)}), totals as (
-          ${changeTotals(sql`paid = totals.paid + ${payment.amount}::numeric`, sql`invoice change, counter`)}
-        )
-        insert into payments (school_id, invoice_id, number, amount, method, reference, paid_at, created_at)
-        select invoice.school_id, invoice.id, counter.number, ${payment.amount}::numeric, ${payment.method},
-               ${payment.reference}, ${payment.paidAt}, ${now}
-        from invoice, counter
-        returning id, school_id, number, invoice_id, amount, method, reference, paid_at, created_at,
-                  null::timestamptz as reversed_at, null as reversal_reason`);
+      const row = await this.#sql.first<PaymentRow>(sql`with ${raised(payment, now)} ${inserted(payment, now)}`);
       return row && toPayment(row);
     } catch (error) {
-      if (!isCheckViolation(error, 'invoices_amounts_whole_check')) throw error;
-      throw new DomainError(
-        'amount_not_whole',
-        `The invoice's currency has no decimals: ${payment.amount} is not whole`,
-      );
+      throw toRefusal(error, payment);
+    }
+  }
+
+  /**
+   * The same, once under an idempotency key, with the answer kept beside it, still in one statement. Returns undefined
+   * also when the key has an answer or somebody is at work under it; then nothing was written either.
+   *
+   * @throws DomainError `amount_not_whole`
+   */
+  async insertOnce(
+    payment: NewPayment,
+    now: Date,
+    claim: IdempotencyClaim,
+  ): Promise<{ made: Payment; body: string } | undefined> {
+    const from = sql`p cross join (select null::timestamptz as reversed_at, null::text as reason) r`;
+    try {
+      const row = await this.#sql.first<PaymentRow & { body: string }>(sql`
+        with ${raised(payment, now, sql`and ${isFree(claim)}`)}, p as (${inserted(payment, now)}),
+        answer as (${keepAnswer(claim, { columns: JSON_COLUMNS, from }, now)})
+        select p.*, answer.body from p, answer`);
+      return row && { made: toPayment(row), body: row.body };
+    } catch (error) {
+      // A twin was done between the moment this statement looked at and its end.
+      if (isUniqueViolation(error, 'idempotency_keys_pkey')) return undefined;
+      throw toRefusal(error, payment);
     }
   }
 
@@ -146,6 +150,41 @@ export class PaymentRepository {
       throw new DomainError('payment_already_reversed', `Payment ${payment.id} is already reversed`);
     }
   }
+}
+
+/**
+ * The CTEs of a payment: what is paid on its invoice is raised if it fits, with the receipt's number as `counter` and the
+ * school's totals.
+ */
+function raised({ invoiceId, amount }: NewPayment, now: Date, condition: Statement = sql``): Statement {
+  return sql`
+    invoice as (
+      update invoices
+      set amount_paid = amount_paid + ${amount}::numeric, updated_at = ${now}
+      where id = ${invoiceId} and voided_at is null
+        and amount_paid + amount_credited + ${amount}::numeric <= amount_total ${condition}
+      returning id, school_id
+    ), school as (
+      select invoice.school_id, sc.timezone, sc.receipt_prefix as prefix
+      from invoice join schools sc on sc.id = invoice.school_id
+    ), counter as (${nextNumber('RECEIPT', sql`school`, now)}), totals as (
+      ${changeTotals(sql`paid = totals.paid + ${amount}::numeric`, sql`invoice change, counter`)}
+    )`;
+}
+
+/** Inserts the payment that {@link raised} made room for. */
+function inserted({ amount, method, reference, paidAt }: NewPayment, now: Date): Statement {
+  return sql`
+    insert into payments (school_id, invoice_id, number, amount, method, reference, paid_at, created_at)
+    select invoice.school_id, invoice.id, counter.number, ${amount}::numeric, ${method}, ${reference}, ${paidAt}, ${now}
+    from invoice, counter
+    returning id, school_id, number, invoice_id, amount, method, reference, paid_at, created_at,
+              null::timestamptz as reversed_at, null as reversal_reason`;
+}
+
+function toRefusal(error: unknown, { amount }: NewPayment): unknown {
+  if (!isCheckViolation(error, 'invoices_amounts_whole_check')) return error;
+  return new DomainError('amount_not_whole', `The invoice's currency has no decimals: ${amount} is not whole`);
 }
 
 function isCountedByNumber({ schoolId: _, ...others }: PaymentFilter): boolean {

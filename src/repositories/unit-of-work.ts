@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { UnavailableError } from '../domain/errors.ts';
 import { Bulkhead } from '../infrastructure/bulkhead.ts';
 import type { Pool, Sql } from '../infrastructure/postgres.ts';
 import { sqlStateOf } from '../infrastructure/postgres-errors.ts';
@@ -83,6 +84,20 @@ export class UnitOfWork {
   /** One writing statement that commits by itself. A lost connection leaves its outcome unknown, and says so. */
   async write<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
     return await this.#attempt('statement', async () => await work(this.#onPool));
+  }
+
+  /**
+   * A {@link write} under an idempotency key. That a connection was lost is no failure then: the key will tell whether
+   * the change was made.
+   */
+  async writeKeyed<T>(work: (repositories: Repositories) => Promise<T>): Promise<T | 'undecided'> {
+    try {
+      return await this.write(work);
+    } catch (error) {
+      if (!(error instanceof UnavailableError && error.code === 'outcome_unknown')) throw error;
+      this.#onRetry('connection_lost');
+      return 'undecided';
+    }
   }
 
   /**

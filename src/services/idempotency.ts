@@ -1,7 +1,6 @@
 import { DomainError } from '../domain/errors.ts';
 import type { IdempotencyClaim } from '../repositories/idempotency-repository.ts';
 import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
-import type { Clock } from './ports.ts';
 
 export type { IdempotencyClaim };
 
@@ -16,38 +15,64 @@ export type Creation<T> = Readonly<{
 /** What a creation answers. `made` is absent when the answer is that of an earlier request under the same key. */
 export type Created<T> = Readonly<{ body: string; made?: T }>;
 
-const CREATED = 201;
+/** How something is made. All of them make the same, or refuse for the same reasons. */
+export type Ways<T> = Readonly<{
+  /** Without a key. It may use a cheaper path than a transaction. */
+  withoutKey: () => Promise<T>;
+  /** With a key that the transaction has taken. */
+  inTransaction: (repositories: Repositories) => Promise<T>;
+  /**
+   * For what is made often: under a key and in one statement, which keeps the answer, the JSON object of what was made with
+   * its `id`. Undefined if that is not possible, whatever the reason, which {@link Ways.inTransaction} then finds out.
+   */
+  atOnce?: (repositories: Repositories, claim: IdempotencyClaim) => Promise<Required<Created<T>> | undefined>;
+  /** What `atOnce` made. */
+  find?: (repositories: Repositories, id: number) => Promise<T | undefined>;
+}>;
 
 /**
- * Runs `work` once per key: key, fingerprint and answer are written in the transaction of the work itself, so there is
+ * Makes something once per key: key, fingerprint and answer are written in the transaction of the work itself, so there is
  * no moment at which the one exists without the other. A refusal rolls back the key too, which may then be used again.
  *
- * @param without runs instead when there is no key; it may use a cheaper path than a transaction
+ * @param of.now the moment of the request; `atOnce` uses the same
  * @throws DomainError `idempotency_key_reused`, `idempotency_in_flight`, or what the work refuses
  */
 export async function createOnce<T>(
-  { unitOfWork, clock }: { unitOfWork: UnitOfWork; clock: Clock },
+  { unitOfWork, now }: { unitOfWork: UnitOfWork; now: Date },
   { claim, present }: Creation<T>,
-  work: (repositories: Repositories) => Promise<T>,
-  without: () => Promise<T>,
+  { withoutKey, inTransaction, atOnce, find }: Ways<T>,
 ): Promise<Created<T>> {
   if (claim === null) {
-    const made = await without();
+    const made = await withoutKey();
     return { made, body: present(made) };
   }
+  const done = atOnce && (await unitOfWork.writeKeyed(async (repositories) => await atOnce(repositories, claim)));
+  if (done !== undefined && done !== 'undecided') return done;
+
   // What the try before made, if its COMMIT may have gone through: found in the database, it is ours and no replay. No
   // two tries have the same body, because an id that was drawn from a sequence is never drawn again.
   let own: { made: T; body: string } | undefined;
   return await unitOfWork.repeatableTransaction(async (repositories) => {
-    const stored = await repositories.idempotency.claim(claim, clock.now());
-    if (stored !== 'claimed') {
-      if (stored.body === own?.body) return own;
-      if (stored.fingerprint === claim.fingerprint) return { body: stored.body };
+    const stored = await repositories.idempotency.claim(claim, now);
+    if (stored === 'claimed') {
+      const made = await inTransaction(repositories);
+      own = { made, body: present(made) };
+      await repositories.idempotency.complete(claim, own.body);
+      return own;
+    }
+    const { fingerprint, body, createdAt } = stored;
+    if (body === own?.body) return own;
+    if (fingerprint !== claim.fingerprint) {
       throw new DomainError('idempotency_key_reused', 'This Idempotency-Key was used for a different request');
     }
-    const made = await work(repositories);
-    own = { made, body: present(made) };
-    await repositories.idempotency.complete(claim, { status: CREATED, body: own.body });
-    return own;
+    // The statement did make it, and only its answer was lost. A twin of the same millisecond would be taken for it, which
+    // costs a second line in the log.
+    const isOurs = done === 'undecided' && createdAt.getTime() === now.getTime();
+    const made = isOurs ? await find?.(repositories, idOf(body)) : undefined;
+    return made === undefined ? { body } : { body, made };
   });
+}
+
+function idOf(body: string): number {
+  return (JSON.parse(body) as { id: number }).id;
 }

@@ -70,14 +70,15 @@ export class InvoiceService {
    * @throws DomainError `student_not_found`, a refusal of {@link assertIssuable} or of {@link createOnce}
    */
   async create(invoice: NewInvoice, creation: Creation<Invoice>): Promise<Created<Invoice>> {
+    const now = this.#clock.now();
     const insert = async (repositories: Repositories): Promise<Invoice> =>
-      (await repositories.invoices.insert(invoice, this.#clock.now())) ?? (await refuse(repositories, invoice));
-    const created = await createOnce(
-      { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      creation,
-      insert,
-      async () => await this.#unitOfWork.write(insert),
-    );
+      (await repositories.invoices.insert(invoice, now)) ?? (await refuse(repositories, invoice));
+    const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
+      atOnce: async ({ invoices }, claim) => await invoices.insertOnce(invoice, now, claim),
+      find: async ({ invoices }, id) => await invoices.find(id),
+      inTransaction: insert,
+      withoutKey: async () => await this.#unitOfWork.write(insert),
+    });
     const { made } = created;
     if (made !== undefined) {
       const facts = { invoice_id: made.id, student_id: made.studentId, school_id: made.schoolId };
@@ -128,12 +129,10 @@ export class InvoiceService {
       await repositories.invoices.updateBalance(invoice.id, after, now);
       return await repositories.creditNotes.insert(invoice, amount, note.reason, now);
     };
-    const created = await createOnce(
-      { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      creation,
-      decide,
-      async () => await this.#unitOfWork.transaction(decide),
-    );
+    const created = await createOnce({ unitOfWork: this.#unitOfWork, now: this.#clock.now() }, creation, {
+      inTransaction: decide,
+      withoutKey: async () => await this.#unitOfWork.transaction(decide),
+    });
     const { made } = created;
     if (made !== undefined) {
       const facts = { credit_note_id: made.id, invoice_id: made.invoiceId, amount: formatMoney(made.amount) };

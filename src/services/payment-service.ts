@@ -77,15 +77,15 @@ export class PaymentService {
   async record(command: RecordPayment, creation: Creation<Payment>): Promise<Created<Payment>> {
     const now = this.#clock.now();
     const payment = { ...command, paidAt: command.paidAt ?? now };
-    const created = await createOnce(
-      { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      creation,
-      async (repositories) =>
+    const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
+      atOnce: async ({ payments }, claim) => await payments.insertOnce(payment, now, claim),
+      find: async ({ payments }, id) => await payments.find(id),
+      inTransaction: async (repositories) =>
         (await repositories.payments.insertIfPending(payment, now)) ?? (await decide(repositories, payment, now)),
-      async () =>
+      withoutKey: async () =>
         (await this.#unitOfWork.write(async ({ payments }) => await payments.insertIfPending(payment, now))) ??
         (await this.#unitOfWork.transaction(async (repositories) => await decide(repositories, payment, now))),
-    );
+    });
     // After the commit: a log line is a claim that the money moved.
     if (created.made !== undefined) {
       const { id, invoiceId, amount, method } = created.made;
@@ -112,12 +112,10 @@ export class PaymentService {
       await invoices.updateBalance(invoice.id, after, now);
       return reversed;
     };
-    const created = await createOnce(
-      { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      creation,
-      decideReversal,
-      async () => await this.#unitOfWork.transaction(decideReversal),
-    );
+    const created = await createOnce({ unitOfWork: this.#unitOfWork, now: this.#clock.now() }, creation, {
+      inTransaction: decideReversal,
+      withoutKey: async () => await this.#unitOfWork.transaction(decideReversal),
+    });
     if (created.made !== undefined) {
       const { invoiceId, amount } = created.made;
       this.#log.info({ payment_id: id, invoice_id: invoiceId, amount }, 'payment_reversed');

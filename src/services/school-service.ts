@@ -59,18 +59,17 @@ export class SchoolService {
    *   {@link createOnce}
    */
   async create(school: NewSchool, creation: Creation<School>): Promise<Created<School>> {
+    const now = this.#clock.now();
     const insert = async ({ schools }: Repositories): Promise<School> => {
       assertPrefixesDiffer(school);
-      const made = await schools.insert(school, this.#clock.now());
+      const made = await schools.insert(school, now);
       if (made !== undefined) return made;
       throw nameTaken(school);
     };
-    const created = await createOnce(
-      { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      creation,
-      insert,
-      async () => await this.#unitOfWork.write(insert),
-    );
+    const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
+      inTransaction: insert,
+      withoutKey: async () => await this.#unitOfWork.write(insert),
+    });
     if (created.made !== undefined) this.#log.info({ school_id: created.made.id }, 'school_created');
     return created;
   }

@@ -54,18 +54,17 @@ export class StudentService {
    * @throws DomainError `school_not_found`, `school_not_active`, `student_email_taken`, or a refusal of {@link createOnce}
    */
   async create(student: NewStudent, creation: Creation<Student>): Promise<Created<Student>> {
+    const now = this.#clock.now();
     const insert = async ({ students }: Repositories): Promise<Student> => {
-      const made = await students.insert(student, this.#clock.now());
+      const made = await students.insert(student, now);
       if (made === undefined) throw emailTaken(student.email);
       return made;
     };
     try {
-      const created = await createOnce(
-        { unitOfWork: this.#unitOfWork, clock: this.#clock },
-        creation,
-        insert,
-        async () => await this.#unitOfWork.write(insert),
-      );
+      const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
+        inTransaction: insert,
+        withoutKey: async () => await this.#unitOfWork.write(insert),
+      });
       const { made } = created;
       if (made !== undefined) this.#log.info({ student_id: made.id, school_id: made.schoolId }, 'student_created');
       return created;

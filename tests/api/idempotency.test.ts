@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { API_KEY, startBilling } from '../support/billing.ts';
+import { IdempotencyRepository } from '../../src/repositories/idempotency-repository.ts';
+import { type Answer, API_KEY, startBilling } from '../support/billing.ts';
 import { invoiceBody, schoolBody, studentBody } from '../support/factories.ts';
 import { expectProblem } from '../support/problem.ts';
 
@@ -64,6 +65,19 @@ describe('Idempotency-Key', () => {
     expect(await billing.invoice(id)).toMatchObject({ paid: '0.00' });
   });
 
+  // With a key PostgreSQL writes the answer, without one the API does.
+  test.each([
+    ['payments', async (text: string) => ({ invoice_id: await anInvoice(), amount: '1.50', reference: text })],
+    ['invoices', async (text: string) => ({ ...invoiceBody(studentId), description: text })],
+  ] as const)('201: the answer to a POST into %s is to the byte what a GET of it says', async (noun, bodyOf) => {
+    const body = await bodyOf('Ñandú "quoted" \\ /\n\t\u0001 <b>🎓</b>');
+    const made = await billing.post(`/${noun}`, body, key());
+    expect(made.status).toBe(201);
+    expect((await billing.get(`/${noun}/${made.body['id']}`)).text).toBe(made.text);
+    const keyless = await billing.post(`/${noun}`, await bodyOf('x'));
+    expect(Object.keys(keyless.body)).toEqual(Object.keys(made.body));
+  });
+
   test('201: spaces and the order of members are no difference', async () => {
     const id = await anInvoice();
     const headers = key();
@@ -113,26 +127,94 @@ describe('Idempotency-Key', () => {
     expect(await billing.driftedInvoices()).toEqual([]);
   });
 
-  test('409: the twin is still being worked on', async () => {
-    const holder = await billing.owner.connect();
-    try {
-      const id = await anInvoice();
-      const headers = key();
-      // The row of a twin that has not committed, under the name of the credential that the tests send.
-      const { credential } = await credentialOfTests();
-      await holder.query('begin');
-      await holder.query('insert into idempotency_keys (credential, key, fingerprint) values ($1, $2, $3)', [
-        credential,
-        headers['idempotency-key'],
-        'another',
-      ]);
+  test('409: the twin is still being worked on, a transaction that has taken the key', async () => {
+    const id = await anInvoice();
+    const headers = key();
+    const { credential } = await credentialOfTests();
+    const claim = { credential, key: headers['idempotency-key'] ?? '', fingerprint: 'another' };
+    await billing.product.pool.transaction({}, async (sql) => {
+      await new IdempotencyRepository(sql).claim(claim, new Date());
       const answer = await billing.pay(id, '1.00', headers);
       expectProblem(answer, 409, 'idempotency_in_flight');
       expect(answer.headers['retry-after']).toBe('1');
+    });
+  });
+
+  test('409: the twin is still being worked on, a statement that waits for its invoice', async () => {
+    const id = await anInvoice();
+    const headers = key();
+    const twin = async (): Promise<Answer> => await billing.pay(id, '1.00', headers);
+    const holder = await billing.owner.connect();
+    try {
+      await holder.query('begin');
+      await holder.query('select from invoices where id = $1 for update', [id]);
+      const first = twin();
+      await billing.untilWaiting(1);
+      const second = await twin();
+      await holder.query('commit');
+
+      expectProblem(second, 409, 'idempotency_in_flight');
+      expect((await first).status).toBe(201);
     } finally {
       await holder.query('rollback');
       holder.release();
     }
+  });
+
+  // The statement saw no answer under the key when it began. That there is one by the time it ends must undo all of it.
+  test('422: the key gets another answer while the payment waits for its invoice; nothing is paid', async () => {
+    const id = await anInvoice();
+    const headers = key();
+    const { credential } = await credentialOfTests();
+    const receipts = await count('payments');
+    const holder = await billing.owner.connect();
+    try {
+      await holder.query('begin');
+      await holder.query('select from invoices where id = $1 for update', [id]);
+      const answer = billing.pay(id, '1.00', headers);
+      await billing.untilWaiting(1);
+      await holder.query(
+        "insert into idempotency_keys (credential, key, fingerprint, status, body) values ($1, $2, $3, 201, '{}')",
+        [credential, headers['idempotency-key'], 'another'],
+      );
+      await holder.query('commit');
+
+      expectProblem(await answer, 422, 'idempotency_key_reused');
+    } finally {
+      await holder.query('rollback');
+      holder.release();
+    }
+    expect(await count('payments')).toBe(receipts);
+    expect(await billing.invoice(id)).toMatchObject({ paid: '0.00' });
+    expect(await billing.driftedInvoices()).toEqual([]);
+  });
+
+  // The same for an invoice: the row that holds it up is its school's counter.
+  test('422: the key gets another answer while the invoice waits for its number; nothing is issued', async () => {
+    await anInvoice();
+    const headers = key();
+    const { credential } = await credentialOfTests();
+    const invoices = await count('invoices');
+    const holder = await billing.owner.connect();
+    try {
+      await holder.query('begin');
+      await holder.query("select from document_counters where school_id = $1 and kind = 'INVOICE' for update", [
+        schoolId,
+      ]);
+      const answer = billing.post('/invoices', invoiceBody(studentId), headers);
+      await billing.untilWaiting(1);
+      await holder.query(
+        "insert into idempotency_keys (credential, key, fingerprint, status, body) values ($1, $2, $3, 201, '{}')",
+        [credential, headers['idempotency-key'], 'another'],
+      );
+      await holder.query('commit');
+
+      expectProblem(await answer, 422, 'idempotency_key_reused');
+    } finally {
+      await holder.query('rollback');
+      holder.release();
+    }
+    expect(await count('invoices')).toBe(invoices);
   });
 
   test.each(['', ' ', 'a b', 'ñ', 'x'.repeat(256)])('422: the key %j', async (value) => {

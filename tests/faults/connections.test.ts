@@ -74,7 +74,6 @@ const UNKNOWN = {
 
 describe('the connection to PostgreSQL is cut, the request has an Idempotency-Key', () => {
   test.each([
-    ['in the middle of the transaction', { at: KEY_CLAIM, when: 'after' }],
     ['before the payment reaches PostgreSQL', { at: PAYMENT, when: 'before' }],
     ['after the payment was made, before COMMIT is sent', { at: PAYMENT, when: 'after' }],
     ['as COMMIT is on its way', { at: COMMIT, when: 'before' }],
@@ -91,6 +90,30 @@ describe('the connection to PostgreSQL is cut, the request has an Idempotency-Ke
     expect((await client.get(`/invoices/${invoice}`)).body).toMatchObject({ paid: '40.00', status: 'PARTIAL' });
     const { id } = answer.body as { id: number };
     const events = (): unknown[] => logged('payment_processed').filter((line) => line['payment_id'] === id);
+    await expect.poll(() => events().length, { timeout: LOGGED_WITHIN_MS }).toBe(1);
+  });
+});
+
+// Not in one statement as a payment, but in a transaction that takes the key first.
+describe('the connection to PostgreSQL is cut, a credit note has an Idempotency-Key', () => {
+  test.each([
+    ['after the key was taken', { at: KEY_CLAIM, when: 'after' }],
+    ['in the middle of the transaction', { at: INVOICE_LOCK, when: 'after' }],
+    ['as COMMIT is on its way', { at: COMMIT, when: 'before' }],
+    ['after COMMIT, before its answer', { at: COMMIT, when: 'after' }],
+  ] as const)('%s: repeated inside, answered with 201, made and logged once', async (_, cut) => {
+    proxy.cut = cut;
+    const note = { amount: '5.00', reason: 'discount' };
+    const answer = await client.post(`/invoices/${invoice}/credit-notes`, note, {
+      'idempotency-key': randomUUID(),
+    });
+
+    expect(proxy.cut).toBeNull();
+    expect(answer.status).toBe(201);
+    expect(answer.headers['idempotency-hit']).toBeUndefined();
+    expect(await creditsOfInvoice()).toBe(1);
+    const { id } = answer.body as { id: number };
+    const events = (): unknown[] => logged('credit_note_created').filter((line) => line['credit_note_id'] === id);
     await expect.poll(() => events().length, { timeout: LOGGED_WITHIN_MS }).toBe(1);
   });
 });
@@ -157,8 +180,8 @@ describe('the connection to PostgreSQL is cut, the request has no key', () => {
 
 test('every repeat was logged with its reason and nothing else', async () => {
   const repeats = (): unknown[] => logged('database_work_repeated');
-  // Five with a key, one before COMMIT, one read. Log lines are written in batches.
-  await expect.poll(() => repeats().length, { timeout: LOGGED_WITHIN_MS }).toBeGreaterThanOrEqual(7);
+  // Eight with a key, one before COMMIT, one read. Log lines are written in batches.
+  await expect.poll(() => repeats().length, { timeout: LOGGED_WITHIN_MS }).toBeGreaterThanOrEqual(10);
   for (const line of repeats()) expect(line).toMatchObject({ reason: 'connection_lost' });
   expect(server.isAlive).toBe(true);
 });
