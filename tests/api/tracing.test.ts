@@ -81,6 +81,12 @@ beforeAll(async () => {
     { amount: '1.00', reference: 'canary-of-a-reference' },
   );
   paymentRequestId = paid.headers['x-request-id'];
+  await traced.ask(
+    'POST',
+    `/api/v1/invoices/${invoiceId}/credit-notes`,
+    { 'idempotency-key': 'tracing-a-transaction' },
+    { amount: '1.00', reason: 'discount' },
+  );
   await traced.ask('GET', `/api/v1/invoices/${invoiceId}`, { traceparent: 'nonsense' });
   await traced.ask('GET', '/api/v1/students/1/statement', { traceparent: `00-${'0'.repeat(32)}-${PARENT_ID}-01` });
   await traced.ask('GET', '/api/v1/schools', { traceparent: `00-${TRACE_ID}-${PARENT_ID}-00` });
@@ -124,7 +130,7 @@ describe('tracing', () => {
   });
 
   test('a child span per statement, below its transaction; text only, never a value', () => {
-    const [transaction, ...others] = childrenOf(serverSpan('POST /api/v1/invoices/:id/payments'));
+    const [transaction, ...others] = childrenOf(serverSpan('POST /api/v1/invoices/:id/credit-notes'));
     expect(others).toEqual([]);
     expect(transaction).toMatchObject({ name: 'transaction', kind: CLIENT });
     if (transaction === undefined) return;
@@ -135,6 +141,9 @@ describe('tracing', () => {
       expect(attribute(statement, 'db.query.text')).toMatch(/\$1/);
     }
 
+    // A payment under a key is one statement.
+    const made = childrenOf(serverSpan('POST /api/v1/invoices/:id/payments'));
+    expect(made).toEqual([expect.objectContaining({ name: 'with', kind: CLIENT })]);
     const [read] = childrenOf(serverSpan('GET /api/v1/invoices/:id'));
     expect(read).toMatchObject({ name: 'select', kind: CLIENT });
     expect(JSON.stringify(exported)).not.toMatch(/canary|alumno\.|test-key-of/);

@@ -109,6 +109,7 @@ test('a key that is still being worked on: 409 after a short wait, and free agai
     // A twin that has claimed the key, and has neither committed nor rolled back.
     const credential = createHash('sha256').update(API_KEY).digest('hex').slice(0, 32);
     await holder.query('begin');
+    await holder.query("select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", [credential, key]);
     await holder.query("insert into idempotency_keys (credential, key, fingerprint) values ($1, $2, '')", [
       credential,
       key,
