@@ -19,8 +19,8 @@ export function lockOf({ credential, key }: IdempotencyClaim): Statement {
 /**
  * A condition: the key has no answer, and nobody is at work under it. Takes the key's lock until the transaction ends.
  *
- * It is asked once per statement and only about a row that is there, and in this order: that a twin has its answer can
- * be seen once it is known that no twin is on its way. Seen or not, {@link keepAnswer} refuses a second answer.
+ * It is asked once per statement, and in this order: that a twin has its answer can be seen once it is known that no twin
+ * is on its way. Seen or not, {@link keepAnswer} refuses a second answer.
  */
 export function isFree(claim: IdempotencyClaim): Statement {
   return sql`(
