@@ -21,13 +21,16 @@ export type Ways<T> = Readonly<{
   withoutKey: () => Promise<T>;
   /** With a key that the transaction has taken. */
   inTransaction: (repositories: Repositories) => Promise<T>;
-  /**
-   * For what is made often: under a key and in one statement, which keeps the answer, the JSON object of what was made with
-   * its `id`. Undefined if that is not possible, whatever the reason, which {@link Ways.inTransaction} then finds out.
-   */
-  atOnce?: (repositories: Repositories, claim: IdempotencyClaim) => Promise<Required<Created<T>> | undefined>;
-  /** What `atOnce` made. */
-  find?: (repositories: Repositories, id: number) => Promise<T | undefined>;
+  /** For what is made often: under a key too, tried first. */
+  atOnce?: Readonly<{
+    /**
+     * In one statement, which keeps the answer, the JSON object of what was made with its `id`. Undefined if that is not
+     * possible, whatever the reason, which {@link Ways.inTransaction} then finds out.
+     */
+    insert: (repositories: Repositories, claim: IdempotencyClaim) => Promise<Required<Created<T>> | undefined>;
+    /** What it made, should its answer be lost. */
+    find: (repositories: Repositories, id: number) => Promise<T | undefined>;
+  }>;
 }>;
 
 /**
@@ -40,13 +43,14 @@ export type Ways<T> = Readonly<{
 export async function createOnce<T>(
   { unitOfWork, now }: { unitOfWork: UnitOfWork; now: Date },
   { claim, present }: Creation<T>,
-  { withoutKey, inTransaction, atOnce, find }: Ways<T>,
+  { withoutKey, inTransaction, atOnce }: Ways<T>,
 ): Promise<Created<T>> {
   if (claim === null) {
     const made = await withoutKey();
     return { made, body: present(made) };
   }
-  const done = atOnce && (await unitOfWork.writeKeyed(async (repositories) => await atOnce(repositories, claim)));
+  const done =
+    atOnce && (await unitOfWork.writeKeyed(async (repositories) => await atOnce.insert(repositories, claim)));
   if (done !== undefined && done !== 'undecided') return done;
 
   // What the try before made, if its COMMIT may have gone through: found in the database, it is ours and no replay. No
@@ -68,7 +72,7 @@ export async function createOnce<T>(
     // The statement did make it, and only its answer was lost. A twin of the same millisecond would be taken for it, which
     // costs a second line in the log.
     const isOurs = done === 'undecided' && createdAt.getTime() === now.getTime();
-    const made = isOurs ? await find?.(repositories, idOf(body)) : undefined;
+    const made = isOurs ? await atOnce?.find(repositories, idOf(body)) : undefined;
     return made === undefined ? { body } : { body, made };
   });
 }

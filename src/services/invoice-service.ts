@@ -74,8 +74,10 @@ export class InvoiceService {
     const insert = async (repositories: Repositories): Promise<Invoice> =>
       (await repositories.invoices.insert(invoice, now)) ?? (await refuse(repositories, invoice));
     const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
-      atOnce: async ({ invoices }, claim) => await invoices.insertOnce(invoice, now, claim),
-      find: async ({ invoices }, id) => await invoices.find(id),
+      atOnce: {
+        insert: async ({ invoices }, claim) => await invoices.insertOnce(invoice, now, claim),
+        find: async ({ invoices }, id) => await invoices.find(id),
+      },
       inTransaction: insert,
       withoutKey: async () => await this.#unitOfWork.write(insert),
     });

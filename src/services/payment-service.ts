@@ -78,8 +78,10 @@ export class PaymentService {
     const now = this.#clock.now();
     const payment = { ...command, paidAt: command.paidAt ?? now };
     const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
-      atOnce: async ({ payments }, claim) => await payments.insertOnce(payment, now, claim),
-      find: async ({ payments }, id) => await payments.find(id),
+      atOnce: {
+        insert: async ({ payments }, claim) => await payments.insertOnce(payment, now, claim),
+        find: async ({ payments }, id) => await payments.find(id),
+      },
       inTransaction: async (repositories) =>
         (await repositories.payments.insertIfPending(payment, now)) ?? (await decide(repositories, payment, now)),
       withoutKey: async () =>
