@@ -144,78 +144,51 @@ describe('Idempotency-Key', () => {
     const id = await anInvoice();
     const headers = key();
     const twin = async (): Promise<Answer> => await billing.pay(id, '1.00', headers);
-    const holder = await billing.owner.connect();
-    try {
-      await holder.query('begin');
-      await holder.query('select from invoices where id = $1 for update', [id]);
-      const first = twin();
-      await billing.untilWaiting(1);
-      const second = await twin();
-      await holder.query('commit');
-
-      expectProblem(second, 409, 'idempotency_in_flight');
-      expect((await first).status).toBe(201);
-    } finally {
-      await holder.query('rollback');
-      holder.release();
-    }
+    const [first] = await billing.collideOn(`select from invoices where id = ${id} for update`, [twin], async () =>
+      expectProblem(await twin(), 409, 'idempotency_in_flight'),
+    );
+    expect(first?.status).toBe(201);
   });
 
   // The statement saw no answer under the key when it began. That there is one by the time it ends must undo all of it.
   test('422: the key gets another answer while the payment waits for its invoice; nothing is paid', async () => {
     const id = await anInvoice();
-    const headers = key();
-    const { credential } = await credentialOfTests();
     const receipts = await count('payments');
-    const holder = await billing.owner.connect();
-    try {
-      await holder.query('begin');
-      await holder.query('select from invoices where id = $1 for update', [id]);
-      const answer = billing.pay(id, '1.00', headers);
-      await billing.untilWaiting(1);
-      await holder.query(
-        "insert into idempotency_keys (credential, key, fingerprint, status, body) values ($1, $2, $3, 201, '{}')",
-        [credential, headers['idempotency-key'], 'another'],
-      );
-      await holder.query('commit');
-
-      expectProblem(await answer, 422, 'idempotency_key_reused');
-    } finally {
-      await holder.query('rollback');
-      holder.release();
-    }
+    await expectOvertaken(
+      `select from invoices where id = ${id} for update`,
+      async (headers) => await billing.pay(id, '1.00', headers),
+    );
     expect(await count('payments')).toBe(receipts);
     expect(await billing.invoice(id)).toMatchObject({ paid: '0.00' });
     expect(await billing.driftedInvoices()).toEqual([]);
   });
 
-  // The same for an invoice: the row that holds it up is its school's counter.
   test('422: the key gets another answer while the invoice waits for its number; nothing is issued', async () => {
     await anInvoice();
-    const headers = key();
-    const { credential } = await credentialOfTests();
     const invoices = await count('invoices');
-    const holder = await billing.owner.connect();
-    try {
-      await holder.query('begin');
-      await holder.query("select from document_counters where school_id = $1 and kind = 'INVOICE' for update", [
-        schoolId,
-      ]);
-      const answer = billing.post('/invoices', invoiceBody(studentId), headers);
-      await billing.untilWaiting(1);
-      await holder.query(
-        "insert into idempotency_keys (credential, key, fingerprint, status, body) values ($1, $2, $3, 201, '{}')",
-        [credential, headers['idempotency-key'], 'another'],
-      );
-      await holder.query('commit');
-
-      expectProblem(await answer, 422, 'idempotency_key_reused');
-    } finally {
-      await holder.query('rollback');
-      holder.release();
-    }
+    await expectOvertaken(
+      `select from document_counters where school_id = ${schoolId} and kind = 'INVOICE' for update`,
+      async (headers) => await billing.post('/invoices', invoiceBody(studentId), headers),
+    );
     expect(await count('invoices')).toBe(invoices);
   });
+
+  /** The request waits for `lock`; before it gets it, its key has the answer to another request. */
+  async function expectOvertaken(
+    lock: string,
+    request: (headers: Record<string, string>) => Promise<Answer>,
+  ): Promise<void> {
+    const headers = key();
+    const { credential } = await credentialOfTests();
+    const [answer] = await billing.collideOn(lock, [async () => await request(headers)], async (holder) => {
+      await holder.query(
+        "insert into idempotency_keys (credential, key, fingerprint, status, body) values ($1, $2, 'another', 201, '{}')",
+        [credential, headers['idempotency-key']],
+      );
+    });
+    if (answer === undefined) throw new Error('one request, one answer');
+    expectProblem(answer, 422, 'idempotency_key_reused');
+  }
 
   test.each(['', ' ', 'a b', 'ñ', 'x'.repeat(256)])('422: the key %j', async (value) => {
     const answer = await billing.post('/schools', schoolBody(), { 'idempotency-key': value });

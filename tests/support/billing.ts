@@ -197,8 +197,13 @@ export class Billing {
    * happens every time instead of now and then.
    *
    * @param lock takes the lock, such as `select from invoices where id = 7 for update`
+   * @param meanwhile happens while all wait, in the transaction that holds the lock
    */
-  async collideOn<T>(lock: string, requests: readonly (() => Promise<T>)[]): Promise<T[]> {
+  async collideOn<T>(
+    lock: string,
+    requests: readonly (() => Promise<T>)[],
+    meanwhile?: (holder: pg.PoolClient) => Promise<unknown>,
+  ): Promise<T[]> {
     const holder = await this.owner.connect();
     try {
       await holder.query('begin');
@@ -206,6 +211,7 @@ export class Billing {
       const answers = Promise.all(requests.map(async (request) => await request()));
       answers.catch(() => undefined);
       await this.untilWaiting(requests.length);
+      await meanwhile?.(holder);
       await holder.query('commit');
       return await answers;
     } finally {
