@@ -10,7 +10,7 @@ const GROWING_PERCENT = 80;
 
 /** The last version in which how much a function has run is measured in bytes of its code: that of Node 20. */
 const V8_OF_BUDGETS = 11;
-/** A quarter of the usual, either way: 3 looks at a budget of 67,584 bytes, or 3,000 calls. */
+/** Usual are 3 looks with a budget of 67,584 bytes between two, or 3,000 calls: this is a sixth of it, or a quarter. */
 const EARLIER: readonly string[] = isCountedInBytes(process.versions.v8)
   ? ['--ticks-before-optimization=1', '--interrupt-budget=33792']
   : ['--invocation-count-for-turbofan=750'];
