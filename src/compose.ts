@@ -91,6 +91,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const pools = {
     main: () => pool.gauge(),
     reads: () => reads.gauge(),
+    groups: () => unitOfWork.gaugeGroups(),
     streams: () => streamPool.gauge(),
     ...(reader === undefined ? {} : { short: () => reader.gauge() }),
   };
@@ -100,6 +101,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     ...(reader === undefined ? {} : { reader }),
     reads,
     streamPool,
+    groupWaitMaxMs: waitMaxMs,
     onRetry: (reason) => {
       log.warn({ reason }, 'database_work_repeated');
       metrics.workRepeated(reason);
@@ -125,7 +127,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     unitOfWork,
     pool,
     readiness: new Readiness({ pool, newestMigration: await newestMigration() }),
-    telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool }), tracing },
+    telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool, unitOfWork }), tracing },
     close: async () => {
       eventLoop.stop();
       await renderer.close();
@@ -156,13 +158,15 @@ export async function composeServer(
 
 function loadOf(
   eventLoop: EventLoopDelay,
-  { pool, reads, streamPool }: { pool: Pool; reads: Bulkhead; streamPool: Pool },
+  of: { pool: Pool; reads: Bulkhead; streamPool: Pool; unitOfWork: UnitOfWork },
 ): Telemetry['load'] {
+  const { pool, reads, streamPool, unitOfWork } = of;
   const { max } = pool.gauge();
+  const waiting = (): number => pool.gauge().waiting + unitOfWork.gaugeGroups().waiting;
   return {
     eventLoopDelayMs: () => eventLoop.recentMs,
-    waitingPerConnection: () => pool.gauge().waiting / max,
-    readsWaitingPerConnection: () => (pool.gauge().waiting + reads.gauge().waiting) / max,
+    waitingPerConnection: () => waiting() / max,
+    readsWaitingPerConnection: () => (waiting() + reads.gauge().waiting) / max,
     streamsWaitingPerConnection: () => streamPool.gauge().waiting / STREAM_CONNECTIONS_MAX,
   };
 }

@@ -352,6 +352,7 @@ function cancelStatement(client: pg.PoolClient): void {
  * the zones of railway time offsets had seconds too, and a payment of 1900 would move by them.
  */
 function toParameter(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toParameter);
   return value instanceof Date ? value.toISOString() : value;
 }
 

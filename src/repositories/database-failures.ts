@@ -87,3 +87,11 @@ export function isInvalidParameter(error: unknown): boolean {
 export function isLockTimeout(error: unknown): boolean {
   return sqlStateOf(error) === '55P03';
 }
+
+/**
+ * Whether a statement for several callers failed, and left nothing behind, because of one of them: a constraint says no
+ * (class 23), or a lock is held for long. Each on its own then learns whether it was them.
+ */
+export function failsTogether(error: unknown): boolean {
+  return isLockTimeout(error) || (sqlStateOf(error)?.startsWith('23') ?? false);
+}

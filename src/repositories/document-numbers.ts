@@ -1,20 +1,32 @@
 import { type Statement, sql } from '../infrastructure/sql.ts';
 
 /**
- * A CTE body that raises the counter of the school and the year, and returns the new document's number as `number`.
+ * CTEs that give each row of `document` the next number of its school and year: `counter` with the counters that were
+ * raised, and `numbered`, which is `document` with a `number`. Numbers follow the order of `place`.
  *
- * The counter's row stays locked until the transaction ends, so numbers have no gaps: a rollback gives its number back.
- * Lock order everywhere: the invoice's row first, then the counter's.
+ * A counter's row stays locked until the transaction ends, so numbers have no gaps: a rollback gives its number back.
+ * Lock order everywhere: the invoice's row first, then the counter's; of several counters in the order of their schools.
  *
- * @param kind `INVOICE` or `RECEIPT` @param school a relation in scope with `school_id`, `prefix` and `timezone`
+ * `document` has `school_id`, `place` and `series`, see {@link seriesOf}.
  */
-export function nextNumber(kind: 'INVOICE' | 'RECEIPT', school: Statement, now: Date): Statement {
+export function numbered(kind: 'INVOICE' | 'RECEIPT'): Statement {
   return sql`
-    insert into document_counters as counter (school_id, kind, series, last_number)
-    select school_id, ${kind}, prefix || '-' || extract(year from ${now}::timestamptz at time zone timezone), 1
-    from ${school}
-    on conflict (school_id, kind, series) do update set last_number = counter.last_number + 1
-    returning document_number(series, last_number) as number`;
+    counter as (
+      insert into document_counters as counter (school_id, kind, series, last_number)
+      select school_id, ${kind}, series, count(*) from document group by school_id, series order by school_id, series
+      on conflict (school_id, kind, series) do update set last_number = counter.last_number + excluded.last_number
+      returning school_id, series, last_number
+    ), numbered as (
+      select document.*,
+             document_number(series, last_number - count(*) over (partition by school_id, series)
+               + row_number() over (partition by school_id, series order by place)) as number
+      from document join counter using (school_id, series)
+    )`;
+}
+
+/** The series of a document that is made at the instant `now`: the school's prefix and the year there. */
+export function seriesOf(prefix: Statement, now: Statement): Statement {
+  return sql`${prefix} || '-' || extract(year from ${now} at time zone sc.timezone)`;
 }
 
 /**

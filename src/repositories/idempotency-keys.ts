@@ -11,38 +11,42 @@ export type IdempotencyClaim = Readonly<{ credential: string; key: string; finge
 /** Of everything that is made under a key. */
 export const CREATED = 201;
 
-/** The number PostgreSQL knows the key's lock by. Two keys that share one wait for each other, and that is all. */
-export function lockOf({ credential, key }: IdempotencyClaim): Statement {
+/**
+ * The number PostgreSQL knows the key's lock by. Two keys that share one wait for each other, and that is all.
+ *
+ * @param of values, or the columns that hold them
+ */
+export function lockOf({ credential, key }: { credential: string | Statement; key: string | Statement }): Statement {
   return sql`hashtextextended(${credential}::text || ' ' || ${key}::text, 0)`;
 }
 
-/**
- * A condition: the key has no answer, and nobody is at work under it. Takes the key's lock until the transaction ends.
- *
- * It is asked once per statement, and in this order: that a twin has its answer can be seen once it is known that no twin
- * is on its way. Seen or not, {@link keepAnswer} refuses a second answer.
- */
-export function isFree(claim: IdempotencyClaim): Statement {
-  return sql`(
-    select case when pg_try_advisory_xact_lock(${lockOf(claim)})
-      then not exists (select from idempotency_keys where credential = ${claim.credential} and key = ${claim.key})
-      else false
-    end)`;
+/** Columns of a claim for each of several requests, null where one came without a key: for `unnest`, in this order. */
+export const CLAIM_COLUMNS = sql`credential, key, fingerprint`;
+
+/** The parameters that go with {@link CLAIM_COLUMNS}. */
+export function claimArrays(claims: readonly (IdempotencyClaim | null)[]): Statement {
+  const of = (field: keyof IdempotencyClaim): (string | null)[] => claims.map((claim) => claim?.[field] ?? null);
+  return sql`${of('credential')}::text[], ${of('key')}::text[], ${of('fingerprint')}::text[]`;
 }
 
 /**
- * A CTE body that keeps the answer to what was made, and returns it as `body`.
+ * A condition on a row of `asked`: it has no key, or one that has no answer and that nobody is at work under. Takes the
+ * key's lock until the transaction ends.
  *
- * @param columns name the members of the answer's JSON object @param from has one row for them, or none
+ * It is asked in this order: that a twin has its answer can be seen once it is known that no twin is on its way. Seen or
+ * not, {@link keepAnswers} refuses a second answer.
  */
-export function keepAnswer(
-  { credential, key, fingerprint }: IdempotencyClaim,
-  { columns, from }: { columns: Statement; from: Statement },
-  now: Date,
-): Statement {
+export const IS_FREE = sql`
+  case
+    when asked.key is null then true
+    when pg_try_advisory_xact_lock(${lockOf({ credential: sql`asked.credential`, key: sql`asked.key` })})
+    then not exists (select from idempotency_keys k where k.credential = asked.credential and k.key = asked.key)
+    else false
+  end`;
+
+/** A CTE body that keeps the answers to what was made under keys. @param from has claims, the `body` and `now` */
+export function keepAnswers(from: Statement): Statement {
   return sql`
     insert into idempotency_keys (credential, key, fingerprint, status, body, created_at)
-    select ${credential}, ${key}, ${fingerprint}, ${CREATED}, row_to_json(one)::text, ${now}
-    from ${from} cross join lateral (select ${columns}) one
-    returning body`;
+    select credential, key, fingerprint, ${CREATED}, body, now from ${from} where key is not null`;
 }

@@ -4,12 +4,12 @@ import { formatMoney, parseMoney } from '../domain/money.ts';
 import type { Page, PageRequest } from '../domain/page.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
-import { isCheckViolation, isForeignKeyViolation, isUniqueViolation } from './database-failures.ts';
-import { countDocuments, nextNumber } from './document-numbers.ts';
-import { type IdempotencyClaim, isFree, keepAnswer } from './idempotency-keys.ts';
+import { isCheckViolation, isForeignKeyViolation } from './database-failures.ts';
+import { countDocuments, numbered, seriesOf } from './document-numbers.ts';
+import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from './idempotency-keys.ts';
 import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { addToTotals, changeTotals } from './school-totals.ts';
-import { isoTime } from './sql-text.ts';
+import { BRIEFLY, isoTime, PATIENTLY } from './sql-text.ts';
 
 type InvoiceRow = {
   id: number;
@@ -29,6 +29,11 @@ type InvoiceRow = {
   created_at: Date;
   updated_at: Date;
 };
+
+type InsertedRow = InvoiceRow & { place: number; body: string };
+
+/** An invoice to issue at the instant `now`, under an idempotency key if it came with one. */
+export type InvoiceAsk = Readonly<{ invoice: NewInvoice; now: Date; claim: IdempotencyClaim | null }>;
 
 /** Dates are YYYY-MM-DD, both ends included. `now` decides what is overdue, by each school's own calendar. */
 export type InvoiceFilter = Readonly<{
@@ -111,41 +116,30 @@ export class InvoiceRepository {
   }
 
   /**
-   * Issues an invoice in its student's school and currency, with the next number, or returns undefined when the student
-   * does not exist or `currency` is given and not the school's.
+   * Issues each invoice in its student's school and currency, with the next numbers, in one statement that commits by
+   * itself. In the order of `asks`, undefined where nothing was written: the student does not exist, `currency` is given
+   * and not the school's; the key has an answer, or somebody is at work under it. No two may be under one key.
+   *
+   * Fails for all together when it fails, see `failsTogether`; waits for locks only briefly.
+   */
+  async insertEach(asks: readonly InvoiceAsk[]): Promise<({ made: Invoice; body: string } | undefined)[]> {
+    const rows = await this.#sql.rows<InsertedRow>(insertion(asks, BRIEFLY));
+    const byPlace = new Map(rows.map((row) => [row.place, { made: toInvoice(row), body: row.body }]));
+    return asks.map((_, index) => byPlace.get(index + 1));
+  }
+
+  /**
+   * Issues an invoice, in a transaction. Undefined when the student does not exist, or `currency` is given and not the
+   * school's.
    *
    * @throws DomainError `amount_not_whole`, `student_not_found` (deleted meanwhile), `invoice_currency_mismatch`
    *   (the school's currency changed meanwhile)
    */
   async insert(invoice: NewInvoice, now: Date): Promise<Invoice | undefined> {
     try {
-      const row = await this.#sql.first<InvoiceRow>(sql`with ${numbered(invoice, now)} ${inserted(invoice, now)}`);
+      const row = await this.#sql.first<InsertedRow>(insertion([{ invoice, now, claim: null }], PATIENTLY));
       return row && toInvoice(row);
     } catch (error) {
-      throw toRefusal(error, invoice);
-    }
-  }
-
-  /**
-   * The same, once under an idempotency key, with the answer kept beside it, still in one statement. Returns undefined
-   * also when the key has an answer or somebody is at work under it; then nothing was written either.
-   *
-   * @throws DomainError as {@link insert}
-   */
-  async insertOnce(
-    invoice: NewInvoice,
-    now: Date,
-    claim: IdempotencyClaim,
-  ): Promise<{ made: Invoice; body: string } | undefined> {
-    try {
-      const row = await this.#sql.first<InvoiceRow & { body: string }>(sql`
-        with ${numbered(invoice, now, sql`and ${isFree(claim)}`)}, i as (${inserted(invoice, now)}),
-        answer as (${keepAnswer(claim, { columns: INVOICE_JSON_COLUMNS, from: sql`i` }, now)})
-        select i.*, answer.body from i, answer`);
-      return row && { made: toInvoice(row), body: row.body };
-    } catch (error) {
-      // A twin was done between the moment this statement looked at and its end.
-      if (isUniqueViolation(error, 'idempotency_keys_pkey')) return undefined;
       throw toRefusal(error, invoice);
     }
   }
@@ -191,29 +185,38 @@ export class InvoiceRepository {
   }
 }
 
-/** The CTEs of a new invoice: its `student` with the school, the next number as `counter`, and the school's totals. */
-function numbered(invoice: NewInvoice, now: Date, condition: Statement = sql``): Statement {
+function insertion(asks: readonly InvoiceAsk[], patience: Statement): Statement {
+  const of = <T>(field: (invoice: NewInvoice) => T): T[] => asks.map(({ invoice }) => field(invoice));
   return sql`
-    student as (
-      select st.id, st.school_id, sc.currency, sc.timezone, sc.invoice_prefix as prefix
-      from students st
+    with asked as (
+      select each.* from ${patience}, unnest(
+        ${of(({ studentId }) => studentId)}::bigint[], ${of(({ amountTotal }) => amountTotal)}::numeric[],
+        ${of(({ currency }) => currency)}::text[], ${of(({ dueDate }) => dueDate)}::date[],
+        ${of(({ description }) => description)}::text[], ${asks.map(({ now }) => now)}::timestamptz[],
+        ${claimArrays(asks.map(({ claim }) => claim))}
+      ) with ordinality each (student_id, amount, asked_currency, due_date, description, now, ${CLAIM_COLUMNS}, place)
+    ), document as (
+      select asked.*, st.school_id, sc.currency, ${seriesOf(sql`sc.invoice_prefix`, sql`asked.now`)} as series
+      from asked
+      join students st on st.id = asked.student_id
       join schools sc on sc.id = st.school_id
-      where st.id = ${invoice.studentId}
-        and (${invoice.currency}::text is null or sc.currency = ${invoice.currency}) ${condition}
-    ), counter as (${nextNumber('INVOICE', sql`student`, now)}), totals as (
-      ${addToTotals(sql`${invoice.amountTotal}::numeric`, sql`student, counter`)}
-    )`;
-}
-
-/** Inserts the invoice that {@link numbered} has the number for. */
-function inserted({ amountTotal, dueDate, description }: NewInvoice, now: Date): Statement {
-  return sql`
-    insert into invoices
-      (school_id, student_id, number, currency, amount_total, issued_at, due_date, description, created_at, updated_at)
-    select student.school_id, student.id, counter.number, student.currency, ${amountTotal}::numeric, ${now},
-           ${dueDate}::date, ${description}, ${now}, ${now}
-    from student, counter
-    returning ${COLUMNS}`;
+      where (asked.asked_currency is null or sc.currency = asked.asked_currency) and ${IS_FREE}
+    ), ${numbered('INVOICE')}, totals as (
+      ${addToTotals(sql`numbered`)}
+    ), i as (
+      insert into invoices
+        (school_id, student_id, number, currency, amount_total, issued_at, due_date, description, created_at, updated_at)
+      select school_id, student_id, number, currency, amount, now, due_date, description, now, now from numbered
+      returning ${COLUMNS}
+    ), answer as (
+      select i.*, place, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
+      from i
+      join numbered using (school_id, number)
+      cross join lateral (select ${INVOICE_JSON_COLUMNS}) one
+    ), kept as (
+      ${keepAnswers(sql`answer`)}
+    )
+    select * from answer`;
 }
 
 function toRefusal(error: unknown, { studentId, amountTotal, currency }: NewInvoice): unknown {

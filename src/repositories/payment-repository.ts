@@ -3,12 +3,12 @@ import type { Page, PageRequest } from '../domain/page.ts';
 import type { NewPayment, Payment, PaymentMethod } from '../domain/payment.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
-import { isCheckViolation, isUniqueViolation } from './database-failures.ts';
-import { countDocuments, nextNumber } from './document-numbers.ts';
-import { type IdempotencyClaim, isFree, keepAnswer } from './idempotency-keys.ts';
+import { isUniqueViolation } from './database-failures.ts';
+import { countDocuments, numbered, seriesOf } from './document-numbers.ts';
+import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from './idempotency-keys.ts';
 import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
 import { changeTotals } from './school-totals.ts';
-import { isoTime, ZONE_MARGIN } from './sql-text.ts';
+import { BRIEFLY, isoTime, PATIENTLY, ZONE_MARGIN } from './sql-text.ts';
 
 type PaymentRow = {
   id: number;
@@ -23,6 +23,11 @@ type PaymentRow = {
   reversed_at: Date | null;
   reversal_reason: string | null;
 };
+
+type InsertedRow = PaymentRow & { place: number; body: string };
+
+/** A payment to record at the instant `now`, under an idempotency key if it came with one. */
+export type PaymentAsk = Readonly<{ payment: NewPayment; now: Date; claim: IdempotencyClaim | null }>;
 
 /** An instant, or a calendar date that means the whole day in the zone of the school that was paid. */
 export type TimeBound = Readonly<{ instant: Date } | { date: string }>;
@@ -94,48 +99,22 @@ export class PaymentRepository {
   }
 
   /**
-   * Records a payment if its invoice can take it, and raises what is paid, in one statement: the update holds the row,
-   * looks again at what it then finds, and only if the amount still fits is there a payment and a receipt number.
-   * Returns undefined when the invoice does not exist, is void, or has less pending; then nothing was written.
+   * Records each payment whose invoice can take it, and raises what is paid, in one statement that commits by itself. In
+   * the order of `asks`, undefined where nothing was written: the invoice does not exist, is void, has less pending, or
+   * somebody holds its row; the key has an answer, or somebody is at work under it. No two may be of one invoice or key.
    *
-   * No index of invoices holds a column that changes here, so the row is changed in place; a test looks that it stays so.
-   * The condition is `applyPayment` of the business rules in SQL. It must stay an UPDATE with its own guard: with a
-   * sum beside a lock in one statement, the sum is as old as the statement and overpays (docs/decisions/0003).
-   *
-   * @throws DomainError `amount_not_whole`
+   * Fails for all together when it fails, see `failsTogether`; waits for locks only briefly.
    */
-  async insertIfPending(payment: NewPayment, now: Date): Promise<Payment | undefined> {
-    try {
-      const row = await this.#sql.first<PaymentRow>(sql`with ${raised(payment, now)} ${inserted(payment, now)}`);
-      return row && toPayment(row);
-    } catch (error) {
-      throw toRefusal(error, payment);
-    }
+  async insertEach(asks: readonly PaymentAsk[]): Promise<({ made: Payment; body: string } | undefined)[]> {
+    const rows = await this.#sql.rows<InsertedRow>(insertion(asks, BRIEFLY));
+    const byPlace = new Map(rows.map((row) => [row.place, { made: toPayment(row), body: row.body }]));
+    return asks.map((_, index) => byPlace.get(index + 1));
   }
 
-  /**
-   * The same, once under an idempotency key, with the answer kept beside it, still in one statement. Returns undefined
-   * also when the key has an answer or somebody is at work under it; then nothing was written either.
-   *
-   * @throws DomainError `amount_not_whole`
-   */
-  async insertOnce(
-    payment: NewPayment,
-    now: Date,
-    claim: IdempotencyClaim,
-  ): Promise<{ made: Payment; body: string } | undefined> {
-    const from = sql`p cross join (select null::timestamptz as reversed_at, null::text as reason) r`;
-    try {
-      const row = await this.#sql.first<PaymentRow & { body: string }>(sql`
-        with ${raised(payment, now, sql`and ${isFree(claim)}`)}, p as (${inserted(payment, now)}),
-        answer as (${keepAnswer(claim, { columns: JSON_COLUMNS, from }, now)})
-        select p.*, answer.body from p, answer`);
-      return row && { made: toPayment(row), body: row.body };
-    } catch (error) {
-      // A twin was done between the moment this statement looked at and its end.
-      if (isUniqueViolation(error, 'idempotency_keys_pkey')) return undefined;
-      throw toRefusal(error, payment);
-    }
+  /** Records a payment of an invoice that the transaction has locked. Undefined when the invoice cannot take it. */
+  async insert(payment: NewPayment, now: Date): Promise<Payment | undefined> {
+    const row = await this.#sql.first<InsertedRow>(insertion([{ payment, now, claim: null }], PATIENTLY));
+    return row && toPayment(row);
   }
 
   /** @throws DomainError `payment_already_reversed` */
@@ -153,38 +132,55 @@ export class PaymentRepository {
 }
 
 /**
- * The CTEs of a payment: what is paid on its invoice is raised if it fits, with the receipt's number as `counter` and the
- * school's totals.
+ * The update holds each invoice's row, looks again at what it then finds, and only if the amount still fits is there a
+ * payment and a receipt number. Rows that somebody else holds are left out before: whoever waited for one would hold up
+ * all who wait with them, and those who wait for them.
+ *
+ * No index of invoices holds a column that changes here, so the row is changed in place; a test looks that it stays so.
+ * The condition is `applyPayment` of the business rules in SQL. It must stay an UPDATE with its own guard: with a
+ * sum beside a lock in one statement, the sum is as old as the statement and overpays (docs/decisions/0003).
  */
-function raised({ invoiceId, amount }: NewPayment, now: Date, condition: Statement = sql``): Statement {
+function insertion(asks: readonly PaymentAsk[], patience: Statement): Statement {
+  const of = <T>(field: (payment: NewPayment) => T): T[] => asks.map(({ payment }) => field(payment));
+  const fits = sql`voided_at is null and amount_paid + amount_credited + amount <= amount_total`;
   return sql`
-    invoice as (
-      update invoices
-      set amount_paid = amount_paid + ${amount}::numeric, updated_at = ${now}
-      where id = ${invoiceId} and voided_at is null
-        and amount_paid + amount_credited + ${amount}::numeric <= amount_total ${condition}
-      returning id, school_id
-    ), school as (
-      select invoice.school_id, sc.timezone, sc.receipt_prefix as prefix
-      from invoice join schools sc on sc.id = invoice.school_id
-    ), counter as (${nextNumber('RECEIPT', sql`school`, now)}), totals as (
-      ${changeTotals(sql`paid = totals.paid + ${amount}::numeric`, sql`invoice change, counter`)}
-    )`;
-}
-
-/** Inserts the payment that {@link raised} made room for. */
-function inserted({ amount, method, reference, paidAt }: NewPayment, now: Date): Statement {
-  return sql`
-    insert into payments (school_id, invoice_id, number, amount, method, reference, paid_at, created_at)
-    select invoice.school_id, invoice.id, counter.number, ${amount}::numeric, ${method}, ${reference}, ${paidAt}, ${now}
-    from invoice, counter
-    returning id, school_id, number, invoice_id, amount, method, reference, paid_at, created_at,
-              null::timestamptz as reversed_at, null as reversal_reason`;
-}
-
-function toRefusal(error: unknown, { amount }: NewPayment): unknown {
-  if (!isCheckViolation(error, 'invoices_amounts_whole_check')) return error;
-  return new DomainError('amount_not_whole', `The invoice's currency has no decimals: ${amount} is not whole`);
+    with asked as (
+      select each.* from ${patience}, unnest(
+        ${of(({ invoiceId }) => invoiceId)}::bigint[], ${of(({ amount }) => amount)}::numeric[],
+        ${of(({ method }) => method)}::text[], ${of(({ reference }) => reference)}::text[],
+        ${of(({ paidAt }) => paidAt)}::timestamptz[], ${asks.map(({ now }) => now)}::timestamptz[],
+        ${claimArrays(asks.map(({ claim }) => claim))}
+      ) with ordinality each (invoice_id, amount, method, reference, paid_at, now, ${CLAIM_COLUMNS}, place)
+    ), free as (
+      select asked.* from asked join invoices i on i.id = asked.invoice_id
+      where ${fits} and ${IS_FREE}
+      for no key update of i skip locked
+    ), raised as (
+      update invoices set amount_paid = amount_paid + amount, updated_at = now
+      from free
+      where id = invoice_id and ${fits}
+      returning school_id, free.*
+    ), document as (
+      select raised.*, ${seriesOf(sql`sc.receipt_prefix`, sql`raised.now`)} as series
+      from raised join schools sc on sc.id = raised.school_id
+    ), ${numbered('RECEIPT')}, change as (
+      select school_id, sum(amount) as amount from numbered group by school_id order by school_id
+    ), totals as (
+      ${changeTotals(sql`paid = totals.paid + change.amount`, sql`change`)}
+    ), p as (
+      insert into payments (school_id, invoice_id, number, amount, method, reference, paid_at, created_at)
+      select school_id, invoice_id, number, amount, method, reference, paid_at, now from numbered
+      returning id, school_id, number, invoice_id, amount, method, reference, paid_at, created_at
+    ), answer as (
+      select p.*, r.reversed_at, r.reason as reversal_reason, place, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
+      from p
+      join numbered using (invoice_id)
+      cross join (select null::timestamptz as reversed_at, null::text as reason) r
+      cross join lateral (select ${JSON_COLUMNS}) one
+    ), kept as (
+      ${keepAnswers(sql`answer`)}
+    )
+    select * from answer`;
 }
 
 function isCountedByNumber({ schoolId: _, ...others }: PaymentFilter): boolean {

@@ -28,3 +28,15 @@ export const ZONE_MARGIN = sql`interval '16 hours'`;
 export function containing(part: string): string {
   return `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`;
 }
+
+/** What a statement may wait for a lock when others wait for the statement. Nobody of ours holds one so long. */
+const LOCK_WAIT_MAX_MS = 100;
+
+/**
+ * To read from before any lock is taken: whoever waits for a lock longer than {@link LOCK_WAIT_MAX_MS} fails with 55P03,
+ * until the transaction ends. In the statement itself, because before it would be a round trip more.
+ */
+export const BRIEFLY = sql`(select set_config('lock_timeout', ${`${LOCK_WAIT_MAX_MS}ms`}, true)) patience`;
+
+/** In the place of {@link BRIEFLY}: as long as the connection has it. */
+export const PATIENTLY = sql`(select) patience`;

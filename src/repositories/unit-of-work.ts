@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { UnavailableError } from '../domain/errors.ts';
 import { Bulkhead } from '../infrastructure/bulkhead.ts';
+import { Grouping } from '../infrastructure/grouping.ts';
 import type { Pool, Sql } from '../infrastructure/postgres.ts';
 import { sqlStateOf } from '../infrastructure/postgres-errors.ts';
 import { CreditNoteRepository } from './credit-note-repository.ts';
-import { isSafeToRepeat, translate, type Work } from './database-failures.ts';
+import { failsTogether, isSafeToRepeat, translate, type Work } from './database-failures.ts';
 import { IdempotencyRepository } from './idempotency-repository.ts';
 import { InvoiceRepository } from './invoice-repository.ts';
 import { LedgerRepository } from './ledger-repository.ts';
@@ -34,6 +35,13 @@ const RETRY_BASE_DELAY_MS = 20;
 
 /** How long a transaction with an idempotency key waits for another that holds the same key. */
 const KEY_WAIT_MS = 2_000;
+/** How long a caller waits for others, unless told otherwise. */
+const GROUP_WAIT_MAX_MS = 10_000;
+
+type Gauge = ReturnType<Grouping<never, never>['gauge']>;
+
+/** One of several pieces of work of a kind: undefined when it could not be done together with others. */
+export type Grouped<Ask, Made> = (ask: Ask) => Promise<Made | undefined>;
 
 /**
  * Where every statement of the product runs, and the one place that repeats work the database undid.
@@ -48,11 +56,14 @@ export class UnitOfWork {
   readonly #onPool: Repositories;
   readonly #onReader: Repositories;
   readonly #onRetry: (reason: string) => void;
+  readonly #groupWaitMaxMs: number;
+  readonly #gauges: (() => Gauge)[] = [];
 
   /**
    * @param reader for short reads; default: the pool
    * @param reads how many of the pool's connections reads may use at once; default: all
    * @param streamPool connections for answers that are read slowly, so that they cannot use up those that take payments
+   * @param groupWaitMaxMs how long a caller of {@link grouped} may wait for others
    * @param onRetry told why work was repeated: an SQLSTATE, or `connection_lost`
    */
   constructor(dependencies: {
@@ -60,9 +71,11 @@ export class UnitOfWork {
     reader?: Sql;
     reads?: Bulkhead;
     streamPool: Pool;
+    groupWaitMaxMs?: number;
     onRetry?: (reason: string) => void;
   }) {
     const { pool, reader = pool, reads = unbounded(), streamPool, onRetry = () => undefined } = dependencies;
+    this.#groupWaitMaxMs = dependencies.groupWaitMaxMs ?? GROUP_WAIT_MAX_MS;
     this.#pool = pool;
     this.#streamPool = streamPool;
     this.#reads = reads;
@@ -87,12 +100,51 @@ export class UnitOfWork {
   }
 
   /**
-   * A {@link write} under an idempotency key. That a connection was lost is no failure then: the key will tell whether
-   * the change was made.
+   * A way to {@link write} that callers who come at the same time share: one statement for all of them. Made once for a
+   * kind of work.
+   *
+   * @param of.work answers all, in their order @param of.claimsOf what only one of them may have, see {@link Grouping}
    */
-  async writeKeyed<T>(work: (repositories: Repositories) => Promise<T>): Promise<T | 'undecided'> {
+  grouped<Ask, Made>(of: {
+    work: (repositories: Repositories, asks: readonly Ask[]) => Promise<readonly (Made | undefined)[]>;
+    claimsOf: (ask: Ask) => readonly string[];
+  }): Grouped<Ask, Made> {
+    const grouping = new Grouping<Ask, Made | undefined>({
+      serve: async (asks) => {
+        try {
+          return await this.#attempt('statement', async () => await of.work(this.#onPool, asks));
+        } catch (error) {
+          if (!failsTogether(error instanceof UnavailableError ? error.cause : error)) throw error;
+          return asks.map(() => undefined);
+        }
+      },
+      claimsOf: of.claimsOf,
+      waitMaxMs: this.#groupWaitMaxMs,
+    });
+    this.#gauges.push(() => grouping.gauge());
+    return async (ask) => {
+      try {
+        return await grouping.run(ask);
+      } catch (error) {
+        throw translate(error, 'statement');
+      }
+    };
+  }
+
+  /** As of a pool: groups at work, and callers of {@link grouped} in line. */
+  gaugeGroups(): Gauge {
+    const gauges = this.#gauges.map((gauge) => gauge());
+    const sum = (field: keyof Gauge): number => gauges.reduce((so, gauge) => so + gauge[field], 0);
+    return { total: sum('total'), idle: sum('idle'), waiting: sum('waiting'), max: sum('max') };
+  }
+
+  /**
+   * Runs a {@link write} under an idempotency key. That a connection was lost is no failure then: the key will tell
+   * whether the change was made.
+   */
+  async orUndecided<T>(write: () => Promise<T>): Promise<T | 'undecided'> {
     try {
-      return await this.write(work);
+      return await write();
     } catch (error) {
       if (!(error instanceof UnavailableError && error.code === 'outcome_unknown')) throw error;
       this.#onRetry('connection_lost');

@@ -17,17 +17,17 @@ export type Created<T> = Readonly<{ body: string; made?: T }>;
 
 /** How something is made. All of them make the same, or refuse for the same reasons. */
 export type Ways<T> = Readonly<{
-  /** Without a key. It may use a cheaper path than a transaction. */
-  withoutKey: () => Promise<T>;
-  /** With a key that the transaction has taken. */
+  /** In a transaction, which has taken the key if there is one. */
   inTransaction: (repositories: Repositories) => Promise<T>;
-  /** For what is made often: under a key too, tried first. */
+  /** Without a key, where there is a cheaper way than a transaction. */
+  withoutKey?: () => Promise<T>;
+  /** For what is made often: with a key or without, tried first. */
   atOnce?: Readonly<{
     /**
-     * In one statement, which keeps the answer, the JSON object of what was made with its `id`. Undefined if that is not
+     * Keeps the answer if there is a key: the JSON object of what was made with its `id`. Undefined if that is not
      * possible, whatever the reason, which {@link Ways.inTransaction} then finds out.
      */
-    insert: (repositories: Repositories, claim: IdempotencyClaim) => Promise<Required<Created<T>> | undefined>;
+    insert: () => Promise<Required<Created<T>> | undefined>;
     /** What it made, should its answer be lost. */
     find: (repositories: Repositories, id: number) => Promise<T | undefined>;
   }>;
@@ -43,14 +43,15 @@ export type Ways<T> = Readonly<{
 export async function createOnce<T>(
   { unitOfWork, now }: { unitOfWork: UnitOfWork; now: Date },
   { claim, present }: Creation<T>,
-  { withoutKey, inTransaction, atOnce }: Ways<T>,
+  { inTransaction, withoutKey = async () => await unitOfWork.transaction(inTransaction), atOnce }: Ways<T>,
 ): Promise<Created<T>> {
   if (claim === null) {
+    const done = await atOnce?.insert();
+    if (done !== undefined) return done;
     const made = await withoutKey();
     return { made, body: present(made) };
   }
-  const done =
-    atOnce && (await unitOfWork.writeKeyed(async (repositories) => await atOnce.insert(repositories, claim)));
+  const done = atOnce && (await unitOfWork.orUndecided(atOnce.insert));
   if (done !== undefined && done !== 'undecided') return done;
 
   // What the try before made, if its COMMIT may have gone through: found in the database, it is ours and no replay. No
@@ -79,4 +80,9 @@ export async function createOnce<T>(
 
 function idOf(body: string): number {
   return (JSON.parse(body) as { id: number }).id;
+}
+
+/** The name of a claim among those that only one of several callers may have. */
+export function keyOf(claim: IdempotencyClaim | null): string[] {
+  return claim === null ? [] : [`key ${claim.credential} ${claim.key}`];
 }

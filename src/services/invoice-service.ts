@@ -10,9 +10,9 @@ import type { CreditNote, CreditNoteReason, Invoice, InvoiceChanges, NewInvoice 
 import { formatMoney, parseMoney } from '../domain/money.ts';
 import type { CountMode, PageRequest } from '../domain/page.ts';
 import type { CreditNoteFilter } from '../repositories/credit-note-repository.ts';
-import type { InvoiceFilter } from '../repositories/invoice-repository.ts';
-import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
-import { type Created, type Creation, createOnce } from './idempotency.ts';
+import type { InvoiceAsk, InvoiceFilter } from '../repositories/invoice-repository.ts';
+import type { Grouped, Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
+import { type Created, type Creation, createOnce, keyOf } from './idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
 
@@ -23,11 +23,16 @@ export class InvoiceService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #insert: Grouped<InvoiceAsk, Required<Created<Invoice>>>;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
+    this.#insert = dependencies.unitOfWork.grouped({
+      work: async ({ invoices }, asks) => await invoices.insertEach(asks),
+      claimsOf: ({ claim }) => keyOf(claim),
+    });
   }
 
   async list(filter: Omit<InvoiceFilter, 'now'>, page: PageRequest, count: CountMode): Promise<Listing> {
@@ -64,22 +69,20 @@ export class InvoiceService {
   }
 
   /**
-   * Issues an invoice with the next number of its school. One statement where nothing is wrong; why it was refused is
-   * looked up only then.
+   * Issues an invoice with the next number of its school. One statement, for all who issue one at this moment, where
+   * nothing is wrong; why it was refused is looked up only then.
    *
    * @throws DomainError `student_not_found`, a refusal of {@link assertIssuable} or of {@link createOnce}
    */
   async create(invoice: NewInvoice, creation: Creation<Invoice>): Promise<Created<Invoice>> {
     const now = this.#clock.now();
-    const insert = async (repositories: Repositories): Promise<Invoice> =>
-      (await repositories.invoices.insert(invoice, now)) ?? (await refuse(repositories, invoice));
     const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
       atOnce: {
-        insert: async ({ invoices }, claim) => await invoices.insertOnce(invoice, now, claim),
+        insert: async () => await this.#insert({ invoice, now, claim: creation.claim }),
         find: async ({ invoices }, id) => await invoices.find(id),
       },
-      inTransaction: insert,
-      withoutKey: async () => await this.#unitOfWork.write(insert),
+      inTransaction: async (repositories) =>
+        (await repositories.invoices.insert(invoice, now)) ?? (await refuse(repositories, invoice)),
     });
     const { made } = created;
     if (made !== undefined) {
@@ -133,7 +136,6 @@ export class InvoiceService {
     };
     const created = await createOnce({ unitOfWork: this.#unitOfWork, now: this.#clock.now() }, creation, {
       inTransaction: decide,
-      withoutKey: async () => await this.#unitOfWork.transaction(decide),
     });
     const { made } = created;
     if (made !== undefined) {

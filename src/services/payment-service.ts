@@ -3,9 +3,9 @@ import { DomainError } from '../domain/errors.ts';
 import { parseMoney } from '../domain/money.ts';
 import type { CountMode, PageRequest } from '../domain/page.ts';
 import type { NewPayment, Payment } from '../domain/payment.ts';
-import type { PaymentFilter } from '../repositories/payment-repository.ts';
-import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
-import { type Created, type Creation, createOnce } from './idempotency.ts';
+import type { PaymentAsk, PaymentFilter } from '../repositories/payment-repository.ts';
+import type { Grouped, Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
+import { type Created, type Creation, createOnce, keyOf } from './idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
 
@@ -16,11 +16,16 @@ export class PaymentService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #insert: Grouped<PaymentAsk, Required<Created<Payment>>>;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
+    this.#insert = dependencies.unitOfWork.grouped({
+      work: async ({ payments }, asks) => await payments.insertEach(asks),
+      claimsOf: ({ payment, claim }) => [`invoice ${payment.invoiceId}`, ...keyOf(claim)],
+    });
   }
 
   async list(filter: PaymentFilter, page: PageRequest, count: CountMode): Promise<Listing> {
@@ -69,8 +74,8 @@ export class PaymentService {
    * Records a payment and raises what is paid on its invoice, or does neither.
    *
    * Payments of one invoice are decided one after the other, so together they never exceed its total. The first try is
-   * one guarded statement; only when that finds nothing to pay is the invoice locked and looked at, to say why, or to
-   * pay after all if it has changed in between.
+   * one guarded statement, for all who pay at this moment; only when that does not pay is the invoice locked and looked
+   * at, to say why, or to pay after all.
    *
    * @throws DomainError `invoice_not_found`, a refusal of {@link applyPayment} or of {@link createOnce}
    */
@@ -79,14 +84,10 @@ export class PaymentService {
     const payment = { ...command, paidAt: command.paidAt ?? now };
     const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
       atOnce: {
-        insert: async ({ payments }, claim) => await payments.insertOnce(payment, now, claim),
+        insert: async () => await this.#insert({ payment, now, claim: creation.claim }),
         find: async ({ payments }, id) => await payments.find(id),
       },
-      inTransaction: async (repositories) =>
-        (await repositories.payments.insertIfPending(payment, now)) ?? (await decide(repositories, payment, now)),
-      withoutKey: async () =>
-        (await this.#unitOfWork.write(async ({ payments }) => await payments.insertIfPending(payment, now))) ??
-        (await this.#unitOfWork.transaction(async (repositories) => await decide(repositories, payment, now))),
+      inTransaction: async (repositories) => await decide(repositories, payment, now),
     });
     // After the commit: a log line is a claim that the money moved.
     if (created.made !== undefined) {
@@ -116,7 +117,6 @@ export class PaymentService {
     };
     const created = await createOnce({ unitOfWork: this.#unitOfWork, now: this.#clock.now() }, creation, {
       inTransaction: decideReversal,
-      withoutKey: async () => await this.#unitOfWork.transaction(decideReversal),
     });
     if (created.made !== undefined) {
       const { invoiceId, amount } = created.made;
@@ -133,7 +133,7 @@ async function decide({ invoices, payments }: Repositories, payment: NewPayment,
 
   applyPayment(invoice, parseMoney(payment.amount, invoice.total.currency));
 
-  const made = await payments.insertIfPending(payment, now);
+  const made = await payments.insert(payment, now);
   if (made === undefined) throw new Error(`invoice ${invoice.id}: the guard refused what the rule allows`);
   return made;
 }

@@ -186,8 +186,8 @@ describe('a network to PostgreSQL that swallows everything', () => {
     expect(performance.now() - asked).toBeLessThan(READY_WITHIN_MS);
     expect((await client.get('//health')).status).toBe(200);
     expect((await client.get('/schools')).status).toBe(503);
-    // Sent, and never answered: it may have been made.
-    expect((await inFlight.answer).body).toMatchObject({ status: 503, code: 'outcome_unknown' });
+    // Sent, and never answered, but it was not yet time to commit: it was not made.
+    expect((await inFlight.answer).body).toMatchObject({ status: 503, code: 'database_unavailable' });
 
     proxy.silent = false;
     await untilOk('/schools');

@@ -2,36 +2,13 @@ import { afterAll, afterEach, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import type { Invoice } from '../../src/domain/invoice.ts';
 import type { Payment } from '../../src/domain/payment.ts';
-import { type BeginMode, Pool, type Sql } from '../../src/infrastructure/postgres.ts';
-import { ConnectionLost } from '../../src/infrastructure/postgres-errors.ts';
-import type { Statement } from '../../src/infrastructure/sql.ts';
 import { UnitOfWork } from '../../src/repositories/unit-of-work.ts';
 import type { Created, Creation } from '../../src/services/idempotency.ts';
 import { InvoiceService } from '../../src/services/invoice-service.ts';
 import { PaymentService } from '../../src/services/payment-service.ts';
 import { startBilling } from '../support/billing.ts';
 import { POOLER_ENV } from '../support/postgres-server.ts';
-
-/** Loses its connection once: before the next statement on its own is sent, with its answer, or with that of a COMMIT. */
-class UnluckyPool extends Pool {
-  loses: 'request' | 'answer' | 'commit' | null = null;
-
-  override async rows<Row>(statement: Statement): Promise<Row[]> {
-    const { loses } = this;
-    this.loses = null;
-    if (loses === 'request') throw new ConnectionLost(new Error('test'));
-    const rows = await super.rows<Row>(statement);
-    if (loses === 'answer') throw new ConnectionLost(new Error('test'));
-    return rows;
-  }
-
-  override async transaction<T>(mode: BeginMode, work: (sql: Sql) => Promise<T>): Promise<T> {
-    const result = await super.transaction(mode, work);
-    if (this.loses !== 'commit') return result;
-    this.loses = null;
-    throw new ConnectionLost(new Error('test'), true);
-  }
-}
+import { UnluckyPool } from '../support/unlucky-pool.ts';
 
 const billing = await startBilling();
 const { connectionString = '' } = billing.owner.options;
