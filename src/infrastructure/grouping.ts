@@ -3,7 +3,7 @@ import { PoolExhausted } from './postgres-errors.ts';
 type Waiting<Ask, Answer> = Readonly<{
   ask: Ask;
   claims: readonly string[];
-  resolve: (answer: Answer) => void;
+  resolve: (answer: Answer | undefined) => void;
   reject: (error: unknown) => void;
   leave: () => void;
 }>;
@@ -19,7 +19,7 @@ const SIZE_MAX = 50;
  * less each costs (docs/decisions/0023).
  */
 export class Grouping<Ask, Answer> {
-  readonly #serve: (asks: readonly Ask[]) => Promise<readonly Answer[]>;
+  readonly #serve: (asks: readonly Ask[]) => Promise<readonly (Answer | undefined)[]>;
   readonly #claimsOf: (ask: Ask) => readonly string[];
   readonly #waitMaxMs: number;
   #line: Waiting<Ask, Answer>[] = [];
@@ -29,11 +29,11 @@ export class Grouping<Ask, Answer> {
   #isAboutToStart = false;
 
   /**
-   * @param of.serve answers all, in their order, or fails for all
+   * @param of.serve answers in the order of those who ask, or fails for all of them
    * @param of.claimsOf names of what only one caller at a time may have; others who want it go later, and then find it free
    */
   constructor(of: {
-    serve: (asks: readonly Ask[]) => Promise<readonly Answer[]>;
+    serve: (asks: readonly Ask[]) => Promise<readonly (Answer | undefined)[]>;
     claimsOf: (ask: Ask) => readonly string[];
     waitMaxMs: number;
   }) {
@@ -43,8 +43,8 @@ export class Grouping<Ask, Answer> {
   }
 
   /** @throws PoolExhausted when its turn did not come within the time a caller may wait; it was not served then */
-  async run(ask: Ask): Promise<Answer> {
-    return await new Promise<Answer>((resolve, reject) => {
+  async run(ask: Ask): Promise<Answer | undefined> {
+    return await new Promise<Answer | undefined>((resolve, reject) => {
       const giveUp = setTimeout(() => {
         this.#line = this.#line.filter((one) => one !== waiting);
         reject(new PoolExhausted(new Error(`no turn came within ${this.#waitMaxMs} ms`)));
@@ -88,7 +88,7 @@ export class Grouping<Ask, Answer> {
   async #work(group: readonly Waiting<Ask, Answer>[]): Promise<void> {
     try {
       const answers = await this.#serve(group.map(({ ask }) => ask));
-      for (const [index, { resolve }] of group.entries()) resolve(answers[index] as Answer);
+      for (const [index, { resolve }] of group.entries()) resolve(answers[index]);
     } catch (error) {
       for (const { reject } of group) reject(error);
     }

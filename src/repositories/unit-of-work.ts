@@ -109,13 +109,13 @@ export class UnitOfWork {
     work: (repositories: Repositories, asks: readonly Ask[]) => Promise<readonly (Made | undefined)[]>;
     claimsOf: (ask: Ask) => readonly string[];
   }): Grouped<Ask, Made> {
-    const grouping = new Grouping<Ask, Made | undefined>({
+    const grouping = new Grouping<Ask, Made>({
       serve: async (asks) => {
         try {
           return await this.#attempt('statement', async () => await of.work(this.#onPool, asks));
         } catch (error) {
           if (!failsTogether(error instanceof UnavailableError ? error.cause : error)) throw error;
-          return asks.map(() => undefined);
+          return [];
         }
       },
       claimsOf: of.claimsOf,
@@ -133,9 +133,15 @@ export class UnitOfWork {
 
   /** As of a pool: groups at work, and callers of {@link grouped} in line. */
   gaugeGroups(): Gauge {
-    const gauges = this.#gauges.map((gauge) => gauge());
-    const sum = (field: keyof Gauge): number => gauges.reduce((so, gauge) => so + gauge[field], 0);
-    return { total: sum('total'), idle: sum('idle'), waiting: sum('waiting'), max: sum('max') };
+    const sum = { total: 0, idle: 0, waiting: 0, max: 0 };
+    for (const gauge of this.#gauges) {
+      const { total, idle, waiting, max } = gauge();
+      sum.total += total;
+      sum.idle += idle;
+      sum.waiting += waiting;
+      sum.max += max;
+    }
+    return sum;
   }
 
   /**
