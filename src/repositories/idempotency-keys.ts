@@ -34,13 +34,14 @@ export function claimArrays(claims: readonly (IdempotencyClaim | null)[]): State
  * key's lock until the transaction ends.
  *
  * It is asked in this order: that a twin has its answer can be seen once it is known that no twin is on its way. Seen or
- * not, {@link keepAnswers} refuses a second answer.
+ * not, {@link keepAnswers} refuses a second answer. Not by EXISTS: for several rows PostgreSQL would read the whole table
+ * into a hash, by a plan that is made while there are few keys and kept while they become many.
  */
 export const IS_FREE = sql`
   case
     when asked.key is null then true
     when pg_try_advisory_xact_lock(${lockOf({ credential: sql`asked.credential`, key: sql`asked.key` })})
-    then not exists (select from idempotency_keys k where k.credential = asked.credential and k.key = asked.key)
+    then (select k.key from idempotency_keys k where k.credential = asked.credential and k.key = asked.key) is null
     else false
   end`;
 
