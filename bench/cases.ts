@@ -1,6 +1,6 @@
 import { readConfig } from '../src/config.ts';
 import { systemClock } from '../src/infrastructure/clock.ts';
-import { Pool } from '../src/infrastructure/postgres.ts';
+import { Pool, type PoolOptions } from '../src/infrastructure/postgres.ts';
 import { type Statement, textOf } from '../src/infrastructure/sql.ts';
 import { UnitOfWork } from '../src/repositories/unit-of-work.ts';
 import type { Case } from './cases/case.ts';
@@ -13,17 +13,19 @@ import type { Recorded } from './limits.ts';
 
 /** Runs the product's statements and remembers them, so that the limit is measured with SQL that cannot drift. */
 class RecordingPool extends Pool {
-  #recorded: { text: string; values: readonly unknown[] }[] = [];
+  readonly #keepPlan: boolean;
+  readonly #tape: Recorded[number][];
 
-  override async rows<Row>(statement: Statement): Promise<Row[]> {
-    this.#recorded.push({ text: textOf(statement), values: statement.values });
-    return await super.rows<Row>(statement);
+  /** @param tape what was run, in order */
+  constructor(options: PoolOptions, tape: Recorded[number][]) {
+    super(options);
+    this.#keepPlan = options.keepPlans ?? false;
+    this.#tape = tape;
   }
 
-  take(): Recorded {
-    const recorded = this.#recorded;
-    this.#recorded = [];
-    return recorded;
+  override async rows<Row>(statement: Statement): Promise<Row[]> {
+    this.#tape.push({ text: textOf(statement), values: statement.values, keepPlan: this.#keepPlan });
+    return await super.rows<Row>(statement);
   }
 }
 
@@ -36,9 +38,12 @@ export type Recorder = Readonly<{
 /** The table of cases on the data set in this database. */
 export async function openCases(databaseUrl: string): Promise<Recorder> {
   const { database } = readConfig({});
-  const pool = new RecordingPool({ connectionString: databaseUrl, ...database });
+  const tape: Recorded[number][] = [];
+  const options = { connectionString: databaseUrl, ...database };
+  const pool = new RecordingPool(options, tape);
+  const groupPool = new RecordingPool({ ...options, keepPlans: true }, tape);
   const dependencies = {
-    unitOfWork: new UnitOfWork({ pool, streamPool: pool }),
+    unitOfWork: new UnitOfWork({ pool, groupPool, streamPool: pool }),
     clock: systemClock,
     log: { info: () => undefined },
   };
@@ -54,12 +59,12 @@ export async function openCases(databaseUrl: string): Promise<Recorder> {
     record: async ({ replay, samples = 200 }) => {
       const recorded: Recorded[] = [];
       for (let index = 0; replay !== undefined && index < samples; index++) {
-        pool.take();
+        tape.length = 0;
         await replay(index);
-        recorded.push(pool.take());
+        recorded.push([...tape]);
       }
       return recorded;
     },
-    close: async () => await pool.end(),
+    close: async () => void (await Promise.all([pool.end(), groupPool.end()])),
   };
 }

@@ -6,8 +6,8 @@ import Fastify from 'fastify';
 import pg from 'pg';
 import { answerJobs } from './jobs.ts';
 
-/** One request's worth of SQL, as the product's own repositories sent it. */
-export type Recorded = readonly Readonly<{ text: string; values: readonly unknown[] }>[];
+/** One request's worth of SQL, as the product's own repositories sent it, with or without `PoolOptions.keepPlans`. */
+export type Recorded = readonly Readonly<{ text: string; values: readonly unknown[]; keepPlan: boolean }>[];
 
 export type LimitJob =
   | Readonly<{ kind: 'sql'; url: string; clients: number; seconds: number; recorded: readonly Recorded[] }>
@@ -20,7 +20,7 @@ const CONNECTIONS_MAX = 10;
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 const app = Fastify();
-let pool: pg.Pool | undefined;
+let pools: Readonly<{ plan: pg.Pool; keepPlan: pg.Pool }> | undefined;
 let route: { body: string; recorded: readonly Recorded[] } = { body: '', recorded: [] };
 let port = 0;
 let at = 0;
@@ -30,10 +30,14 @@ app.get('/body', async (_request, reply) => await reply.type(JSON_TYPE).send(rou
 app.get('/sql', async (_request, reply) => {
   at = (at + 1) % route.recorded.length;
   const results = await Promise.all(
-    (route.recorded[at] ?? []).map(async (statement) => (await pool?.query(toQuery(statement)))?.rows[0]),
+    (route.recorded[at] ?? []).map(async (statement) => (await poolOf(statement)?.query(toQuery(statement)))?.rows[0]),
   );
   return await reply.type(JSON_TYPE).send(results.map(toText).join(''));
 });
+
+function poolOf(statement: Recorded[number] | undefined): pg.Pool | undefined {
+  return statement?.keepPlan === true ? pools?.keepPlan : pools?.plan;
+}
 
 /** The text that PostgreSQL built, where it built one; else the row as JSON. */
 function toText(row: object | undefined): string {
@@ -50,8 +54,14 @@ function toQuery({ text, values }: Recorded[number]): pg.QueryConfig {
   return { name, text, values: [...values] };
 }
 
+function openPools(connectionString: string): { plan: pg.Pool; keepPlan: pg.Pool } {
+  const config = { connectionString, max: CONNECTIONS_MAX };
+  const options = '-c plan_cache_mode=force_generic_plan';
+  return { plan: new pg.Pool(config), keepPlan: new pg.Pool({ ...config, options }) };
+}
+
 async function run(job: LimitJob): Promise<LimitResult> {
-  pool ??= new pg.Pool({ connectionString: job.url, max: CONNECTIONS_MAX });
+  pools ??= openPools(job.url);
   if (job.kind === 'routes') {
     route = { body: job.body, recorded: job.recorded };
     if (port === 0) port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
@@ -61,7 +71,7 @@ async function run(job: LimitJob): Promise<LimitResult> {
   const { recorded } = job;
   const counts = await Promise.all(
     Array.from({ length: Math.min(job.clients, CONNECTIONS_MAX) }, async (_, index) => {
-      const client = await pool?.connect();
+      const client = await poolOf(recorded[0]?.[0])?.connect();
       let count = 0;
       try {
         for (let next = index * 17; performance.now() < deadline; next++) {

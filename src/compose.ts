@@ -5,11 +5,11 @@ import type { Config } from './config.ts';
 import { Bulkhead } from './infrastructure/bulkhead.ts';
 import { systemClock } from './infrastructure/clock.ts';
 import { EventLoopDelay } from './infrastructure/event-loop.ts';
+import { GROUPS_MAX } from './infrastructure/grouping.ts';
 import type { Logger } from './infrastructure/logging.ts';
 import { Metrics } from './infrastructure/metrics.ts';
 import { newestMigration } from './infrastructure/migrate.ts';
 import { PdfPool } from './infrastructure/pdf/pool.ts';
-import { PipelinedReader } from './infrastructure/pipelined-reader.ts';
 import { Pool, type PoolOptions } from './infrastructure/postgres.ts';
 import { Readiness } from './infrastructure/readiness.ts';
 import { TracedPool } from './infrastructure/traced-pool.ts';
@@ -30,6 +30,11 @@ import { StudentService } from './services/student-service.ts';
 
 /** Slow readers of long answers hold a connection each; these are theirs, and no more than these. */
 const STREAM_CONNECTIONS_MAX = 8;
+/**
+ * For statements that callers share: as many as there can be at once, of each of the seven kinds. So none of them waits
+ * for another, be it that somebody locks the table it is about.
+ */
+const GROUP_CONNECTIONS_MAX = 7 * GROUPS_MAX;
 /** Of the pool's connections, so many reads may use at once; the others are left to those who pay (docs/decisions/0022). */
 const READS_SHARE = 0.5;
 /** A reader that takes nothing for so long has gone, whatever its socket says. */
@@ -80,25 +85,24 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     connectionsMax: STREAM_CONNECTIONS_MAX,
     idleInTransactionTimeoutMs: STREAM_IDLE_TIMEOUT_MS,
   });
-  // A span per statement is the pool's; and a pooler in transaction mode would not keep what is sent ahead together.
-  const reader =
-    tracing === null && config.database.prepare
-      ? new PipelinedReader(poolOptions(config, databaseUrl, log), pool)
-      : undefined;
+  const groupPool = makePool({
+    ...poolOptions(config, databaseUrl, log),
+    connectionsMax: GROUP_CONNECTIONS_MAX,
+    keepPlans: config.database.prepare,
+  });
   const { connectionsMax, connectTimeoutMs: waitMaxMs } = config.database;
   const reads = new Bulkhead({ places: Math.ceil(connectionsMax * READS_SHARE), waitMaxMs });
   const eventLoop = new EventLoopDelay();
   const pools = {
     main: () => pool.gauge(),
     reads: () => reads.gauge(),
-    groups: () => unitOfWork.gaugeGroups(),
+    groups: () => ({ ...groupPool.gauge(), waiting: unitOfWork.waitingForGroups }),
     streams: () => streamPool.gauge(),
-    ...(reader === undefined ? {} : { short: () => reader.gauge() }),
   };
   const metrics = new Metrics({ version: VERSION, eventLoop, pools });
   const unitOfWork = new UnitOfWork({
     pool,
-    ...(reader === undefined ? {} : { reader }),
+    groupPool,
     reads,
     streamPool,
     groupWaitMaxMs: waitMaxMs,
@@ -131,7 +135,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     close: async () => {
       eventLoop.stop();
       await renderer.close();
-      await Promise.all([reader?.end(), pool.end(), streamPool.end(), tracing?.stop()]);
+      await Promise.all([groupPool.end(), pool.end(), streamPool.end(), tracing?.stop()]);
     },
   };
 }
@@ -162,7 +166,7 @@ function loadOf(
 ): Telemetry['load'] {
   const { pool, reads, streamPool, unitOfWork } = of;
   const { max } = pool.gauge();
-  const waiting = (): number => pool.gauge().waiting + unitOfWork.gaugeGroups().waiting;
+  const waiting = (): number => pool.gauge().waiting + unitOfWork.waitingForGroups;
   return {
     eventLoopDelayMs: () => eventLoop.recentMs,
     waitingPerConnection: () => waiting() / max,

@@ -8,9 +8,9 @@ type Waiting<Ask, Answer> = Readonly<{
   leave: () => void;
 }>;
 
-/** Groups that are at work at once: while PostgreSQL writes one down, the next is put together. */
-const GROUPS_MAX = 2;
-/** Of a group. A statement for so many takes some 5 ms. */
+/** Groups that are at work at once: while PostgreSQL is at one, the next is put together. */
+export const GROUPS_MAX = 2;
+/** Of a group. A statement for so many payments takes some 5 ms, for statements of students some 15. */
 const SIZE_MAX = 50;
 
 /**
@@ -21,24 +21,31 @@ const SIZE_MAX = 50;
 export class Grouping<Ask, Answer> {
   readonly #serve: (asks: readonly Ask[]) => Promise<readonly (Answer | undefined)[]>;
   readonly #claimsOf: (ask: Ask) => readonly string[];
+  readonly #isFaultOfOne: (error: unknown) => boolean;
   readonly #waitMaxMs: number;
   #line: Waiting<Ask, Answer>[] = [];
   /** What the groups at work have claimed. */
   readonly #claimed = new Set<string>();
   #groups = 0;
+  /** Callers in the groups at work. */
+  #served = 0;
   #isAboutToStart = false;
 
   /**
    * @param of.serve answers in the order of those who ask, or fails for all of them
    * @param of.claimsOf names of what only one caller at a time may have; others who want it go later, and then find it free
+   * @param of.isFaultOfOne whether all may have failed because of one of them, and nothing was done: then each half is
+   *   served by itself, down to the one at fault
    */
   constructor(of: {
     serve: (asks: readonly Ask[]) => Promise<readonly (Answer | undefined)[]>;
     claimsOf: (ask: Ask) => readonly string[];
+    isFaultOfOne: (error: unknown) => boolean;
     waitMaxMs: number;
   }) {
     this.#serve = of.serve;
     this.#claimsOf = of.claimsOf;
+    this.#isFaultOfOne = of.isFaultOfOne;
     this.#waitMaxMs = of.waitMaxMs;
   }
 
@@ -61,9 +68,9 @@ export class Grouping<Ask, Answer> {
     });
   }
 
-  /** As of a pool: groups at work, and callers in line. */
-  gauge(): Readonly<{ total: number; idle: number; waiting: number; max: number }> {
-    return { total: this.#groups, idle: 0, waiting: this.#line.length, max: GROUPS_MAX };
+  /** Callers in line. */
+  get waiting(): number {
+    return this.#line.length;
   }
 
   /** Not at once: whoever comes in the same turn of the event loop comes along. */
@@ -81,28 +88,46 @@ export class Grouping<Ask, Answer> {
       const group = this.#nextGroup();
       if (group.length === 0) return;
       this.#groups += 1;
+      this.#served += group.length;
       void this.#work(group);
     }
   }
 
   async #work(group: readonly Waiting<Ask, Answer>[]): Promise<void> {
+    await this.#serveAll(group);
+    for (const { claims } of group) for (const claim of claims) this.#claimed.delete(claim);
+    this.#groups -= 1;
+    this.#served -= group.length;
+    this.#startSoon();
+  }
+
+  /** Each is told as soon as it is known. In order, also where a group is halved. */
+  async #serveAll(group: readonly Waiting<Ask, Answer>[]): Promise<void> {
     try {
       const answers = await this.#serve(group.map(({ ask }) => ask));
       for (const [index, { resolve }] of group.entries()) resolve(answers[index]);
     } catch (error) {
-      for (const { reject } of group) reject(error);
+      if (group.length === 1 || !this.#isFaultOfOne(error)) {
+        for (const { reject } of group) reject(error);
+        return;
+      }
+      const half = Math.ceil(group.length / 2);
+      await this.#serveAll(group.slice(0, half));
+      await this.#serveAll(group.slice(half));
     }
-    for (const { claims } of group) for (const claim of claims) this.#claimed.delete(claim);
-    this.#groups -= 1;
-    this.#startSoon();
   }
 
-  /** Takes from the line whoever can go now, first come, first served. */
+  /**
+   * Takes from the line whoever can go now, first come, first served. Beside another group no more than half of all, so
+   * that both have as much to do.
+   */
   #nextGroup(): Waiting<Ask, Answer>[] {
+    const share = Math.ceil((this.#line.length + this.#served) / GROUPS_MAX);
+    const sizeMax = this.#groups === 0 ? SIZE_MAX : Math.min(SIZE_MAX, share);
     const group: Waiting<Ask, Answer>[] = [];
     const others: Waiting<Ask, Answer>[] = [];
     for (const one of this.#line) {
-      if (group.length === SIZE_MAX || one.claims.some((claim) => this.#claimed.has(claim))) {
+      if (group.length === sizeMax || one.claims.some((claim) => this.#claimed.has(claim))) {
         others.push(one);
         continue;
       }

@@ -30,6 +30,11 @@ export type PoolOptions = Readonly<{
    * transaction mode, where a session is not ours to keep: settings then come with every BEGIN.
    */
   prepare: boolean;
+  /**
+   * Whether prepared statements keep their first plan, whatever their values. For those that take arrays: PostgreSQL
+   * finds a plan made for a short array cheaper than one for any, so it would make one each time.
+   */
+  keepPlans?: boolean;
   /** Told of connections that broke while nobody used them. */
   onIdleError?: (error: Error) => void;
 }>;
@@ -198,11 +203,12 @@ export class Pool implements Sql {
 }
 
 /** What every connection of the product is made with. */
-export function connectionConfig(options: PoolOptions): pg.ClientConfig {
+function connectionConfig(options: PoolOptions): pg.ClientConfig {
   const session = {
     statement_timeout: options.statementTimeoutMs,
     lock_timeout: options.lockTimeoutMs,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
+    ...(options.keepPlans === true ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
   };
   return {
     connectionString: options.connectionString,
@@ -216,7 +222,7 @@ export function connectionConfig(options: PoolOptions): pg.ClientConfig {
 }
 
 /** The names statements are prepared under, given out as their texts are first seen. */
-export class StatementNames {
+class StatementNames {
   readonly #names = new Map<string, string>();
 
   /** Undefined once there are too many: then the statement is sent unprepared. */
@@ -236,7 +242,7 @@ export class StatementNames {
  * @param names absent: the statement is not prepared
  * @throws ConnectionLost
  */
-export async function send<Row>(
+async function send<Row>(
   client: pg.ClientBase,
   statement: Statement,
   names: StatementNames | undefined,

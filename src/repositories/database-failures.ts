@@ -83,15 +83,20 @@ export function isInvalidParameter(error: unknown): boolean {
   return sqlStateOf(error) === '22023';
 }
 
+/** PostgreSQL has no room for a further connection; one that is open already works. 53300 too_many_connections. */
+export function isRefusedConnection(error: unknown): boolean {
+  return error instanceof ConnectionFailed && sqlStateOf(error.cause) === '53300';
+}
+
 /** 55P03 lock_not_available. */
 export function isLockTimeout(error: unknown): boolean {
   return sqlStateOf(error) === '55P03';
 }
 
 /**
- * Whether a statement for several callers failed, and left nothing behind, because of one of them: a constraint says no
- * (class 23), or a lock is held for long. Each on its own then learns whether it was them.
+ * Whether a statement for several callers may have failed because of what one of them asked for: a constraint says no
+ * (class 23), or a value is none that PostgreSQL can work with (class 22).
  */
-export function failsTogether(error: unknown): boolean {
-  return isLockTimeout(error) || (sqlStateOf(error)?.startsWith('23') ?? false);
+export function isFaultOfOne(error: unknown): boolean {
+  return /^2[23]/.test(sqlStateOf(error) ?? '');
 }

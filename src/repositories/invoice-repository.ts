@@ -7,7 +7,7 @@ import { type Statement, sql } from '../infrastructure/sql.ts';
 import { isCheckViolation, isForeignKeyViolation } from './database-failures.ts';
 import { countDocuments, numbered, seriesOf } from './document-numbers.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from './idempotency-keys.ts';
-import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
+import { type List, type Order, readEach, readPage, streamRows, where } from './paging.ts';
 import { addToTotals, changeTotals } from './school-totals.ts';
 import { BRIEFLY, isoTime, PATIENTLY } from './sql-text.ts';
 
@@ -83,9 +83,9 @@ export class InvoiceRepository {
     return row && toInvoice(row);
   }
 
-  /** The invoice as JSON text, as the API shows it. */
-  async findJson(id: number): Promise<string | undefined> {
-    return await readOne(this.#sql, { columns: INVOICE_JSON_COLUMNS, from: sql`invoices i` }, sql`i.id = ${id}`);
+  /** Invoices as JSON text, as the API shows them. In the order of `ids`, undefined where there is none. */
+  async findEachJson(ids: readonly number[]): Promise<(string | undefined)[]> {
+    return await readEach(this.#sql, { columns: INVOICE_JSON_COLUMNS, from: sql`invoices i`, id: sql`i.id` }, ids);
   }
 
   /**

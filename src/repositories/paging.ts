@@ -64,17 +64,21 @@ export async function readPage(on: Sql, list: List, { limit, offset, cursor }: P
   };
 }
 
-/** One row as JSON text: what a list shows of it, without the list. */
-export async function readOne(
+/**
+ * Rows by their ids, as JSON text: what a list shows of each, without the list. In the order of `ids`, undefined where
+ * there is none.
+ */
+export async function readEach(
   on: Sql,
-  { columns, from }: Pick<List, 'columns' | 'from'>,
-  condition: Statement,
-): Promise<string | undefined> {
-  const row = await on.first<{ json: string }>(sql`
-    select row_to_json(one)::text as json
+  { columns, from, id }: Pick<List, 'columns' | 'from'> & Readonly<{ id: Statement }>,
+  ids: readonly number[],
+): Promise<(string | undefined)[]> {
+  const rows = await on.rows<{ id: number; json: string }>(sql`
+    select ${id} as id, row_to_json(one)::text as json
     from ${from} cross join lateral (select ${columns}) one
-    where ${condition}`);
-  return row?.json;
+    where ${id} = any (${ids}::bigint[])`);
+  const byId = new Map(rows.map((row) => [row.id, row.json]));
+  return ids.map((one) => byId.get(one));
 }
 
 /** One more than any page has. */
@@ -85,8 +89,8 @@ const BOUND = 1_001;
  * only limit is a parameter, finds that dear, and so plans anew at every execution: 1.5 of the 5 ms of a school's
  * statement. With the bound it knows enough to keep one plan, and stops at the limit all the same.
  */
-export function firstOf(ordered: Statement, limit: number): Statement {
-  if (limit > BOUND) return sql`${ordered} limit ${limit}`;
+export function firstOf(ordered: Statement, limit: number | Statement): Statement {
+  if (typeof limit === 'number' && limit > BOUND) return sql`${ordered} limit ${limit}`;
   return sql`select * from (${ordered} limit 1001) bounded limit ${limit}`;
 }
 

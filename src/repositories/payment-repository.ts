@@ -6,7 +6,7 @@ import { type Statement, sql } from '../infrastructure/sql.ts';
 import { isUniqueViolation } from './database-failures.ts';
 import { countDocuments, numbered, seriesOf } from './document-numbers.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from './idempotency-keys.ts';
-import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
+import { type List, type Order, readEach, readPage, streamRows, where } from './paging.ts';
 import { changeTotals } from './school-totals.ts';
 import { BRIEFLY, isoTime, PATIENTLY, ZONE_MARGIN } from './sql-text.ts';
 
@@ -69,9 +69,9 @@ export class PaymentRepository {
     return row && toPayment(row);
   }
 
-  /** The payment as JSON text, as the API shows it. */
-  async findJson(id: number): Promise<string | undefined> {
-    return await readOne(this.#sql, { columns: JSON_COLUMNS, from: FROM }, sql`p.id = ${id}`);
+  /** Payments as JSON text, as the API shows them. In the order of `ids`, undefined where there is none. */
+  async findEachJson(ids: readonly number[]): Promise<(string | undefined)[]> {
+    return await readEach(this.#sql, { columns: JSON_COLUMNS, from: FROM, id: sql`p.id` }, ids);
   }
 
   /** Ids of the invoice's payments that were not reversed. */

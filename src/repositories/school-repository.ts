@@ -4,7 +4,7 @@ import type { NewSchool, School } from '../domain/school.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { type Statement, sql } from '../infrastructure/sql.ts';
 import { isForeignKeyViolation, isInvalidParameter, isUniqueViolation } from './database-failures.ts';
-import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
+import { type List, type Order, readEach, readPage, streamRows, where } from './paging.ts';
 import { containing, isoTime } from './sql-text.ts';
 
 type SchoolRow = {
@@ -42,9 +42,9 @@ export class SchoolRepository {
     return row && toSchool(row);
   }
 
-  /** The school as JSON text, as the API shows it. */
-  async findJson(id: number): Promise<string | undefined> {
-    return await readOne(this.#sql, { columns: SCHOOL_JSON_COLUMNS, from: sql`schools sc` }, sql`sc.id = ${id}`);
+  /** Schools as JSON text, as the API shows them. In the order of `ids`, undefined where there is none. */
+  async findEachJson(ids: readonly number[]): Promise<(string | undefined)[]> {
+    return await readEach(this.#sql, { columns: SCHOOL_JSON_COLUMNS, from: sql`schools sc`, id: sql`sc.id` }, ids);
   }
 
   /** Finds a school and holds its row lock: nobody can enrol, invoice or change it until the transaction ends. */

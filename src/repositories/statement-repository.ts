@@ -18,15 +18,23 @@ type HeaderRow = {
   version: string | null;
 };
 
+/** A student's statement with the newest lines, at most `limit`, which is at most 1,001. */
+export type StudentStatementAsk = Readonly<{ studentId: number; limit: number }>;
+
 /** A statement in one piece: `lines` is the inside of a JSON array, `lineCount` how many are in it. */
 export type WholeStatement = Readonly<{ header: StatementHeader; lines: string; lineCount: number }>;
+
+type WholeRow = HeaderRow & { lines: string; line_count: number };
+
+/** Whose statement: one by its id; or several in `from`, where `id` is a column. */
+type Account = Readonly<{ kind: AccountOwner['kind']; id: Statement; from: Statement; where: Statement }>;
 
 /**
  * Calendar day of the school; the due day itself is not overdue. A subquery, because then PostgreSQL looks at the
  * school's calendar once and not for each invoice.
  */
 const TODAY = (now: Date): Statement => sql`(select (${now}::timestamptz at time zone sc.timezone)::date)`;
-/** Counted once (see `from`), although the version has it too: 400 students take 0.1 ms. */
+/** Counted once (see `one`), although the version has it too: 400 students take 0.1 ms. */
 const STUDENT_COUNT = { school: sql`students.count`, student: sql`null::bigint` };
 const PENDING = sql`(i.amount_total - i.amount_credited - i.amount_paid)`;
 
@@ -46,31 +54,50 @@ export class StatementRepository {
     { limit, offset }: { limit: number; offset: number },
     now: Date,
   ): Promise<WholeStatement | undefined> {
-    const row = await this.#sql.first<HeaderRow & { lines: string; line_count: number }>(sql`
-      ${header(owner, now, sql`, lines.*`)}
-      cross join lateral (
-        select coalesce(string_agg(json, ','), '') as lines, count(*)::int as line_count
-        from (${
-          offset === 0
-            ? firstOf(lines(now, newestFirst(owner)), limit)
-            : linesAtPlaces(now, sql`${newestFirst(owner)} limit ${limit} offset ${offset}`)
-        }) line
-      ) lines
-      where ${isOwner(owner)}`);
-    return row && { header: toHeader(row), lines: row.lines, lineCount: row.line_count };
+    const account = one(owner);
+    const row = await this.#sql.first<WholeRow>(
+      whole(
+        account,
+        now,
+        offset === 0
+          ? firstOf(lines(now, newestFirst(account)), limit)
+          : linesAtPlaces(now, sql`${newestFirst(account)} limit ${limit} offset ${offset}`),
+        sql``,
+      ),
+    );
+    return row && toWhole(row);
+  }
+
+  /** The same of several students, from one statement. In the order of `asks`, undefined where there is no student. */
+  async findEach(asks: readonly StudentStatementAsk[], now: Date): Promise<(WholeStatement | undefined)[]> {
+    const each: Account = {
+      kind: 'student',
+      id: sql`st.id`,
+      from: sql`
+        unnest(${asks.map(({ studentId }) => studentId)}::bigint[], ${asks.map(({ limit }) => limit)}::int[])
+          with ordinality asked (student_id, line_limit, place)
+        join students st on st.id = asked.student_id
+        join schools sc on sc.id = st.school_id`,
+      where: sql``,
+    };
+    const newest = firstOf(lines(now, newestFirst(each)), sql`asked.line_limit`);
+    const rows = await this.#sql.rows<WholeRow & { place: number }>(whole(each, now, newest, sql`, asked.place`));
+    const byPlace = new Map(rows.map((row) => [row.place, toWhole(row)]));
+    return asks.map((_, index) => byPlace.get(index + 1));
   }
 
   /** See `StatementHeader.version`. */
   async findSchoolVersion(schoolId: number, now: Date): Promise<string | undefined> {
-    const school: AccountOwner = { kind: 'school', id: schoolId };
+    const school = one({ kind: 'school', id: schoolId });
     const row = await this.#sql.first<{ version: string }>(
-      sql`select ${versionOf(school, now)} as version from ${from(school)} where ${isOwner(school)}`,
+      sql`select ${versionOf(school, now)} as version from ${school.from} ${school.where}`,
     );
     return row?.version;
   }
 
   async findHeader(owner: AccountOwner, now: Date): Promise<StatementHeader | undefined> {
-    const row = await this.#sql.first<HeaderRow>(sql`${header(owner, now, sql``)} where ${isOwner(owner)}`);
+    const account = one(owner);
+    const row = await this.#sql.first<HeaderRow>(sql`${header(account, now, sql``)} ${account.where}`);
     return row && toHeader(row);
   }
 
@@ -81,63 +108,94 @@ export class StatementRepository {
     now: Date,
     batchSize: number,
   ): AsyncGenerator<string[], void, undefined> {
+    const account = one(owner);
+    const newest = newestFirst(account);
     const statement = sql`
       select line.json
-      from ${from(owner)}
+      from ${account.from}
       cross join lateral (${
-        offset === 0 ? lines(now, newestFirst(owner)) : linesAtPlaces(now, sql`${newestFirst(owner)} offset ${offset}`)
+        offset === 0 ? lines(now, newest) : linesAtPlaces(now, sql`${newest} offset ${offset}`)
       }) line
-      where ${isOwner(owner)}`;
+      ${account.where}`;
     for await (const batch of this.#sql.stream<{ json: string }>(statement, batchSize)) {
       yield batch.map(({ json }) => json);
     }
   }
 }
 
-function header(owner: AccountOwner, now: Date, more: Statement): Statement {
+function one({ kind, id }: AccountOwner): Account {
+  return kind === 'school'
+    ? {
+        kind,
+        id: sql`${id}`,
+        from: sql`
+          schools sc left join school_totals t on t.school_id = sc.id
+          cross join lateral (select count(*) as count from students where school_id = sc.id) students`,
+        where: sql`where sc.id = ${id}`,
+      }
+    : {
+        kind,
+        id: sql`${id}`,
+        from: sql`students st join schools sc on sc.id = st.school_id`,
+        where: sql`where st.id = ${id}`,
+      };
+}
+
+/** Header and lines; `more` adds columns. */
+function whole(account: Account, now: Date, ofLines: Statement, more: Statement): Statement {
   return sql`
-    select row_to_json(owner)::text as owner, sc.currency, ${STUDENT_COUNT[owner.kind]} as student_count,
+    ${header(account, now, sql`, lines.* ${more}`)}
+    cross join lateral (
+      select coalesce(string_agg(json, ','), '') as lines, count(*)::int as line_count from (${ofLines}) line
+    ) lines
+    ${account.where}`;
+}
+
+function header(account: Account, now: Date, more: Statement): Statement {
+  const { kind } = account;
+  return sql`
+    select row_to_json(owner)::text as owner, sc.currency, ${STUDENT_COUNT[kind]} as student_count,
            totals.invoiced::text, totals.credited::text, totals.paid::text,
            (totals.invoiced - totals.credited - totals.paid)::text as pending,
            (totals.invoiced - totals.credited - totals.paid - totals.not_yet_due)::text as overdue,
-           ${versionOf(owner, now)} as version ${more}
-    from ${from(owner)}
-    cross join lateral (select ${owner.kind === 'school' ? SCHOOL_JSON_COLUMNS : STUDENT_JSON_COLUMNS}) owner
-    cross join lateral (${totals(owner, now)}) totals`;
+           ${versionOf(account, now)} as version ${more}
+    from ${account.from}
+    cross join lateral (select ${kind === 'school' ? SCHOOL_JSON_COLUMNS : STUDENT_JSON_COLUMNS}) owner
+    cross join lateral (${totals(account, now)}) totals`;
 }
 
 /**
  * Sums over the invoices that are not void. A school's are stored, so they cost the same however many invoices it has;
  * what is not yet due depends on the day and is added up, the smaller part by far (overdue is the rest).
  */
-function totals(owner: AccountOwner, now: Date): Statement {
+function totals(account: Account, now: Date): Statement {
   const notYetDue = sql`coalesce(sum(${PENDING}) filter (where i.due_date >= ${TODAY(now)}), 0.00) as not_yet_due`;
-  if (owner.kind === 'student') {
+  if (account.kind === 'student') {
     return sql`
       select coalesce(sum(i.amount_total), 0.00) as invoiced, coalesce(sum(i.amount_credited), 0.00) as credited,
              coalesce(sum(i.amount_paid), 0.00) as paid, ${notYetDue}
       from invoices i
-      where ${ownedBy(owner)}`;
+      where ${ownedBy(account)}`;
   }
   return sql`
     -- There is no row before the first invoice.
     select coalesce(t.invoiced, 0.00) as invoiced, coalesce(t.credited, 0.00) as credited,
            coalesce(t.paid, 0.00) as paid,
-           (select ${notYetDue} from invoices i where ${ownedBy(owner)} and i.due_date >= ${TODAY(now)}) as not_yet_due`;
+           (select ${notYetDue} from invoices i where ${ownedBy(account)} and i.due_date >= ${TODAY(now)}) as not_yet_due`;
 }
 
 /**
  * Everything a school's statement is made of: `xmin` is the transaction that wrote a row as it is now, and every change
  * of an invoice writes the row of its school's totals (docs/decisions/0015).
  */
-function versionOf(owner: AccountOwner, now: Date): Statement {
-  if (owner.kind === 'student') return sql`null::text`;
+function versionOf(account: Account, now: Date): Statement {
+  if (account.kind === 'student') return sql`null::text`;
   return sql`concat_ws('-', sc.xmin, coalesce(t.xmin::text, ''), ${STUDENT_COUNT.school}, ${TODAY(now)})`;
 }
 
 /** In the order the account lists them. A subquery's order is what string_agg sees. */
-function newestFirst(owner: AccountOwner): Statement {
-  return sql`where ${ownedBy(owner)} order by i.created_at desc, i.id desc`;
+function newestFirst(account: Account): Statement {
+  return sql`where ${ownedBy(account)} order by i.created_at desc, i.id desc`;
 }
 
 /** For an offset: the lines that are skipped are only counted, not made. Of 5,000 they took 75 ms. */
@@ -164,20 +222,13 @@ function lines(now: Date, range: Statement): Statement {
     ${range}`;
 }
 
-function from(owner: AccountOwner): Statement {
-  return owner.kind === 'school'
-    ? sql`schools sc left join school_totals t on t.school_id = sc.id
-          cross join lateral (select count(*) as count from students where school_id = sc.id) students`
-    : sql`students st join schools sc on sc.id = st.school_id`;
-}
-
-function isOwner({ kind, id }: AccountOwner): Statement {
-  return kind === 'school' ? sql`sc.id = ${id}` : sql`st.id = ${id}`;
-}
-
-function ownedBy({ kind, id }: AccountOwner): Statement {
+function ownedBy({ kind, id }: Account): Statement {
   const own = kind === 'school' ? sql`i.school_id = ${id}` : sql`i.student_id = ${id}`;
   return sql`${own} and i.voided_at is null`;
+}
+
+function toWhole(row: WholeRow): WholeStatement {
+  return { header: toHeader(row), lines: row.lines, lineCount: row.line_count };
 }
 
 function toHeader(row: HeaderRow): StatementHeader {

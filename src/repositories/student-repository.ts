@@ -4,7 +4,7 @@ import type { NewStudent, Student, StudentChanges } from '../domain/student.ts';
 import type { Sql } from '../infrastructure/postgres.ts';
 import { joinSql, type Statement, sql } from '../infrastructure/sql.ts';
 import { isForeignKeyViolation, isUniqueViolation } from './database-failures.ts';
-import { type List, type Order, readOne, readPage, streamRows, where } from './paging.ts';
+import { type List, type Order, readEach, readPage, streamRows, where } from './paging.ts';
 import { containing, isoTime } from './sql-text.ts';
 
 type StudentRow = {
@@ -43,9 +43,9 @@ export class StudentRepository {
     return row && toStudent(row);
   }
 
-  /** The student as JSON text, as the API shows it. */
-  async findJson(id: number): Promise<string | undefined> {
-    return await readOne(this.#sql, { columns: STUDENT_JSON_COLUMNS, from: sql`students st` }, sql`st.id = ${id}`);
+  /** Students as JSON text, as the API shows them. In the order of `ids`, undefined where there is none. */
+  async findEachJson(ids: readonly number[]): Promise<(string | undefined)[]> {
+    return await readEach(this.#sql, { columns: STUDENT_JSON_COLUMNS, from: sql`students st`, id: sql`st.id` }, ids);
   }
 
   /** Full names, in no order, of those of the students that there are. No limit: the caller bounds the ids. */

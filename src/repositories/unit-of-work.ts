@@ -5,7 +5,14 @@ import { Grouping } from '../infrastructure/grouping.ts';
 import type { Pool, Sql } from '../infrastructure/postgres.ts';
 import { sqlStateOf } from '../infrastructure/postgres-errors.ts';
 import { CreditNoteRepository } from './credit-note-repository.ts';
-import { failsTogether, isSafeToRepeat, translate, type Work } from './database-failures.ts';
+import {
+  isFaultOfOne,
+  isLockTimeout,
+  isRefusedConnection,
+  isSafeToRepeat,
+  translate,
+  type Work,
+} from './database-failures.ts';
 import { IdempotencyRepository } from './idempotency-repository.ts';
 import { InvoiceRepository } from './invoice-repository.ts';
 import { LedgerRepository } from './ledger-repository.ts';
@@ -38,49 +45,56 @@ const KEY_WAIT_MS = 2_000;
 /** How long a caller waits for others, unless told otherwise. */
 const GROUP_WAIT_MAX_MS = 10_000;
 
-type Gauge = ReturnType<Grouping<never, never>['gauge']>;
+/** Answers those who ask together, in their order. */
+type GroupWork<Ask, Answer> = (
+  repositories: Repositories,
+  asks: readonly Ask[],
+) => Promise<readonly (Answer | undefined)[]>;
 
-/** One of several pieces of work of a kind: undefined when it could not be done together with others. */
+const NO_CLAIMS: readonly string[] = [];
+
+/** One of several pieces of work of a kind that are done together: undefined where there is nothing, or nothing was done. */
 export type Grouped<Ask, Made> = (ask: Ask) => Promise<Made | undefined>;
 
 /**
  * Where every statement of the product runs, and the one place that repeats work the database undid.
  *
- * `read`, `readShort` and `write` are for work of a single statement and cost one round trip; `transaction` is for writes
- * that look before they decide, `snapshot` for several reads that must agree with each other.
+ * `read` and `write` are for work of a single statement and cost one round trip, `groupedRead` and `groupedWrite` for such
+ * that callers share; `transaction` is for writes that look before they decide, `snapshot` for several reads that must
+ * agree with each other.
  */
 export class UnitOfWork {
   readonly #pool: Pool;
   readonly #streamPool: Pool;
   readonly #reads: Bulkhead;
   readonly #onPool: Repositories;
-  readonly #onReader: Repositories;
+  readonly #onGroupPool: Repositories;
   readonly #onRetry: (reason: string) => void;
   readonly #groupWaitMaxMs: number;
-  readonly #gauges: (() => Gauge)[] = [];
+  readonly #groupings: Readonly<{ waiting: number }>[] = [];
 
   /**
-   * @param reader for short reads; default: the pool
+   * @param groupPool connections for statements that callers share; default: the pool
    * @param reads how many of the pool's connections reads may use at once; default: all
    * @param streamPool connections for answers that are read slowly, so that they cannot use up those that take payments
-   * @param groupWaitMaxMs how long a caller of {@link grouped} may wait for others
+   * @param groupWaitMaxMs how long a caller may wait for others
    * @param onRetry told why work was repeated: an SQLSTATE, or `connection_lost`
    */
   constructor(dependencies: {
     pool: Pool;
-    reader?: Sql;
+    groupPool?: Pool;
     reads?: Bulkhead;
     streamPool: Pool;
     groupWaitMaxMs?: number;
     onRetry?: (reason: string) => void;
   }) {
-    const { pool, reader = pool, reads = unbounded(), streamPool, onRetry = () => undefined } = dependencies;
+    const { pool, groupPool = pool, reads = unbounded(), streamPool, onRetry = () => undefined } = dependencies;
     this.#groupWaitMaxMs = dependencies.groupWaitMaxMs ?? GROUP_WAIT_MAX_MS;
     this.#pool = pool;
     this.#streamPool = streamPool;
     this.#reads = reads;
     this.#onPool = bind(pool);
-    this.#onReader = bind(reader);
+    this.#onGroupPool = bind(groupPool);
     this.#onRetry = onRetry;
   }
 
@@ -89,59 +103,78 @@ export class UnitOfWork {
     return await this.#attempt('read', async () => await this.#reads.run(async () => await work(this.#onPool)));
   }
 
-  /** A {@link read} of a row by its key, or of little more. Nothing slower: many of these share a connection. */
-  async readShort<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
-    return await this.#attempt('read', async () => await work(this.#onReader));
-  }
-
   /** One writing statement that commits by itself. A lost connection leaves its outcome unknown, and says so. */
   async write<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
     return await this.#attempt('statement', async () => await work(this.#onPool));
   }
 
   /**
-   * A way to {@link write} that callers who come at the same time share: one statement for all of them. Made once for a
-   * kind of work.
+   * A way to {@link read} that callers who come at the same time share: one statement for all of them. Made once for a
+   * kind of work. For a row by its key, or little more: all wait for the slowest.
    *
-   * @param of.work answers all, in their order @param of.claimsOf what only one of them may have, see {@link Grouping}
+   * @param work answers all, in their order; undefined where there is nothing
    */
-  grouped<Ask, Made>(of: {
-    work: (repositories: Repositories, asks: readonly Ask[]) => Promise<readonly (Made | undefined)[]>;
+  groupedRead<Ask, Found>(work: GroupWork<Ask, Found>): Grouped<Ask, Found> {
+    return this.#grouped('read', work, () => NO_CLAIMS);
+  }
+
+  /**
+   * The same for a {@link write}.
+   *
+   * @param of.work answers all, in their order; undefined where nothing was done, as for all when one of them breaks a
+   *   constraint or a lock is not to be had at once
+   * @param of.claimsOf what only one of them may have, see {@link Grouping}
+   */
+  groupedWrite<Ask, Made>(of: {
+    work: GroupWork<Ask, Made>;
     claimsOf: (ask: Ask) => readonly string[];
   }): Grouped<Ask, Made> {
-    const grouping = new Grouping<Ask, Made>({
-      serve: async (asks) => {
-        try {
-          return await this.#attempt('statement', async () => await of.work(this.#onPool, asks));
-        } catch (error) {
-          if (!failsTogether(error instanceof UnavailableError ? error.cause : error)) throw error;
-          return [];
-        }
-      },
-      claimsOf: of.claimsOf,
-      waitMaxMs: this.#groupWaitMaxMs,
-    });
-    this.#gauges.push(() => grouping.gauge());
+    const run = this.#grouped('statement', of.work, of.claimsOf);
     return async (ask) => {
       try {
-        return await grouping.run(ask);
+        return await run(ask);
       } catch (error) {
-        throw translate(error, 'statement');
+        const cause = error instanceof UnavailableError ? error.cause : error;
+        if (!isFaultOfOne(cause) && !isLockTimeout(cause)) throw error;
+        return undefined;
       }
     };
   }
 
-  /** As of a pool: groups at work, and callers of {@link grouped} in line. */
-  gaugeGroups(): Gauge {
-    const sum = { total: 0, idle: 0, waiting: 0, max: 0 };
-    for (const gauge of this.#gauges) {
-      const { total, idle, waiting, max } = gauge();
-      sum.total += total;
-      sum.idle += idle;
-      sum.waiting += waiting;
-      sum.max += max;
-    }
-    return sum;
+  #grouped<Ask, Answer>(
+    kind: 'read' | 'statement',
+    work: GroupWork<Ask, Answer>,
+    claimsOf: (ask: Ask) => readonly string[],
+  ): Grouped<Ask, Answer> {
+    const run = async (asks: readonly Ask[]): Promise<readonly (Answer | undefined)[]> => {
+      try {
+        return await work(this.#onGroupPool, asks);
+      } catch (error) {
+        if (!isRefusedConnection(error)) throw error;
+        return await work(this.#onPool, asks);
+      }
+    };
+    const grouping = new Grouping<Ask, Answer>({
+      serve: async (asks) => await this.#attempt(kind, async () => await run(asks)),
+      claimsOf,
+      isFaultOfOne,
+      waitMaxMs: this.#groupWaitMaxMs,
+    });
+    this.#groupings.push(grouping);
+    return async (ask) => {
+      try {
+        return await grouping.run(ask);
+      } catch (error) {
+        throw translate(error, kind);
+      }
+    };
+  }
+
+  /** How many callers wait in order to go together with others. */
+  get waitingForGroups(): number {
+    let waiting = 0;
+    for (const grouping of this.#groupings) waiting += grouping.waiting;
+    return waiting;
   }
 
   /**

@@ -23,13 +23,15 @@ export class InvoiceService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #findJson: Grouped<number, string>;
   readonly #insert: Grouped<InvoiceAsk, Required<Created<Invoice>>>;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
-    this.#insert = dependencies.unitOfWork.grouped({
+    this.#findJson = dependencies.unitOfWork.groupedRead(async ({ invoices }, ids) => await invoices.findEachJson(ids));
+    this.#insert = dependencies.unitOfWork.groupedWrite({
       work: async ({ invoices }, asks) => await invoices.insertEach(asks),
       claimsOf: ({ claim }) => keyOf(claim),
     });
@@ -63,7 +65,7 @@ export class InvoiceService {
 
   /** The invoice as JSON text, as the API shows it. @throws DomainError `invoice_not_found` */
   async findJson(id: number): Promise<string> {
-    const json = await this.#unitOfWork.readShort(async ({ invoices }) => await invoices.findJson(id));
+    const json = await this.#findJson(id);
     if (json === undefined) throw notFound(id);
     return json;
   }

@@ -16,13 +16,15 @@ export class PaymentService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #findJson: Grouped<number, string>;
   readonly #insert: Grouped<PaymentAsk, Required<Created<Payment>>>;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
-    this.#insert = dependencies.unitOfWork.grouped({
+    this.#findJson = dependencies.unitOfWork.groupedRead(async ({ payments }, ids) => await payments.findEachJson(ids));
+    this.#insert = dependencies.unitOfWork.groupedWrite({
       work: async ({ payments }, asks) => await payments.insertEach(asks),
       claimsOf: ({ payment, claim }) => [`invoice ${payment.invoiceId}`, ...keyOf(claim)],
     });
@@ -65,7 +67,7 @@ export class PaymentService {
 
   /** The payment as JSON text, as the API shows it. @throws DomainError `payment_not_found` */
   async findJson(id: number): Promise<string> {
-    const json = await this.#unitOfWork.readShort(async ({ payments }) => await payments.findJson(id));
+    const json = await this.#findJson(id);
     if (json === undefined) throw notFound(id);
     return json;
   }

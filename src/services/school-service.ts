@@ -9,7 +9,7 @@ import { DomainError } from '../domain/errors.ts';
 import type { CountMode, PageRequest } from '../domain/page.ts';
 import type { NewSchool, School, SchoolChanges } from '../domain/school.ts';
 import { nameTaken, type SchoolFilter } from '../repositories/school-repository.ts';
-import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
+import type { Grouped, Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
 import { type Created, type Creation, createOnce } from './idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
@@ -18,11 +18,13 @@ export class SchoolService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #findJson: Grouped<number, string>;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
+    this.#findJson = dependencies.unitOfWork.groupedRead(async ({ schools }, ids) => await schools.findEachJson(ids));
   }
 
   async list(filter: SchoolFilter, page: PageRequest, count: CountMode): Promise<Listing> {
@@ -49,7 +51,7 @@ export class SchoolService {
 
   /** The school as JSON text, as the API shows it. @throws DomainError `school_not_found` */
   async findJson(id: number): Promise<string> {
-    const json = await this.#unitOfWork.readShort(async ({ schools }) => await schools.findJson(id));
+    const json = await this.#findJson(id);
     if (json === undefined) throw notFound(id);
     return json;
   }

@@ -1,7 +1,7 @@
 import { DomainError } from '../domain/errors.ts';
 import type { AccountOwner, LineRange, StatementHeader } from '../domain/statement.ts';
-import type { WholeStatement } from '../repositories/statement-repository.ts';
-import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
+import type { StudentStatementAsk, WholeStatement } from '../repositories/statement-repository.ts';
+import type { Grouped, UnitOfWork } from '../repositories/unit-of-work.ts';
 import type { Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
 
@@ -27,11 +27,15 @@ export class StatementService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #findOfStudent: Grouped<StudentStatementAsk, WholeStatement>;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
+    this.#findOfStudent = dependencies.unitOfWork.groupedRead(
+      async ({ statements }, asks) => await statements.findEach(asks, this.#clock.now()),
+    );
   }
 
   /**
@@ -72,10 +76,13 @@ export class StatementService {
   async #whole(owner: AccountOwner, { limit, offset }: LineRange): Promise<Statement | undefined> {
     if (limit === null && owner.kind === 'school') return undefined;
     const asked = limit ?? LINES_AT_ONCE_MAX + 1;
-    const read = async ({ statements }: Repositories): Promise<WholeStatement | undefined> =>
-      await statements.find(owner, { limit: asked, offset }, this.#clock.now());
     // A student has a few lines, and never more than are asked for here: some 7 µs each.
-    const whole = owner.kind === 'student' ? await this.#unitOfWork.readShort(read) : await this.#unitOfWork.read(read);
+    const whole =
+      owner.kind === 'student' && offset === 0
+        ? await this.#findOfStudent({ studentId: owner.id, limit: asked })
+        : await this.#unitOfWork.read(
+            async ({ statements }) => await statements.find(owner, { limit: asked, offset }, this.#clock.now()),
+          );
     if (whole === undefined) throw notFound(owner);
     if (limit === null && whole.lineCount > LINES_AT_ONCE_MAX) return undefined;
     return { owner, header: whole.header, lines: whole.lines };

@@ -2,7 +2,7 @@ import { DomainError } from '../domain/errors.ts';
 import type { CountMode, PageRequest } from '../domain/page.ts';
 import type { NewStudent, Student, StudentChanges } from '../domain/student.ts';
 import { emailTaken, type StudentFilter } from '../repositories/student-repository.ts';
-import type { Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
+import type { Grouped, Repositories, UnitOfWork } from '../repositories/unit-of-work.ts';
 import { type Created, type Creation, createOnce } from './idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from './listing.ts';
 import type { Clock, Log } from './ports.ts';
@@ -11,11 +11,13 @@ export class StudentService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #findJson: Grouped<number, string>;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
+    this.#findJson = dependencies.unitOfWork.groupedRead(async ({ students }, ids) => await students.findEachJson(ids));
   }
 
   async list(filter: StudentFilter, page: PageRequest, count: CountMode): Promise<Listing> {
@@ -42,7 +44,7 @@ export class StudentService {
 
   /** The student as JSON text, as the API shows it. @throws DomainError `student_not_found` */
   async findJson(id: number): Promise<string> {
-    const json = await this.#unitOfWork.readShort(async ({ students }) => await students.findJson(id));
+    const json = await this.#findJson(id);
     if (json === undefined) throw notFound(id);
     return json;
   }

@@ -131,17 +131,28 @@ describe('payments of the same moment', () => {
     expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000002']);
   });
 
-  test('one that breaks a constraint undoes the statement; each then ends as it would alone', async () => {
-    const { bill } = await schoolOf();
-    const school = await billing.aSchool({ country: 'CL', currency: 'CLP' });
+  test('one that breaks a constraint undoes the statement; halves of it then go without that one', async () => {
+    const { schoolId, bill } = await schoolOf();
+    const chile = await billing.aSchool({ country: 'CL', currency: 'CLP' });
     const whole = await billing.anInvoice({
-      student_id: await billing.aStudent({ school_id: school }),
+      student_id: await billing.aStudent({ school_id: chile }),
       amount_total: '100.00',
       currency: 'CLP',
     });
-    const ended = await Promise.allSettled([pay(await bill()), pay(whole, '1.50'), pay(await bill())]);
-    expect(ended).toEqual([MADE, refusal('amount_not_whole'), MADE]);
+    const [first, ...others] = [await bill(), await bill(), await bill(), await bill(), await bill(), await bill()];
+    const ended = await Promise.allSettled([
+      pay(first ?? 0),
+      pay(whole, '1.50', 'not whole'),
+      ...others.map(async (id) => await pay(id)),
+    ]);
+    expect(ended).toEqual([MADE, refusal('amount_not_whole'), MADE, MADE, MADE, MADE, MADE]);
+    expect(ended.filter(isOfTransaction)).toEqual([]);
+    const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(await transactions('payments', made)).toBe(3);
+    expect(made.map((one) => one.made?.number.slice(-1))).toEqual(['1', '2', '3', '4', '5', '6']);
     expect(await billing.invoice(whole)).toMatchObject({ paid: '0.00' });
+    const { rows } = await billing.owner.query('select paid from school_totals where school_id = $1', [schoolId]);
+    expect(rows).toEqual([{ paid: '6.00' }]);
   });
 
   test('of one invoice are paid one after the other, as far as they fit', async () => {
@@ -228,7 +239,7 @@ test('whoever waits for others counts as waiting for a connection, where load is
   const { services, telemetry, unitOfWork } = billing.product;
   const command = { amount: '1.00', method: null, reference: null, paidAt: null };
   const made = ids.map(async (invoiceId) => await services.payments.record({ ...command, invoiceId }, creation(null)));
-  expect(unitOfWork.gaugeGroups()).toEqual({ total: 0, idle: 0, waiting: 3, max: 4 });
+  expect(unitOfWork.waitingForGroups).toBe(3);
   expect(telemetry.load.waitingPerConnection()).toBe(3 / billing.config.database.connectionsMax);
   expect(telemetry.load.readsWaitingPerConnection()).toBe(3 / billing.config.database.connectionsMax);
   expect(await telemetry.metrics.expose()).toContain('database_pool_waiting{pool="groups"} 3');
@@ -292,11 +303,12 @@ describe('invoices of the same moment', () => {
     expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000002']);
   });
 
-  test('one that breaks a constraint undoes the statement; each then ends as it would alone', async () => {
+  test('one that breaks a constraint undoes the statement; halves of it then go without that one', async () => {
     const { studentId } = await schoolOf();
     const school = await billing.aSchool({ country: 'CL', currency: 'CLP' });
     const whole = await billing.aStudent({ school_id: school });
     const ended = await Promise.allSettled([issue(studentId), issue(whole, { amountTotal: '1.50' }), issue(studentId)]);
     expect(ended).toEqual([MADE, refusal('amount_not_whole'), MADE]);
+    expect(ended.filter(isOfTransaction)).toEqual([]);
   });
 });
