@@ -149,7 +149,12 @@ test('where PostgreSQL gives no further connection, the one there is serves grou
 });
 
 test('a plan is kept where that is asked for', async () => {
-  const kept = new Pool({ ...options, connectionString: inject('postgres').ownerUrl, keepPlans: true });
+  const kept = new Pool({
+    ...options,
+    connectionString: inject('postgres').ownerUrl,
+    prepare: true,
+    keepPlans: true,
+  });
   onTestFinished(async () => await kept.end());
   expect(await kept.rows(sql`show plan_cache_mode`)).toEqual([{ plan_cache_mode: 'force_generic_plan' }]);
 });
