@@ -130,7 +130,8 @@ Written by \`npm run bench -- --write\`; what the columns mean, what was done an
 [README.md](README.md). Server, database and load generator share the machine, so rates say what is left after the load
 generator took its part; processor time per answer does not depend on that. "Reference" is the Python implementation of
 the same API on another machine and day: multiples of it are a rough guide, the ratio to the limits measured in the same
-run ("of limit": of Fastify + SQL, or of Fastify where there is no SQL) is the figure to trust.
+run ("of limit": of Fastify + SQL, or of Fastify where there is no SQL) is the figure to trust. "At its speed" is the same
+multiple times how much faster that limit was on the machine of the reference, where it was measured there.
 
 ![Throughput, and growth from XS to S to L](results.svg)
 `;

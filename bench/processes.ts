@@ -9,16 +9,22 @@ export function cpuMs(pid: number): number {
   return stat === undefined ? 0 : toMs(stat.own);
 }
 
-/** Processor time of a process and of all it has started, the ended ones included: of all of PostgreSQL. */
+/**
+ * Processor time of a process and of all it has started, the ended ones included: of all of PostgreSQL. Of one that ends
+ * while this looks, all that it ever took would be missing: then it looks again.
+ */
 export function familyCpuMs(pid: number): number {
-  const parent = statOf(pid);
-  let ticks = parent === undefined ? 0 : parent.own + parent.reaped;
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = statOf(Number(name));
-    if (stat?.parent === pid) ticks += stat.own;
+  for (;;) {
+    const parent = statOf(pid);
+    if (parent === undefined) return 0;
+    let ticks = parent.own + parent.reaped;
+    for (const name of readdirSync('/proc')) {
+      if (!/^\d+$/.test(name)) continue;
+      const stat = statOf(Number(name));
+      if (stat?.parent === pid) ticks += stat.own;
+    }
+    if (statOf(pid)?.reaped === parent.reaped) return toMs(ticks);
   }
-  return toMs(ticks);
 }
 
 /** Memory of one process that is in RAM now, in megabytes. */

@@ -15,7 +15,9 @@ export type Report = Readonly<{
   rows: readonly Row[];
 }>;
 
-type Description = Readonly<Pick<Case, 'name' | 'title' | 'reference' | 'goal' | 'limitGoal' | 'goalMs'>>;
+type Description = Readonly<
+  Pick<Case, 'name' | 'title' | 'reference' | 'limitThere' | 'goal' | 'limitGoal' | 'goalMs'>
+>;
 
 const HEAD = [
   'Case',
@@ -33,6 +35,7 @@ const HEAD = [
   'of limit',
   'Reference',
   'times it',
+  'at its speed',
   'goal ms',
 ];
 
@@ -90,6 +93,7 @@ function cellsOf(row: Row, description: Description | undefined): string[] {
   const at = row.clients === 1 || row.clients === 16 ? row.clients : null;
   const reference = at === null ? undefined : description?.reference?.[at];
   const goal = at === null ? undefined : description?.goal?.[at];
+  const slower = at === null ? null : slownessOf(row, at, description?.limitThere);
   const share = limit === null ? undefined : row.perSecond / limit;
   return [
     description?.title ?? row.case,
@@ -107,8 +111,17 @@ function cellsOf(row: Row, description: Description | undefined): string[] {
     share === undefined ? '' : `${share.toFixed(2)}${goalText(description?.limitGoal)}`,
     rate(reference),
     reference === undefined ? '' : `${(row.perSecond / reference).toFixed(1)}x${goalText(goal, 'x')}`,
+    reference === undefined || slower === null
+      ? ''
+      : `${((row.perSecond * slower) / reference).toFixed(1)}x${goalText(goal, 'x')}`,
     timeGoalText(row, description?.goalMs),
   ];
+}
+
+/** How many times as fast the limit was where the reference was measured. */
+function slownessOf(row: Row, at: 1 | 16, there: Case['limitThere']): number | null {
+  const here = there === undefined ? null : row[`${there.of}PerSecond`];
+  return there === undefined || here === null || here === 0 ? null : there[at] / here;
 }
 
 function goalText(goal: number | undefined, unit = ''): string {

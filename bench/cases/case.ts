@@ -10,6 +10,8 @@ export type Case = Readonly<{
   clients?: readonly number[];
   /** The Python implementation of the same API, measured on another day and machine: see GOALS in README.md. */
   reference?: Figures;
+  /** What was measured beside the reference, on its machine: the same kind of limit as that of this run. */
+  limitThere?: Figures & Readonly<{ of: 'sql' | 'sqlRoute' | 'bodyRoute' }>;
   /** How many times the reference it is to be. */
   goal?: Figures;
   /** Share it is to reach of the same SQL behind a bare Fastify route. */
