@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { CONNECTION_LIMITS } from './api/connection-limits.ts';
-import { compose, composeServer } from './compose.ts';
+import { compose, composeServer, type Product } from './compose.ts';
 import type { Config } from './config.ts';
 import { flushLogger, type Logger } from './infrastructure/logging.ts';
 
@@ -14,20 +14,32 @@ export type RunningServer = Readonly<{
   stop(): Promise<void>;
 }>;
 
+/** A server that is composed, and takes no connections yet. Nothing has to be given back. */
+export type PreparedServer = Readonly<{
+  listen(): Promise<RunningServer>;
+}>;
+
 /** What runs when the stop begins has this long to finish; a reader that is slower is cut off. */
 const DRAIN_MAX_MS = 7_000;
 /** A connection that was kept alive by an answer sent after the stop began is closed within this. */
 const REAP_EVERY_MS = 50;
 
-/** Composes the product, and listens. */
-export async function startServer(surroundings: {
+/** Composes the product. It asks the database for nothing until it listens. */
+export async function prepareServer(surroundings: {
   config: Config;
   databaseUrl: string;
   log: Logger;
-}): Promise<RunningServer> {
-  const { config, log } = surroundings;
+}): Promise<PreparedServer> {
   const product = await compose(surroundings);
   const app = await composeServer(product, surroundings);
+  return { listen: async () => await listen(app, product, surroundings) };
+}
+
+async function listen(
+  app: FastifyInstance,
+  product: Product,
+  { config, log }: { config: Config; log: Logger },
+): Promise<RunningServer> {
   // Node's 511 are too few: of a crowd that arrives at once the rest is dropped, and TCP asks again after 1, 3 and 7 s.
   const { connectionsMax: backlog } = CONNECTION_LIMITS;
   await app.listen({ host: config.host, port: config.port, backlog });

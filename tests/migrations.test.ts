@@ -9,7 +9,7 @@ import {
   MigrationError,
   migrateDown,
   migrateUp,
-  migrationStates,
+  readDatabaseState,
 } from '../src/infrastructure/migrate.ts';
 import { databaseUrl, runOn } from './support/postgres-server.ts';
 
@@ -96,16 +96,16 @@ test('each migration can be taken back and applied again on its own', async () =
     await migrateDown({ url, steps: 1 });
     await migrateUp({ url });
   }
-  expect((await migrationStates({ url })).every(({ appliedAt, drift }) => appliedAt !== null && drift === null)).toBe(
-    true,
-  );
+  expect(
+    (await readDatabaseState({ url })).migrations.every(({ appliedAt, drift }) => appliedAt !== null && drift === null),
+  ).toBe(true);
 });
 
 test('of ten starters at once one migrates and all succeed', async () => {
   const url = await anEmptyDatabase();
   const applied = await Promise.all(Array.from({ length: 10 }, async () => await migrateUp({ url })));
   expect(applied.filter((names) => names.length > 0)).toHaveLength(1);
-  expect((await migrationStates({ url })).map(({ appliedAt }) => appliedAt)).not.toContain(null);
+  expect((await readDatabaseState({ url })).migrations.map(({ appliedAt }) => appliedAt)).not.toContain(null);
 });
 
 test('a file that was edited after it was applied is refused', async () => {
@@ -116,7 +116,7 @@ test('a file that was edited after it was applied is refused', async () => {
 
   await expect(migrateUp({ url, directory })).rejects.toThrow(MigrationError);
   await expect(migrateUp({ url, directory })).rejects.toThrow(/0001_billing_schema was edited/);
-  expect((await migrationStates({ url, directory }))[0]).toMatchObject({ drift: 'changed' });
+  expect((await readDatabaseState({ url, directory })).migrations[0]).toMatchObject({ drift: 'changed' });
 });
 
 test('corrections are not taken back while there are any: their balances would be left without a reason', async () => {
@@ -129,7 +129,7 @@ test('corrections are not taken back while there are any: their balances would b
   );
 
   await expect(migrateDown({ url, steps: 1 })).rejects.toThrow(/reversals or credit notes/);
-  expect((await migrationStates({ url }))[2]?.appliedAt).not.toBeNull();
+  expect((await readDatabaseState({ url })).migrations[2]?.appliedAt).not.toBeNull();
 });
 
 test('a correction that commits while the migration waits for its table is seen too', async () => {

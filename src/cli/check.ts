@@ -25,7 +25,7 @@ const FINDINGS_PRINTED_MAX = 100;
 /** Resolves with the exit code: 1 when anything was found. */
 export async function check(args: string[], config: Config, io: Io): Promise<number> {
   const { values } = parseArgs({ args, options: { json: { type: 'boolean', default: false } } });
-  const database = await openDatabase(config, 'join', 'app', io.say);
+  const database = await openDatabase(config, 'join', io.say);
   try {
     if (!(await isCurrent(database))) {
       throw new CommandError('The database has not been migrated to this version: npm run migrate');

@@ -4,8 +4,7 @@ import {
   joinOrStartEmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../infrastructure/embedded-postgres.ts';
-import { migrateUp, migrationStates } from '../infrastructure/migrate.ts';
-import { readServerVersion } from '../infrastructure/server-version.ts';
+import { type DatabaseState, migrateUp, readDatabaseState } from '../infrastructure/migrate.ts';
 import { CommandError, explainDatabase, explainDataDir } from './errors.ts';
 
 /** The database a command works on. The only place that knows whether it is embedded. */
@@ -16,6 +15,12 @@ export type Database = Readonly<{
   ownerUrl: string;
   /** Where the data is, for people; no password in it. */
   description: string;
+  /**
+   * Looks at it as that role.
+   *
+   * @throws CommandError that says in words what is wrong with the address or the server
+   */
+  look(as: 'app' | 'owner'): Promise<DatabaseState>;
   stop(): Promise<void>;
 }>;
 
@@ -23,25 +28,26 @@ export type Database = Readonly<{
 const POSTGRES_VERSION_MIN = 16;
 
 /**
- * Opens the configured database: the one of DATABASE_URL, else the embedded one.
+ * Opens the configured database: the one of DATABASE_URL, else the embedded one. Whether the former answers, `look` tells.
  *
  * @param how `own` to be the process that runs the embedded server; `join` to use one that runs already, if it does
- * @param as the role whose address must answer
- * @throws CommandError that says in words what is wrong with the address, the server or the data directory
+ * @throws CommandError that says in words what is wrong with the data directory
  */
 export async function openDatabase(
   { databaseUrl, databaseMigrationUrl, dataDir }: Config,
   how: 'own' | 'join',
-  as: 'app' | 'owner',
   onProgress: (message: string) => void,
 ): Promise<Database> {
   if (databaseUrl !== null) {
-    if (as === 'owner' && databaseMigrationUrl !== null) await reach(databaseMigrationUrl, 'DATABASE_MIGRATION_URL');
-    else await reach(databaseUrl, 'DATABASE_URL');
+    const ownerUrl = databaseMigrationUrl ?? databaseUrl;
     return {
       url: databaseUrl,
-      ownerUrl: databaseMigrationUrl ?? databaseUrl,
+      ownerUrl,
       description: withoutPassword(databaseUrl),
+      look: async (as) =>
+        as === 'owner' && databaseMigrationUrl !== null
+          ? await reach(databaseMigrationUrl, 'DATABASE_MIGRATION_URL')
+          : await reach(databaseUrl, 'DATABASE_URL'),
       stop: async () => undefined,
     };
   }
@@ -56,29 +62,30 @@ export async function openDatabase(
 /** Looks first with the rights the server has, so that a role without DDL rights can serve a schema that is current. */
 export async function migrateIfNeeded(database: Database, say: (message: string) => void): Promise<void> {
   if (await isCurrent(database)) return;
-  if (database.ownerUrl !== database.url) await reach(database.ownerUrl, 'DATABASE_MIGRATION_URL');
+  if (database.ownerUrl !== database.url) await database.look('owner');
   await migrateUp({ url: database.ownerUrl, onProgress: say });
 }
 
 /** Whether every migration of this version is applied. One that a newer version applied does no harm to this one. */
-export async function isCurrent({ url }: Database): Promise<boolean> {
-  const states = await migrationStates({ url });
-  return states.every(({ appliedAt, drift }) => appliedAt !== null && drift !== 'changed');
+export async function isCurrent(database: Database): Promise<boolean> {
+  const { migrations } = await database.look('app');
+  return migrations.every(({ appliedAt, drift }) => appliedAt !== null && drift !== 'changed');
 }
 
 /** Fails in words, here and now, instead of later with whatever the first statement runs into. */
-async function reach(url: string, variable: string): Promise<void> {
-  let version: number;
+async function reach(url: string, variable: string): Promise<DatabaseState> {
+  let state: DatabaseState;
   try {
-    version = await readServerVersion(url);
+    state = await readDatabaseState({ url });
   } catch (error) {
     throw explainDatabase(error, url, variable);
   }
-  if (version < POSTGRES_VERSION_MIN) {
+  if (state.serverVersion < POSTGRES_VERSION_MIN) {
     throw new CommandError(
-      `${variable} leads to PostgreSQL ${version}; ${POSTGRES_VERSION_MIN} or newer is needed.\nUpgrade it, or unset ${variable} to use the embedded one.`,
+      `${variable} leads to PostgreSQL ${state.serverVersion}; ${POSTGRES_VERSION_MIN} or newer is needed.\nUpgrade it, or unset ${variable} to use the embedded one.`,
     );
   }
+  return state;
 }
 
 function toDatabase(embedded: EmbeddedPostgres): Database {
@@ -86,6 +93,7 @@ function toDatabase(embedded: EmbeddedPostgres): Database {
     url: embedded.url,
     ownerUrl: embedded.ownerUrl,
     description: `${withoutPassword(embedded.url)} (embedded PostgreSQL, data in ${embedded.dataDir})`,
+    look: async (as) => await readDatabaseState({ url: as === 'owner' ? embedded.ownerUrl : embedded.url }),
     stop: async () => await embedded.stop(),
   };
 }

@@ -7,8 +7,8 @@ import {
   type MigrateOptions,
   migrateDown,
   migrateUp,
-  migrationStates,
   newestMigration,
+  readDatabaseState,
 } from '../infrastructure/migrate.ts';
 import { openDatabase } from './database.ts';
 import { CommandError, codeOf, UsageError } from './errors.ts';
@@ -42,8 +42,9 @@ export async function migrate(args: string[], config: Config, io: Io, directory 
   }
   const steps = readSteps(values.steps);
 
-  const database = await openDatabase(config, 'join', 'owner', io.say);
+  const database = await openDatabase(config, 'join', io.say);
   try {
+    await database.look('owner');
     const options = { url: database.ownerUrl, directory, onProgress: io.say };
     if (action === 'status') return await status(options, io);
     if (action === 'down') {
@@ -65,12 +66,12 @@ function readSteps(text = '1'): number {
 }
 
 async function status(options: MigrateOptions, io: Io): Promise<number> {
-  const states = await migrationStates(options);
-  for (const { name, appliedAt, drift } of states) {
+  const { migrations } = await readDatabaseState(options);
+  for (const { name, appliedAt, drift } of migrations) {
     const state = appliedAt === null ? 'missing' : `applied ${appliedAt.toISOString()}`;
     io.out(`${name.padEnd(44)} ${state}${drift === null ? '' : `  (file ${drift})`}`);
   }
-  return states.every(({ appliedAt, drift }) => appliedAt !== null && drift === null) ? 0 : 1;
+  return migrations.every(({ appliedAt, drift }) => appliedAt !== null && drift === null) ? 0 : 1;
 }
 
 /** Takes "add campus" and add-campus for add_campus. */

@@ -11,7 +11,7 @@ import type { Io } from './io.ts';
  * @throws CommandError when there is no such database, or it has not been migrated to this version
  */
 export async function withProduct<T>(config: Config, io: Io, work: (product: Product) => Promise<T>): Promise<T> {
-  const database = await openDatabase(config, 'join', 'app', io.say);
+  const database = await openDatabase(config, 'join', io.say);
   try {
     if (!(await isCurrent(database))) {
       throw new CommandError('The database has not been migrated to this version: npm run migrate');

@@ -37,7 +37,7 @@ const NAME_WIDTH = 30;
 /** Resolves with the exit code. @param now what due dates and days of payment are counted from */
 export async function seed(args: string[], config: Config, io: Io, now = new Date()): Promise<number> {
   parseArgs({ args, options: {} });
-  const database = await openDatabase(config, 'join', 'app', io.say);
+  const database = await openDatabase(config, 'join', io.say);
   try {
     await migrateIfNeeded(database, io.say);
     const log = createLogger({ level: 'silent', isTerminal: false });

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Config, DEVELOPMENT_API_KEY } from '../config.ts';
 import { createLogger } from '../infrastructure/logging.ts';
 import { compileEarly, keepHeapSmall } from '../infrastructure/v8.ts';
-import { type RunningServer, startServer } from '../main.ts';
+import type { RunningServer } from '../main.ts';
 import { type Database, migrateIfNeeded, openDatabase } from './database.ts';
 import { CommandError, codeOf } from './errors.ts';
 import type { Io } from './io.ts';
@@ -33,12 +33,17 @@ export async function serve(args: string[], config: Config, io: Io): Promise<num
   const log = createLogger({ level: config.logLevel, isTerminal: io.isTerminal.out });
   const signalled = io.signalled();
 
-  const database = await openDatabase(config, 'own', 'app', io.say);
+  // PostgreSQL starts and is looked at while this process reads and composes the server: half of a start is either.
+  const opening = openDatabase(config, 'own', io.say);
+  const migrated = opening.then(async (opened) => await migrateIfNeeded(opened, io.say));
+  migrated.catch(() => undefined);
+  const [database, { prepareServer }] = await Promise.all([opening, import('../main.ts')]);
   let server: RunningServer | undefined;
   let overdue: NodeJS.Timeout | undefined;
   try {
-    await migrateIfNeeded(database, io.say);
-    server = await startServer({ config, databaseUrl: database.url, log }).catch((error: unknown) => {
+    const prepared = await prepareServer({ config, databaseUrl: database.url, log });
+    await migrated;
+    server = await prepared.listen().catch((error: unknown) => {
       throw explain(error, config);
     });
     io.say(welcome(server, database, config));

@@ -14,6 +14,14 @@ export type MigrationState = Readonly<{
   drift: 'changed' | 'missing' | null;
 }>;
 
+/** What is to be known of a database before work on it. */
+export type DatabaseState = Readonly<{
+  /** Major version of PostgreSQL, such as 18. */
+  serverVersion: number;
+  /** Every migration there is or was, in order. */
+  migrations: readonly MigrationState[];
+}>;
+
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
@@ -27,6 +35,8 @@ export type MigrateOptions = Readonly<{
   onProgress?: (message: string) => void;
 }>;
 
+/** For looking, which should take a moment. Work on tables takes as long as it takes. */
+const LOOK_TIMEOUT_MS = 5_000;
 /** Any number will do, as long as every starter uses the same. */
 const LOCK_KEY = 7_245_001;
 /**
@@ -78,28 +88,27 @@ export async function migrateDown(options: MigrateOptions & { steps: number }): 
   });
 }
 
-/** Every migration there is or was, in order. Changes nothing, and needs no table of its own to be there. */
-export async function migrationStates(options: MigrateOptions): Promise<MigrationState[]> {
-  const migrations = await readMigrations(options.directory);
-  return await withClient(options.url, async (client) => {
-    const known = await client.query<{ known: boolean }>(
-      "select to_regclass('schema_migrations') is not null as known",
-    );
-    const applied = known.rows[0]?.known === true ? await readApplied(client) : [];
-    const files = migrations.map(({ name, digest }): MigrationState => {
-      const row = applied.find((one) => one.name === name);
+/**
+ * Looks at a database over one connection. Changes nothing, and needs no table of its own to be there.
+ *
+ * @throws what the driver throws when it cannot be reached
+ */
+export async function readDatabaseState({ url, directory }: MigrateOptions): Promise<DatabaseState> {
+  const migrations = await readMigrations(directory);
+  return await withClient(
+    { connectionString: url, connectionTimeoutMillis: LOOK_TIMEOUT_MS, query_timeout: LOOK_TIMEOUT_MS },
+    async (client) => {
+      const { rows } = await client.query<{ server_version_num: string; known: boolean }>(
+        `select current_setting('server_version_num') as server_version_num,
+                to_regclass('schema_migrations') is not null as known`,
+      );
+      const applied = rows[0]?.known === true ? await readApplied(client) : [];
       return {
-        name,
-        appliedAt: row?.applied_at ?? null,
-        drift: row !== undefined && row.digest !== digest ? 'changed' : null,
+        serverVersion: Math.trunc(Number(rows[0]?.server_version_num) / 10_000),
+        migrations: statesOf(migrations, applied),
       };
-    });
-    const gone = applied.filter((row) => !migrations.some(({ name }) => name === row.name));
-    return [
-      ...files,
-      ...gone.map(({ name, applied_at }): MigrationState => ({ name, appliedAt: applied_at, drift: 'missing' })),
-    ];
-  });
+    },
+  );
 }
 
 /** Name of the newest migration this version comes with. */
@@ -127,6 +136,22 @@ async function readMigrations(directory = MIGRATIONS_DIR): Promise<Migration[]> 
   return migrations;
 }
 
+function statesOf(migrations: readonly Migration[], applied: readonly AppliedRow[]): MigrationState[] {
+  const files = migrations.map(({ name, digest }): MigrationState => {
+    const row = applied.find((one) => one.name === name);
+    return {
+      name,
+      appliedAt: row?.applied_at ?? null,
+      drift: row !== undefined && row.digest !== digest ? 'changed' : null,
+    };
+  });
+  const gone = applied.filter((row) => !migrations.some(({ name }) => name === row.name));
+  return [
+    ...files,
+    ...gone.map(({ name, applied_at }): MigrationState => ({ name, appliedAt: applied_at, drift: 'missing' })),
+  ];
+}
+
 function indexOf(migrations: readonly Migration[], name: string): number {
   const index = migrations.findIndex((one) => one.name === name || one.name.startsWith(`${name}_`));
   if (index === -1) throw new MigrationError(`there is no migration ${name}`);
@@ -151,7 +176,7 @@ async function readApplied(client: pg.Client): Promise<AppliedRow[]> {
 
 /** Holds the lock on a connection of its own, and the table of applied migrations ready. */
 async function withLock<T>({ url }: MigrateOptions, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  return await withClient(url, async (client) => {
+  return await withClient({ connectionString: url }, async (client) => {
     await waitForLock(client);
     await client.query(`
       create table if not exists schema_migrations (
@@ -181,8 +206,8 @@ async function waitForLock(client: pg.Client): Promise<void> {
   }
 }
 
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, application_name: 'mattilda-billing-migrate' });
+async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ ...config, application_name: 'mattilda-billing-migrate' });
   client.on('error', () => undefined);
   client.on('notice', () => undefined);
   await client.connect();
