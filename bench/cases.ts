@@ -9,15 +9,17 @@ import { readCursors, readIds } from './cases/ids.ts';
 import { readCases } from './cases/reads.ts';
 import { reportCases } from './cases/reports.ts';
 import { writeCases } from './cases/writes.ts';
-import type { Recorded } from './limits.ts';
+import type { Recording } from './limits.ts';
+
+type Run = Readonly<{ text: string; keepPlan: boolean; values: readonly unknown[] }>;
 
 /** Runs the product's statements and remembers them, so that the limit is measured with SQL that cannot drift. */
 class RecordingPool extends Pool {
   readonly #keepPlan: boolean;
-  readonly #tape: Recorded[number][];
+  readonly #tape: Run[];
 
   /** @param tape what was run, in order */
-  constructor(options: PoolOptions, tape: Recorded[number][]) {
+  constructor(options: PoolOptions, tape: Run[]) {
     super(options);
     this.#keepPlan = options.keepPlans ?? false;
     this.#tape = tape;
@@ -31,14 +33,14 @@ class RecordingPool extends Pool {
 
 export type Recorder = Readonly<{
   cases: readonly Case[];
-  record(one: Case): Promise<readonly Recorded[]>;
+  record(one: Case): Promise<Recording>;
   close(): Promise<void>;
 }>;
 
 /** The table of cases on the data set in this database. */
 export async function openCases(databaseUrl: string): Promise<Recorder> {
   const { database } = readConfig({});
-  const tape: Recorded[number][] = [];
+  const tape: Run[] = [];
   const options = { connectionString: databaseUrl, ...database };
   const pool = new RecordingPool(options, tape);
   const groupPool = new RecordingPool({ ...options, keepPlans: true }, tape);
@@ -56,14 +58,20 @@ export async function openCases(databaseUrl: string): Promise<Recorder> {
   ];
   return {
     cases,
-    record: async ({ replay, samples = 200 }) => {
-      const recorded: Recorded[] = [];
-      for (let index = 0; replay !== undefined && index < samples; index++) {
+    record: async ({ replay, requests }) => {
+      const statements = new Map<string, Run>();
+      const recorded: Recording['requests'][number][] = [];
+      for (let index = 0; replay !== undefined && index < requests.length; index++) {
         tape.length = 0;
         await replay(index);
-        recorded.push([...tape]);
+        for (const run of tape) if (!statements.has(run.text)) statements.set(run.text, run);
+        const places = [...statements.keys()];
+        recorded.push(tape.map(({ text, values }) => ({ statement: places.indexOf(text), values })));
       }
-      return recorded;
+      return {
+        statements: [...statements.values()].map(({ text, keepPlan }) => ({ text, keepPlan })),
+        requests: recorded,
+      };
     },
     close: async () => void (await Promise.all([pool.end(), groupPool.end()])),
   };

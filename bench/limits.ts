@@ -6,12 +6,19 @@ import Fastify from 'fastify';
 import pg from 'pg';
 import { answerJobs } from './jobs.ts';
 
-/** One request's worth of SQL, as the product's own repositories sent it, with or without `PoolOptions.keepPlans`. */
-export type Recorded = readonly Readonly<{ text: string; values: readonly unknown[]; keepPlan: boolean }>[];
+/** The SQL of as many different requests as the server gets, as the product's own repositories sent it. */
+export type Recording = Readonly<{
+  /** With or without `PoolOptions.keepPlans`. */
+  statements: readonly Statement[];
+  requests: readonly (readonly Call[])[];
+}>;
+type Statement = Readonly<{ text: string; keepPlan: boolean }>;
+/** @property statement its place */
+type Call = Readonly<{ statement: number; values: readonly unknown[] }>;
 
 export type LimitJob =
-  | Readonly<{ kind: 'sql'; url: string; clients: number; seconds: number; recorded: readonly Recorded[] }>
-  | Readonly<{ kind: 'routes'; url: string; body: string; recorded: readonly Recorded[] }>;
+  | Readonly<{ kind: 'sql'; url: string; clients: number; seconds: number; recording: Recording }>
+  | Readonly<{ kind: 'routes'; url: string; body: string; recording: Recording }>;
 
 export type LimitResult = Readonly<{ perSecond: number; port: number }>;
 
@@ -21,22 +28,23 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 const app = Fastify();
 let pools: Readonly<{ plan: pg.Pool; keepPlan: pg.Pool }> | undefined;
-let route: { body: string; recorded: readonly Recorded[] } = { body: '', recorded: [] };
+let body = '';
+let recording: Recording = { statements: [], requests: [] };
 let port = 0;
 let at = 0;
 const names = new Map<string, string>();
 
-app.get('/body', async (_request, reply) => await reply.type(JSON_TYPE).send(route.body));
+app.get('/body', async (_request, reply) => await reply.type(JSON_TYPE).send(body));
 app.get('/sql', async (_request, reply) => {
-  at = (at + 1) % route.recorded.length;
+  at = (at + 1) % recording.requests.length;
   const results = await Promise.all(
-    (route.recorded[at] ?? []).map(async (statement) => (await poolOf(statement)?.query(toQuery(statement)))?.rows[0]),
+    (recording.requests[at] ?? []).map(async (call) => (await poolOf(call)?.query(toQuery(call)))?.rows[0]),
   );
   return await reply.type(JSON_TYPE).send(results.map(toText).join(''));
 });
 
-function poolOf(statement: Recorded[number] | undefined): pg.Pool | undefined {
-  return statement?.keepPlan === true ? pools?.keepPlan : pools?.plan;
+function poolOf(call: Call | undefined): pg.Pool | undefined {
+  return call !== undefined && recording.statements[call.statement]?.keepPlan === true ? pools?.keepPlan : pools?.plan;
 }
 
 /** The text that PostgreSQL built, where it built one; else the row as JSON. */
@@ -45,7 +53,8 @@ function toText(row: object | undefined): string {
   return texts.length > 0 ? texts.join('') : JSON.stringify(row ?? null);
 }
 
-function toQuery({ text, values }: Recorded[number]): pg.QueryConfig {
+function toQuery({ statement, values }: Call): pg.QueryConfig {
+  const text = recording.statements[statement]?.text ?? '';
   let name = names.get(text);
   if (name === undefined) {
     name = `limit-${names.size}`;
@@ -62,20 +71,21 @@ function openPools(connectionString: string): { plan: pg.Pool; keepPlan: pg.Pool
 
 async function run(job: LimitJob): Promise<LimitResult> {
   pools ??= openPools(job.url);
+  recording = job.recording;
   if (job.kind === 'routes') {
-    route = { body: job.body, recorded: job.recorded };
+    body = job.body;
     if (port === 0) port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
     return { perSecond: 0, port };
   }
   const deadline = performance.now() + job.seconds * 1000;
-  const { recorded } = job;
+  const { requests } = recording;
   const counts = await Promise.all(
     Array.from({ length: Math.min(job.clients, CONNECTIONS_MAX) }, async (_, index) => {
-      const client = await poolOf(recorded[0]?.[0])?.connect();
+      const client = await poolOf(requests[0]?.[0])?.connect();
       let count = 0;
       try {
         for (let next = index * 17; performance.now() < deadline; next++) {
-          for (const statement of recorded[next % recorded.length] ?? []) await client?.query(toQuery(statement));
+          for (const call of requests[next % requests.length] ?? []) await client?.query(toQuery(call));
           count += 1;
         }
       } finally {

@@ -2,7 +2,7 @@ import { get } from 'node:http';
 import type { Case } from './cases/case.ts';
 import type { BenchDatabase } from './database.ts';
 import { Worker } from './jobs.ts';
-import type { LimitJob, LimitResult, Recorded } from './limits.ts';
+import type { LimitJob, LimitResult, Recording } from './limits.ts';
 import type { LoadJob, LoadResult } from './load.ts';
 import type { Options } from './options.ts';
 import { cpuMs, familyCpuMs, rssMb } from './processes.ts';
@@ -40,13 +40,13 @@ export type Row = Readonly<{
 const WARM_UP = { answers: 5_000, secondsMax: 8, slow: 200 } as const;
 const RSS_SAMPLE_MS = 50;
 
-type Prepared = Readonly<{ one: Case; recorded: readonly Recorded[]; body: string }>;
+type Prepared = Readonly<{ one: Case; recording: Recording; body: string }>;
 
 /** Measures every case at every number of clients, server and limits by turns, round after round. */
 export async function measure(
   { rounds, seconds, clients }: Options,
   cases: readonly Case[],
-  record: (one: Case) => Promise<readonly Recorded[]>,
+  record: (one: Case) => Promise<Recording>,
   server: ServerProcess,
   database: BenchDatabase,
 ): Promise<Row[]> {
@@ -54,9 +54,12 @@ export async function measure(
   const others = new Worker<LoadJob, LoadResult>('./load.ts');
   const limits = new Worker<LimitJob, LimitResult>('./limits.ts');
   const prepared: Prepared[] = [];
+  const preparing = new Progress('Recording the SQL', cases.length);
   for (const one of cases) {
-    prepared.push({ one, recorded: await record(one), body: await bodyOf(server.port, one) });
+    preparing.step(one.name);
+    prepared.push({ one, recording: await record(one), body: await bodyOf(server.port, one) });
   }
+  preparing.stop();
   const clientsOf = (one: Case): readonly number[] => one.clients ?? clients;
   const turns = cases.reduce((sum, one) => sum + clientsOf(one).length, 0);
   const progress = new Progress('Measuring', rounds * turns);
@@ -92,7 +95,7 @@ async function measureOnce(
     limits: Worker<LimitJob, LimitResult>;
   },
 ): Promise<Row> {
-  const { one, recorded, body, clients, seconds, server, database, load, others, limits } = of;
+  const { one, recording, body, clients, seconds, server, database, load, others, limits } = of;
   const { requests } = one;
   await warmUp(async (lasting) => await load.run({ port: server.port, clients, seconds: lasting, requests }));
   const before = { server: cpuMs(server.pid), database: familyCpuMs(database.pid), rss: rssMb(server.pid) };
@@ -107,15 +110,15 @@ async function measureOnce(
 
   const failuresBeside = (await beside)?.failures ?? 0;
 
-  const hasSql = recorded.length > 0;
-  const { port } = await limits.run({ kind: 'routes', url: database.url, body, recorded });
+  const hasSql = recording.requests.length > 0;
+  const { port } = await limits.run({ kind: 'routes', url: database.url, body, recording });
   const warm = async (work: (seconds: number) => Promise<{ perSecond: number }>): Promise<number> => {
     await warmUp(work);
     return (await work(seconds)).perSecond;
   };
   const sql = async (): Promise<number> =>
     await warm(
-      async (lasting) => await limits.run({ kind: 'sql', url: database.url, clients, seconds: lasting, recorded }),
+      async (lasting) => await limits.run({ kind: 'sql', url: database.url, clients, seconds: lasting, recording }),
     );
   const route = async (path: string): Promise<number> =>
     await warm(

@@ -21,9 +21,8 @@ export type Case = Readonly<{
   requests: readonly string[];
   /** What others ask for meanwhile, one after the other on each of so many connections. */
   beside?: Readonly<{ clients: number; requests: readonly string[] }>;
-  /** Does through the product's own services what the request at this place does, for its SQL to be recorded. */
+  /** Does through the product's own services what the request at this place does, for its SQL to be recorded: of each. */
   replay?: (index: number) => Promise<unknown>;
-  samples?: number;
   /** False where a bare route that sends the same says nothing: of files, and of what is asked beside others. */
   hasLimits?: false;
   /** Measured after all others: threads that draw and files that are written leave the process larger for a while. */

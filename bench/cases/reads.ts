@@ -62,7 +62,6 @@ export function readCases(ids: Ids, cursors: readonly [string, number][], depend
       goal: { 1: 8, 16: 8 },
       requests: [getText(`/invoices?limit=${LIMIT}&offset=${offset}`)],
       replay: async () => await invoices.list({}, { ...page, offset }, 'auto'),
-      samples: 1,
     },
     {
       name: 'invoice',

@@ -22,7 +22,6 @@ export function reportCases(ids: Ids, dependencies: Dependencies): Case[] {
     // More at once than PostgreSQL has processors for are turned away.
     clients: [1, 16],
     goalMs: { of: 'p50', clients: [1], atMost: 50 },
-    samples: 20,
   } as const;
   return [
     {
