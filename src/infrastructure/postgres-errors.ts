@@ -25,6 +25,14 @@ export class ConnectionLost extends Error {
   }
 }
 
+/** PostgreSQL did not answer a statement, not even that it took too long. */
+export class ServerSilent extends Error {
+  override readonly name = 'ServerSilent';
+  constructor(ms: number) {
+    super(`PostgreSQL has not answered for ${ms} ms`);
+  }
+}
+
 /** SQLSTATE of an error PostgreSQL sent, or undefined. */
 export function sqlStateOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || !('severity' in error)) return undefined;
@@ -45,13 +53,12 @@ const ENDS_THE_SESSION = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '
 export function isConnectionLoss(error: unknown): boolean {
   const state = sqlStateOf(error);
   if (state !== undefined) return state.startsWith('08') || ENDS_THE_SESSION.has(state);
-  // Not from PostgreSQL: the socket (ECONNRESET, EPIPE …) or the driver ("Connection terminated", "Query read timeout").
+  if (error instanceof ServerSilent) return true;
+  // Not from PostgreSQL: the socket (ECONNRESET, EPIPE …) or the driver ("Connection terminated").
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
   return (
     (typeof code === 'string' && /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/.test(code)) ||
-    /Connection terminated|Query read timeout|Client has encountered a connection error|not queryable/.test(
-      error.message,
-    )
+    /Connection terminated|Client has encountered a connection error|not queryable/.test(error.message)
   );
 }

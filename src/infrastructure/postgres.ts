@@ -1,7 +1,7 @@
-import { connect } from 'node:net';
 import pg from 'pg';
-import { ConnectionFailed, ConnectionLost, isConnectionLoss, PoolExhausted } from './postgres-errors.ts';
-import { type Statement, textOf } from './sql.ts';
+import { Connection, StatementNames } from './connection.ts';
+import { ConnectionFailed, ConnectionLost, PoolExhausted } from './postgres-errors.ts';
+import type { Statement } from './sql.ts';
 
 /** A pool or an open transaction: the only two things a repository can be built on. */
 export interface Sql {
@@ -43,12 +43,6 @@ export type BeginMode = Readonly<{ snapshot?: boolean; lockTimeoutMs?: number }>
 
 /** Longer than the server's own statement timeout: only a server that answers nothing at all runs into it. */
 const SILENCE_TIMEOUT_MARGIN_MS = 5_000;
-/** Distinct statements that get a name. Beyond it (a flood of odd filters) they are sent unprepared. */
-const PREPARED_MAX = 500;
-
-/** One at a time in a transaction: the rows of one result are drained before the next is asked for. */
-const CURSOR = 'streamed_rows';
-const FIRST_BATCH_PART = 5;
 
 /** A pool of connections that knows transactions, prepared statements and what its errors mean. */
 export class Pool implements Sql {
@@ -73,7 +67,7 @@ export class Pool implements Sql {
   async rows<Row>(statement: Statement): Promise<Row[]> {
     // Behind a pooler limits of time come with a BEGIN, so a statement on its own would have none.
     if (!this.#options.prepare) return await this.transaction({}, async (sql) => await sql.rows<Row>(statement));
-    return (await this.#withClient(async (client) => await send<Row>(client, statement, this.#names))).rows;
+    return (await this.#withConnection(async (connection) => await connection.send<Row>(statement))).rows;
   }
 
   async first<Row>(statement: Statement): Promise<Row | undefined> {
@@ -82,7 +76,7 @@ export class Pool implements Sql {
 
   async count(statement: Statement): Promise<number> {
     if (!this.#options.prepare) return await this.transaction({}, async (sql) => await sql.count(statement));
-    return (await this.#withClient(async (client) => await send(client, statement, this.#names))).rowCount ?? 0;
+    return (await this.#withConnection(async (connection) => await connection.send(statement))).rowCount ?? 0;
   }
 
   /**
@@ -91,17 +85,17 @@ export class Pool implements Sql {
    * @throws ConnectionLost with `whileCommitting` when the connection broke between sending COMMIT and its answer
    */
   async transaction<T>(mode: BeginMode, work: (sql: Sql) => Promise<T>): Promise<T> {
-    return await this.#withClient(async (client) => {
-      await run(client, this.#begin(mode));
+    return await this.#withConnection(async (connection) => {
+      await connection.run(this.#begin(mode));
       let result: T;
       try {
-        result = await work(this.#transactionSql(client));
+        result = await work(transactionSql(connection));
       } catch (error) {
         // A rollback that fails tells nothing new: the connection is gone, and with it the transaction.
-        if (!(error instanceof ConnectionLost)) await run(client, 'rollback').catch(() => undefined);
+        if (!(error instanceof ConnectionLost)) await connection.run('rollback').catch(() => undefined);
         throw error;
       }
-      await run(client, 'commit', { whileCommitting: true });
+      await connection.run('commit', { whileCommitting: true });
       return result;
     });
   }
@@ -117,10 +111,10 @@ export class Pool implements Sql {
    * that is under way at that moment, whose step then throws.
    */
   streamSnapshot<T>(work: (sql: Sql) => AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
-    const lease: Lease = { client: undefined, isCanceled: false };
+    const lease: Lease = { connection: undefined, isCanceled: false };
     return interruptible(this.readSnapshot(work, lease), () => {
       lease.isCanceled = true;
-      if (lease.client !== undefined) cancelStatement(lease.client);
+      lease.connection?.cancel();
     });
   }
 
@@ -128,20 +122,20 @@ export class Pool implements Sql {
     work: (sql: Sql) => AsyncGenerator<T, void, undefined>,
     lease: Lease,
   ): AsyncGenerator<T, void, undefined> {
-    const client = await this.#connect();
-    lease.client = client;
+    const connection = await this.#connect();
+    lease.connection = connection;
     let hasFailed = false;
     try {
-      await run(client, this.#begin({ snapshot: true }));
-      yield* work(this.#transactionSql(client));
+      await connection.run(this.#begin({ snapshot: true }));
+      yield* work(transactionSql(connection));
     } catch (error) {
       hasFailed = true;
       throw error;
     } finally {
       // Nothing was written, so there is nothing to commit.
-      if (!hasFailed) await run(client, 'rollback').catch(() => undefined);
+      if (!hasFailed) await connection.run('rollback').catch(() => undefined);
       // A connection in doubt is not reused: a cancel request may still be on its way, and would meet somebody else.
-      client.release(hasFailed || lease.isCanceled);
+      connection.release(hasFailed || lease.isCanceled);
     }
   }
 
@@ -168,38 +162,38 @@ export class Pool implements Sql {
     return settings.join('; ');
   }
 
-  #transactionSql(client: pg.PoolClient): Sql {
-    const rows = async <Row>(statement: Statement): Promise<Row[]> =>
-      (await send<Row>(client, statement, this.#names)).rows;
-    return {
-      rows,
-      first: async <Row>(statement: Statement) => (await rows<Row>(statement))[0],
-      count: async (statement) => (await send(client, statement, this.#names)).rowCount ?? 0,
-      stream: <Row>(statement: Statement, batchSize: number) => readBatches<Row>(client, statement, batchSize),
-    };
-  }
-
-  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#connect();
-    let broken = false;
+  async #withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.#connect();
+    let isBroken = false;
     try {
-      return await work(client);
+      return await work(connection);
     } catch (error) {
-      broken = error instanceof ConnectionLost;
+      isBroken = error instanceof ConnectionLost;
       throw error;
     } finally {
-      client.release(broken);
+      connection.release(isBroken);
     }
   }
 
-  async #connect(): Promise<pg.PoolClient> {
+  async #connect(): Promise<Connection> {
     try {
-      return await this.#pool.connect();
+      const silenceMaxMs = this.#options.statementTimeoutMs + SILENCE_TIMEOUT_MARGIN_MS;
+      return new Connection(await this.#pool.connect(), { names: this.#names, silenceMaxMs });
     } catch (error) {
       const { total, idle, max } = this.gauge();
       throw total >= max && idle === 0 ? new PoolExhausted(error) : new ConnectionFailed(error);
     }
   }
+}
+
+function transactionSql(connection: Connection): Sql {
+  const rows = async <Row>(statement: Statement): Promise<Row[]> => (await connection.send<Row>(statement)).rows;
+  return {
+    rows,
+    first: async <Row>(statement: Statement) => (await rows<Row>(statement))[0],
+    count: async (statement) => (await connection.send(statement)).rowCount ?? 0,
+    stream: <Row>(statement: Statement, batchSize: number) => connection.stream<Row>(statement, batchSize),
+  };
 }
 
 /** What every connection of the product is made with. */
@@ -213,7 +207,6 @@ function connectionConfig(options: PoolOptions): pg.ClientConfig {
   return {
     connectionString: options.connectionString,
     connectionTimeoutMillis: options.connectTimeoutMs,
-    query_timeout: options.statementTimeoutMs + SILENCE_TIMEOUT_MARGIN_MS,
     keepAlive: true,
     application_name: 'mattilda-billing',
     types: { getTypeParser },
@@ -221,83 +214,8 @@ function connectionConfig(options: PoolOptions): pg.ClientConfig {
   };
 }
 
-/** The names statements are prepared under, given out as their texts are first seen. */
-class StatementNames {
-  readonly #names = new Map<string, string>();
-
-  /** Undefined once there are too many: then the statement is sent unprepared. */
-  of(text: string): string | undefined {
-    let name = this.#names.get(text);
-    if (name === undefined && this.#names.size < PREPARED_MAX) {
-      name = `s${this.#names.size}`;
-      this.#names.set(text, name);
-    }
-    return name;
-  }
-}
-
-/**
- * Sends one statement, and waits for its rows.
- *
- * @param names absent: the statement is not prepared
- * @throws ConnectionLost
- */
-async function send<Row>(
-  client: pg.ClientBase,
-  statement: Statement,
-  names: StatementNames | undefined,
-): Promise<{ rows: Row[]; rowCount: number | null }> {
-  const text = textOf(statement);
-  const values = statement.values.map(toParameter);
-  const name = names?.of(text);
-  try {
-    return await client.query<Row & pg.QueryResultRow>(name === undefined ? { text, values } : { name, text, values });
-  } catch (error) {
-    throw isConnectionLoss(error) ? new ConnectionLost(error) : error;
-  }
-}
-
-async function run(client: pg.PoolClient, text: string, { whileCommitting = false } = {}): Promise<void> {
-  try {
-    await client.query(text);
-  } catch (error) {
-    throw isConnectionLoss(error) ? new ConnectionLost(error, whileCommitting) : error;
-  }
-}
-
-/**
- * A cursor of SQL, inside a transaction: every FETCH is a statement with a time limit of its own, and between two of
- * them the transaction is idle, which has its limit too. A cursor of the protocol (an Execute at a time) is ONE
- * statement until its last row, so whoever reads slowly would run into the limit meant for slow statements.
- */
-async function* readBatches<Row>(
-  client: pg.PoolClient,
-  statement: Statement,
-  batchSize: number,
-): AsyncGenerator<Row[], void, undefined> {
-  const query = async (text: string, values: unknown[] = []): Promise<Row[]> => {
-    try {
-      return (await client.query<Row & pg.QueryResultRow>({ text, values })).rows;
-    } catch (error) {
-      throw isConnectionLoss(error) ? new ConnectionLost(error) : error;
-    }
-  };
-  await query(`declare ${CURSOR} no scroll cursor for ${textOf(statement)}`, statement.values.map(toParameter));
-  try {
-    // The first is small: a reader that waits sees the beginning of the answer sooner.
-    for (let size = Math.ceil(batchSize / FIRST_BATCH_PART); ; size = batchSize) {
-      const batch = await query(`fetch ${size} from ${CURSOR}`);
-      if (batch.length > 0) yield batch;
-      if (batch.length < size) return;
-    }
-  } finally {
-    // After an error the transaction is over, and its cursors with it.
-    await query(`close ${CURSOR}`).catch(() => undefined);
-  }
-}
-
 /** Who holds a connection for a stream, and whether its statement was asked to end. */
-export type Lease = { client: pg.PoolClient | undefined; isCanceled: boolean };
+export type Lease = { connection: Connection | undefined; isCanceled: boolean };
 
 /**
  * The same generator, but `return` during a step does not wait in line behind it: `interrupt` is called to end the step.
@@ -325,41 +243,6 @@ function interruptible<T>(
       return this;
     },
   };
-}
-
-const CANCEL_REQUEST_CODE = 80_877_102;
-const CANCEL_REQUEST_BYTES = 16;
-const CANCEL_TIMEOUT_MS = 5_000;
-
-/**
- * Asks PostgreSQL to end what `client` is running, the way the protocol has it: on a connection of its own that sends
- * nothing but the process id and the secret `client` was given. A pooler passes that on; `pg_cancel_backend` would name
- * a process that PostgreSQL does not know. A request that is lost is none: the statement then ends at its time limit.
- */
-function cancelStatement(client: pg.PoolClient): void {
-  if (!('processID' in client && 'secretKey' in client)) return;
-  const { host, port, processID, secretKey } = client;
-  if (typeof processID !== 'number' || typeof secretKey !== 'number') return;
-  const request = Buffer.alloc(CANCEL_REQUEST_BYTES);
-  [CANCEL_REQUEST_BYTES, CANCEL_REQUEST_CODE, processID, secretKey].forEach((value, index) => {
-    request.writeInt32BE(value, 4 * index);
-  });
-  const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect({ host, port });
-  socket.on('error', () => undefined);
-  socket.setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
-  // Whoever gets it closes the connection once it is done, which is noticed by reading. Closing it from here makes
-  // pgbouncer end itself (1.18: "bad client state: 0") when it has not yet passed the request on.
-  socket.write(request);
-  socket.resume();
-}
-
-/**
- * An instant as text in UTC. The driver would write it in the process's zone with an offset of whole minutes; before
- * the zones of railway time offsets had seconds too, and a payment of 1900 would move by them.
- */
-function toParameter(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(toParameter);
-  return value instanceof Date ? value.toISOString() : value;
 }
 
 /** numeric stays text (money.ts reads it), int8 becomes a number or fails loudly, date stays a calendar date. */
