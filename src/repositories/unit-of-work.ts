@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { UnavailableError } from '../domain/errors.ts';
 import { Bulkhead } from '../infrastructure/bulkhead.ts';
-import { Grouping } from '../infrastructure/grouping.ts';
+import { GROUPS_MAX, Grouping } from '../infrastructure/grouping.ts';
 import type { Pool, Sql } from '../infrastructure/postgres.ts';
 import { sqlStateOf } from '../infrastructure/postgres-errors.ts';
 import { CreditNoteRepository } from './credit-note-repository.ts';
@@ -175,6 +175,11 @@ export class UnitOfWork {
     let waiting = 0;
     for (const grouping of this.#groupings) waiting += grouping.waiting;
     return waiting;
+  }
+
+  /** How many groups there can be at once, of all kinds. */
+  get groupsMax(): number {
+    return this.#groupings.length * GROUPS_MAX;
   }
 
   /**

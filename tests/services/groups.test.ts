@@ -246,6 +246,13 @@ test('whoever waits for others counts as waiting for a connection, where load is
   await Promise.all(made);
 });
 
+test('there is a connection for each group there can be, of every kind', async () => {
+  const { telemetry, unitOfWork } = billing.product;
+  expect(await telemetry.metrics.expose()).toContain(
+    `database_pool_connections_max{pool="groups"} ${unitOfWork.groupsMax}\n`,
+  );
+});
+
 describe('invoices of the same moment', () => {
   test('are one statement, of several schools, with keys and without, numbered in the order they came', async () => {
     const [a, b] = [await schoolOf(), await schoolOf()];
