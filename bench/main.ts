@@ -10,7 +10,7 @@ import { HELP, type Options, readOptions, SIZES } from './options.ts';
 import { plotOf } from './plot.ts';
 import { rssMb } from './processes.ts';
 import { say } from './progress.ts';
-import { factsOf, type Report, tableOf } from './report.ts';
+import { factsOf, merged, type Report, tableOf } from './report.ts';
 import { startServer } from './server.ts';
 import { median } from './statistics.ts';
 
@@ -31,7 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const { report, cases } = await run(options, argv, database);
     console.log(`${tableOf(report, cases, earlier)}\n\n${factsOf(report)}`);
     if (options.json !== null) writeFileSync(options.json, toJson(report));
-    if (options.write) writeResults(report, cases);
+    if (options.write) writeResults(report, options.cases.length > 0, cases);
     return report.books.length === 0 ? 0 : 1;
   } finally {
     await database.stop();
@@ -56,7 +56,9 @@ async function run(
     const measureAll = async (some: readonly Case[]): Promise<Row[]> =>
       some.length === 0 ? [] : await measure(options, some, recorder.record, server, database);
     const documents = cases.filter(({ isDocument }) => isDocument === true);
-    rows = await measureAll(cases.filter((one) => !documents.includes(one)));
+    const writes = cases.filter(({ isWrite }) => isWrite === true);
+    rows = await measureAll(cases.filter((one) => !documents.includes(one) && !writes.includes(one)));
+    rows = [...rows, ...(await measureAll(writes))];
     rssAfterLoadMb = rssMb(server.pid);
     rows = [...rows, ...(await measureAll(documents))];
     rssAfterDocumentsMb = documents.length === 0 ? null : rssMb(server.pid);
@@ -64,10 +66,9 @@ async function run(
     await recorder.close();
     await server.stop();
   }
-  const command = ['npm run bench --', ...argv].join(' ');
   const report = {
     size: options.size,
-    command,
+    commands: [['npm run bench --', ...argv].join(' ')],
     machine: machineOf(database),
     startMs,
     rssAfterLoadMb,
@@ -108,17 +109,22 @@ function machineOf({ version }: BenchDatabase): Report['machine'] {
   };
 }
 
-/** Keeps this run beside those of the other sizes, and makes the page and the plot from all there are. */
-function writeResults(report: Report, cases: readonly Case[]): void {
+/**
+ * Keeps this run beside those of the other sizes, and makes the page and the plot from all there are. A run of some cases
+ * replaces only their rows.
+ */
+function writeResults(report: Report, isPart: boolean, cases: readonly Case[]): void {
   mkdirSync(RESULTS_DIR, { recursive: true });
-  writeFileSync(join(RESULTS_DIR, `${report.size}.json`), toJson(report));
+  const file = join(RESULTS_DIR, `${report.size}.json`);
+  const names = cases.map(({ name }) => name);
+  writeFileSync(file, toJson(isPart && existsSync(file) ? merged(readReport(file), report, names) : report));
   const reports = Object.keys(SIZES)
     .map((size) => join(RESULTS_DIR, `${size}.json`))
     .filter((file) => existsSync(file))
     .map(readReport);
   const sections = reports.map((one) => {
     const machine = Object.entries(one.machine).map(([name, value]) => `${name.replace('_', ' ')} ${value}`);
-    return `## Data set ${one.size}\n\n${machine.join(', ')}\n\n    ${one.command}\n\n${factsOf(one)}\n\n${tableOf(one, cases, null)}\n`;
+    return `## Data set ${one.size}\n\n${machine.join(', ')}\n\n${one.commands.map((command) => `    ${command}`).join('\n')}\n\n${factsOf(one)}\n\n${tableOf(one, cases, null)}\n`;
   });
   writeFileSync(join(HERE, 'RESULTS.md'), `${INTRODUCTION}\n${sections.join('\n')}`);
   writeFileSync(join(HERE, 'results.svg'), plotOf(reports));

@@ -35,9 +35,9 @@ export type Row = Readonly<{
 /**
  * What is measured, server and limits alike, runs for a while before: V8 compiles what ran often, PostgreSQL writes whole
  * pages after a checkpoint, and both forget. With `answers` it has had enough; what answers more slowly than `slow` times
- * a second has its time elsewhere than in code that V8 could compile.
+ * a second has its time elsewhere than in code that V8 could compile. In later rounds it is about the pages only.
  */
-const WARM_UP = { answers: 5_000, secondsMax: 8, slow: 200 } as const;
+const WARM_UP = { answers: 5_000, secondsMax: { first: 8, later: 2 }, slow: 200 } as const;
 const RSS_SAMPLE_MS = 50;
 
 type Prepared = Readonly<{ one: Case; recording: Recording; body: string }>;
@@ -69,7 +69,17 @@ export async function measure(
       for (const each of prepared) {
         for (const count of clientsOf(each.one)) {
           progress.step(`${each.one.name} at ${count} clients: round ${round} of ${rounds}`);
-          const row = await measureOnce({ ...each, clients: count, seconds, server, database, load, others, limits });
+          const row = await measureOnce({
+            ...each,
+            clients: count,
+            seconds,
+            warmUpSecondsMax: WARM_UP.secondsMax[round === 1 ? 'first' : 'later'],
+            server,
+            database,
+            load,
+            others,
+            limits,
+          });
           const key = `${row.case} ${count}`;
           measured.set(key, [...(measured.get(key) ?? []), row]);
         }
@@ -88,6 +98,7 @@ async function measureOnce(
   of: Prepared & {
     clients: number;
     seconds: number;
+    warmUpSecondsMax: number;
     server: ServerProcess;
     database: BenchDatabase;
     load: Worker<LoadJob, LoadResult>;
@@ -95,9 +106,12 @@ async function measureOnce(
     limits: Worker<LimitJob, LimitResult>;
   },
 ): Promise<Row> {
-  const { one, recording, body, clients, seconds, server, database, load, others, limits } = of;
+  const { one, recording, body, clients, seconds, warmUpSecondsMax, server, database, load, others, limits } = of;
   const { requests } = one;
-  await warmUp(async (lasting) => await load.run({ port: server.port, clients, seconds: lasting, requests }));
+  await warmUp(
+    warmUpSecondsMax,
+    async (lasting) => await load.run({ port: server.port, clients, seconds: lasting, requests }),
+  );
   const before = { server: cpuMs(server.pid), database: familyCpuMs(database.pid), rss: rssMb(server.pid) };
   let rss = before.rss;
   const sampling = setInterval(() => {
@@ -113,7 +127,7 @@ async function measureOnce(
   const hasSql = recording.requests.length > 0;
   const { port } = await limits.run({ kind: 'routes', url: database.url, body, recording });
   const warm = async (work: (seconds: number) => Promise<{ perSecond: number }>): Promise<number> => {
-    await warmUp(work);
+    await warmUp(warmUpSecondsMax, work);
     return (await work(seconds)).perSecond;
   };
   const sql = async (): Promise<number> =>
@@ -144,9 +158,9 @@ async function measureOnce(
 }
 
 /** Runs `work` a second at a time until it has run enough, see {@link WARM_UP}. */
-async function warmUp(work: (seconds: number) => Promise<{ perSecond: number }>): Promise<void> {
+async function warmUp(secondsMax: number, work: (seconds: number) => Promise<{ perSecond: number }>): Promise<void> {
   let answers = 0;
-  for (let second = 1; second <= WARM_UP.secondsMax && answers < WARM_UP.answers; second++) {
+  for (let second = 1; second <= secondsMax && answers < WARM_UP.answers; second++) {
     answers += (await work(1)).perSecond;
     if (answers < WARM_UP.slow * second) return;
   }

@@ -4,7 +4,8 @@ import type { Row } from './measure.ts';
 /** All of one run, as --json writes it. */
 export type Report = Readonly<{
   size: string;
-  command: string;
+  /** The last first, where its rows replaced some of an earlier run. */
+  commands: readonly string[];
   machine: Readonly<Record<string, string | number>>;
   /** Milliseconds to the first answer of /health: with a database that runs, and with the embedded one started too. */
   startMs: Readonly<{ existing: number; embedded: number }> | null;
@@ -14,6 +15,23 @@ export type Report = Readonly<{
   books: readonly string[];
   rows: readonly Row[];
 }>;
+
+/** `earlier` with the rows of `now` in the place of its own, in the order of `names` of cases. */
+export function merged(earlier: Report, now: Report, names: readonly string[]): Report {
+  const isNew = (old: Row): boolean => now.rows.some((row) => row.case === old.case && row.clients === old.clients);
+  const kept = earlier.rows.filter((row) => !isNew(row));
+  const rows = [...now.rows, ...kept].sort(
+    (a, b) => names.indexOf(a.case) - names.indexOf(b.case) || a.clients - b.clients,
+  );
+  return {
+    ...now,
+    commands: kept.length === 0 ? now.commands : [...now.commands, ...earlier.commands],
+    startMs: now.startMs ?? earlier.startMs,
+    rssAfterLoadMb: Math.max(now.rssAfterLoadMb, kept.length === 0 ? 0 : earlier.rssAfterLoadMb),
+    rssAfterDocumentsMb: now.rssAfterDocumentsMb ?? earlier.rssAfterDocumentsMb,
+    rows,
+  };
+}
 
 type Description = Readonly<
   Pick<Case, 'name' | 'title' | 'reference' | 'limitThere' | 'goal' | 'limitGoal' | 'goalMs'>

@@ -25,6 +25,8 @@ export type Case = Readonly<{
   replay?: (index: number) => Promise<unknown>;
   /** False where a bare route that sends the same says nothing: of files, and of what is asked beside others. */
   hasLimits?: false;
+  /** Measured after all rounds of what only reads, which is to find the data set as it was made. */
+  isWrite?: true;
   /** Measured after all others: threads that draw and files that are written leave the process larger for a while. */
   isDocument?: true;
 }>;

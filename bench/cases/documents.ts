@@ -12,7 +12,8 @@ const READERS_OF_PDF = 2;
 
 /** What families and accountants save. PDFs are drawn by a thread of their own, so clients wait and PostgreSQL does not. */
 export function documentCases(ids: Ids): Case[] {
-  const students = spread(VARIETY, ids.students);
+  // The last ones: those who got invoices while writes were measured are the first.
+  const students = spread(ids.students, ids.students).slice(-VARIETY);
   const schools = spread(ids.schools, ids.schools);
   const ledgerPdfs = schools.filter(bills).map((id) => getText(`/schools/${id}/ledger?format=pdf&${LONG_PERIOD}`));
   return [
@@ -35,7 +36,7 @@ export function documentCases(ids: Ids): Case[] {
     },
     {
       name: 'school-invoices-csv',
-      title: 'CSV of the 9,600 invoices of a school',
+      title: 'CSV of all invoices of a school (9,600 or more)',
       clients: [1, 8],
       requests: schools.map((id) => getText(`/invoices?school_id=${id}&format=csv`)),
       hasLimits: false,

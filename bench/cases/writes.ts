@@ -16,6 +16,7 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
   return [
     {
       name: 'payment',
+      isWrite: true,
       title: 'POST payment',
       reference: { 1: 145, 16: 162 },
       limitThere: { of: 'sqlRoute', 1: 1_863, 16: 4_771 },
@@ -29,12 +30,14 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
     },
     {
       name: 'payment-keyed',
+      isWrite: true,
       title: 'POST payment with Idempotency-Key',
       requests: ids.open.map((id) => postText('/payments', { invoice_id: id, amount: '0.01' }, UNIQUE)),
       hasLimits: false,
     },
     {
       name: 'invoice-create',
+      isWrite: true,
       title: 'POST invoice',
       reference: { 1: 210, 16: 244 },
       limitThere: { of: 'sql', 1: 3_938, 16: 14_686 },
