@@ -97,8 +97,8 @@ export class Connection {
 
   /**
    * With a callback and a timer of our own. The driver's promises, and its `query_timeout`, keep the rows of a statement
-   * until the collection of the old: 8 kB with each statement of a student, and collecting the young then takes four times
-   * as long (bench/README.md).
+   * until a full collection: 12 kB with each statement of a student, and a collection of the young then takes 5 ms instead
+   * of 0.4 (docs/decisions/0025).
    */
   async #ask<Row>(config: pg.QueryConfig, whileCommitting = false): Promise<Result<Row>> {
     try {

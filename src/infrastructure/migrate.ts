@@ -113,16 +113,19 @@ export async function readDatabaseState({ url, directory }: MigrateOptions): Pro
 
 /** Name of the newest migration this version comes with. */
 export async function newestMigration(directory?: string): Promise<string> {
-  const newest = (await readMigrations(directory)).at(-1);
+  const newest = (await migrationNames(directory)).at(-1);
   if (newest === undefined) throw new MigrationError('there are no migrations');
-  return newest.name;
+  return newest;
+}
+
+async function migrationNames(directory = MIGRATIONS_DIR): Promise<string[]> {
+  const files = (await readdir(directory)).filter((file) => /^\d{4}_\w+\.up\.sql$/.test(file)).sort();
+  return files.map((file) => file.slice(0, -'.up.sql'.length));
 }
 
 async function readMigrations(directory = MIGRATIONS_DIR): Promise<Migration[]> {
-  const files = (await readdir(directory)).filter((file) => /^\d{4}_\w+\.up\.sql$/.test(file)).sort();
   const migrations = await Promise.all(
-    files.map(async (file): Promise<Migration> => {
-      const name = file.slice(0, -'.up.sql'.length);
+    (await migrationNames(directory)).map(async (name): Promise<Migration> => {
       const [up, down] = await Promise.all(
         ['up', 'down'].map(async (way) => await readFile(`${directory}/${name}.${way}.sql`, 'utf8')),
       );
