@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Config, DEVELOPMENT_API_KEY } from '../config.ts';
 import { createLogger } from '../infrastructure/logging.ts';
-import { compileEarly, keepHeapSmall } from '../infrastructure/v8.ts';
 import type { RunningServer } from '../main.ts';
 import { type Database, migrateIfNeeded, openDatabase } from './database.ts';
 import { CommandError, codeOf } from './errors.ts';
@@ -28,8 +27,6 @@ const STOP_MAX_MS = 9_500;
 /** Starts everything, says where it is, and runs until a signal. Resolves with the exit code. */
 export async function serve(args: string[], config: Config, io: Io): Promise<number> {
   parseArgs({ args, options: {} });
-  keepHeapSmall();
-  compileEarly();
   const log = createLogger({ level: config.logLevel, isTerminal: io.isTerminal.out });
   const signalled = io.signalled();
 
