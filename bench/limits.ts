@@ -16,10 +16,12 @@ type Statement = Readonly<{ text: string; keepPlan: boolean }>;
 /** @property statement its place */
 type Call = Readonly<{ statement: number; values: readonly unknown[] }>;
 
+/** First what the routes answer and the script sends, then the script as often as wanted. */
 export type LimitJob =
-  | Readonly<{ kind: 'sql'; url: string; clients: number; seconds: number; recording: Recording }>
-  | Readonly<{ kind: 'routes'; url: string; body: string; recording: Recording }>;
+  | Readonly<{ kind: 'prepare'; url: string; body: string; recording: Recording }>
+  | Readonly<{ kind: 'sql'; clients: number; seconds: number }>;
 
+/** @property port of the routes */
 export type LimitResult = Readonly<{ perSecond: number; port: number }>;
 
 /** Like the product's own pool. More connections than this do not make PostgreSQL faster on a small machine. */
@@ -70,10 +72,9 @@ function openPools(connectionString: string): { plan: pg.Pool; keepPlan: pg.Pool
 }
 
 async function run(job: LimitJob): Promise<LimitResult> {
-  pools ??= openPools(job.url);
-  recording = job.recording;
-  if (job.kind === 'routes') {
-    body = job.body;
+  if (job.kind === 'prepare') {
+    pools ??= openPools(job.url);
+    ({ recording, body } = job);
     if (port === 0) port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
     return { perSecond: 0, port };
   }

@@ -5,7 +5,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { answerJobs } from './jobs.ts';
 import { UNIQUE } from './server.ts';
-import { median, percentile } from './statistics.ts';
 
 export type LoadJob = Readonly<{
   port: number;
@@ -16,13 +15,13 @@ export type LoadJob = Readonly<{
 }>;
 
 export type LoadResult = Readonly<{
+  /** 2xx answers within the time. */
   perSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-  maxMs: number;
-  /** Median time to the first byte of an answer. */
-  firstByteMs: number;
-  bytesPerAnswer: number;
+  /** Of those, how long each took. */
+  latenciesMs: readonly number[];
+  /** The same to the first byte, of all answers. */
+  firstBytesMs: readonly number[];
+  bytes: number;
   /** Answers other than 2xx, and connections that broke. */
   failures: number;
   /** All answers, those after the time was up included: what the processor time was spent on. */
@@ -51,17 +50,19 @@ async function run({ port, clients, seconds, requests }: LoadJob): Promise<LoadR
     }),
   );
   const { latencies, firstBytes, bytes, failures, answers } = tally;
-  latencies.sort((a, b) => a - b);
   return {
     perSecond: latencies.length / seconds,
-    p50Ms: percentile(latencies, 0.5),
-    p99Ms: percentile(latencies, 0.99),
-    maxMs: latencies.at(-1) ?? Number.NaN,
-    firstByteMs: median(firstBytes),
-    bytesPerAnswer: Math.round(bytes / Math.max(1, answers)),
+    latenciesMs: latencies.map(rounded),
+    firstBytesMs: firstBytes.map(rounded),
+    bytes,
     failures,
     answers,
   };
+}
+
+/** To a microsecond: these go to another process as text. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }
 
 /** @param texts each in parts with something unique between them */

@@ -8,7 +8,7 @@ import type { Options } from './options.ts';
 import { cpuMs, familyCpuMs, rssMb } from './processes.ts';
 import { Progress } from './progress.ts';
 import { requestText, type ServerProcess } from './server.ts';
-import { median } from './statistics.ts';
+import { median, percentile } from './statistics.ts';
 
 /** Medians over the rounds of one case at one number of clients. Rates are per second, times in milliseconds. */
 export type Row = Readonly<{
@@ -38,11 +38,13 @@ export type Row = Readonly<{
  * a second has its time elsewhere than in code that V8 could compile. In later rounds it is about the pages only.
  */
 const WARM_UP = { answers: 5_000, secondsMax: { first: 8, later: 2 }, slow: 200 } as const;
+/** The speed of a machine that others share changes within seconds, and so it changes for all who take turns. */
+const TURN = { seconds: 0.5, answersMin: 25 } as const;
 const RSS_SAMPLE_MS = 50;
 
 type Prepared = Readonly<{ one: Case; recording: Recording; body: string }>;
 
-/** Measures every case at every number of clients, server and limits by turns, round after round. */
+/** Measures every case at every number of clients, round after round, and within a round server and limits by turns. */
 export async function measure(
   { rounds, seconds, clients }: Options,
   cases: readonly Case[],
@@ -108,62 +110,96 @@ async function measureOnce(
 ): Promise<Row> {
   const { one, recording, body, clients, seconds, warmUpSecondsMax, server, database, load, others, limits } = of;
   const { requests } = one;
-  await warmUp(
-    warmUpSecondsMax,
-    async (lasting) => await load.run({ port: server.port, clients, seconds: lasting, requests }),
-  );
-  const before = { server: cpuMs(server.pid), database: familyCpuMs(database.pid), rss: rssMb(server.pid) };
-  let rss = before.rss;
+  const ask: Work<LoadResult> = async (lasting) =>
+    await load.run({ port: server.port, clients, seconds: lasting, requests });
+  const { port } = await limits.run({ kind: 'prepare', url: database.url, body, recording });
+  const route = (path: string): Limit => {
+    const job = { port, clients, requests: [requestText('GET', path)] };
+    return { perSecond: [], work: async (lasting) => await load.run({ ...job, seconds: lasting }) };
+  };
+  const hasSql = recording.requests.length > 0;
+  const limitsOf: Readonly<Record<'sql' | 'sqlRoute' | 'bodyRoute', Limit | null>> = {
+    sql: hasSql
+      ? { perSecond: [], work: async (lasting) => await limits.run({ kind: 'sql', clients, seconds: lasting }) }
+      : null,
+    sqlRoute: hasSql ? route('/sql') : null,
+    bodyRoute: one.hasLimits === false ? null : route('/body'),
+  };
+  const beside = Object.values(limitsOf).filter((limit) => limit !== null);
+
+  const expected = await warmUp(warmUpSecondsMax, ask);
+  for (const { work } of beside) await warmUp(warmUpSecondsMax, work);
+  const turns = beside.length === 0 ? 1 : turnsOf(seconds, expected / clients);
+  const rssBefore = rssMb(server.pid);
+  let rss = rssBefore;
   const sampling = setInterval(() => {
     rss = Math.max(rss, rssMb(server.pid));
   }, RSS_SAMPLE_MS);
-  const beside = one.beside && others.run({ port: server.port, seconds, ...one.beside });
-  const result = await load.run({ port: server.port, clients, seconds, requests });
+  const spent = { server: 0, database: 0 };
+  const results: LoadResult[] = [];
+  const failuresBeside: number[] = [];
+  for (let turn = 0; turn < turns; turn++) {
+    const lasting = seconds / turns;
+    const before = { server: cpuMs(server.pid), database: familyCpuMs(database.pid) };
+    const meanwhile = one.beside && others.run({ port: server.port, seconds: lasting, ...one.beside });
+    results.push(await ask(lasting));
+    spent.server += cpuMs(server.pid) - before.server;
+    spent.database += familyCpuMs(database.pid) - before.database;
+    failuresBeside.push((await meanwhile)?.failures ?? 0);
+    for (const { work, perSecond } of beside) perSecond.push((await work(lasting)).perSecond);
+  }
   clearInterval(sampling);
-  const spent = { server: cpuMs(server.pid) - before.server, database: familyCpuMs(database.pid) - before.database };
 
-  const failuresBeside = (await beside)?.failures ?? 0;
-
-  const hasSql = recording.requests.length > 0;
-  const { port } = await limits.run({ kind: 'routes', url: database.url, body, recording });
-  const warm = async (work: (seconds: number) => Promise<{ perSecond: number }>): Promise<number> => {
-    await warmUp(warmUpSecondsMax, work);
-    return (await work(seconds)).perSecond;
-  };
-  const sql = async (): Promise<number> =>
-    await warm(
-      async (lasting) => await limits.run({ kind: 'sql', url: database.url, clients, seconds: lasting, recording }),
-    );
-  const route = async (path: string): Promise<number> =>
-    await warm(
-      async (lasting) => await load.run({ port, clients, seconds: lasting, requests: [requestText('GET', path)] }),
-    );
+  const latencies = results.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b);
+  const answers = sumOf(results.map((result) => result.answers));
   return {
     case: one.name,
     clients,
-    perSecond: result.perSecond,
-    p50Ms: result.p50Ms,
-    p99Ms: result.p99Ms,
-    firstByteMs: result.firstByteMs,
-    serverCpuMs: spent.server / result.answers,
-    databaseCpuMs: spent.database / result.answers,
+    perSecond: latencies.length / seconds,
+    p50Ms: percentile(latencies, 0.5),
+    p99Ms: percentile(latencies, 0.99),
+    firstByteMs: median(results.flatMap(({ firstBytesMs }) => firstBytesMs)),
+    serverCpuMs: spent.server / answers,
+    databaseCpuMs: spent.database / answers,
     rssMb: rss,
-    rssGrowthMb: rss - before.rss,
-    bytes: result.bytesPerAnswer,
-    failures: result.failures + failuresBeside,
-    sqlPerSecond: hasSql ? await sql() : null,
-    sqlRoutePerSecond: hasSql ? await route('/sql') : null,
-    bodyRoutePerSecond: one.hasLimits === false ? null : await route('/body'),
+    rssGrowthMb: rss - rssBefore,
+    bytes: Math.round(sumOf(results.map(({ bytes }) => bytes)) / Math.max(1, answers)),
+    failures: sumOf([...results.map(({ failures }) => failures), ...failuresBeside]),
+    sqlPerSecond: meanOf(limitsOf.sql),
+    sqlRoutePerSecond: meanOf(limitsOf.sqlRoute),
+    bodyRoutePerSecond: meanOf(limitsOf.bodyRoute),
   };
 }
 
-/** Runs `work` a second at a time until it has run enough, see {@link WARM_UP}. */
-async function warmUp(secondsMax: number, work: (seconds: number) => Promise<{ perSecond: number }>): Promise<void> {
+/** What is done for so many seconds. */
+type Work<Result extends { perSecond: number } = { perSecond: number }> = (seconds: number) => Promise<Result>;
+/** @property perSecond of each turn, all of one length */
+type Limit = Readonly<{ work: Work; perSecond: number[] }>;
+
+/** Turns of half a second, but of so many answers at least on each connection: those under way at the end are not counted. */
+function turnsOf(seconds: number, perSecondAndClient: number): number {
+  const most = Math.floor((seconds * perSecondAndClient) / TURN.answersMin);
+  return Math.max(1, Math.min(Math.round(seconds / TURN.seconds), most));
+}
+
+function meanOf(limit: Limit | null): number | null {
+  return limit && sumOf(limit.perSecond) / limit.perSecond.length;
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+/** Runs `work` a second at a time until it has run enough, see {@link WARM_UP}. Returns the rate of the last second. */
+async function warmUp(secondsMax: number, work: Work): Promise<number> {
   let answers = 0;
+  let rate = 0;
   for (let second = 1; second <= secondsMax && answers < WARM_UP.answers; second++) {
-    answers += (await work(1)).perSecond;
-    if (answers < WARM_UP.slow * second) return;
+    rate = (await work(1)).perSecond;
+    answers += rate;
+    if (answers < WARM_UP.slow * second) break;
   }
+  return rate;
 }
 
 /** What the server answers, so that the bare route sends just as much. */
