@@ -12,9 +12,6 @@ import { Progress, say } from './progress.ts';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 export const DATA_DIR = join(HERE, '.data');
 const MIGRATIONS_DIR = join(HERE, '../migrations');
-/** Each run works on a copy that it may change, so that every run begins with the same rows. */
-const WORK_DATABASE = 'bench';
-
 export type BenchDatabase = Readonly<{
   /** For the role the server runs as. */
   url: string;
@@ -22,32 +19,34 @@ export type BenchDatabase = Readonly<{
   /** Process id of the postmaster. */
   pid: number;
   version: string;
+}>;
+
+export type BenchCluster = Readonly<{
+  /** A fresh copy of the data set, which may be changed: so every run begins with the same rows. */
+  open(size: Size): Promise<BenchDatabase>;
   stop(): Promise<void>;
 }>;
 
-/** Starts the benchmark's own PostgreSQL, durable as in production, with a fresh copy of the data set in it. */
-export async function openDatabase(size: Size, fresh: boolean): Promise<BenchDatabase> {
+/** Starts the benchmark's own PostgreSQL, durable as in production. */
+export async function openCluster(fresh: boolean): Promise<BenchCluster> {
   if (fresh) rmSync(DATA_DIR, { recursive: true, force: true });
   const cluster = await startEmbeddedPostgres({ dataDir: DATA_DIR, durable: true, onProgress: say });
-  try {
-    const seed = await seedDatabase(cluster, size);
-    const version = await onDatabase(cluster, 'postgres', async (client) => {
-      await client.query(`drop database if exists ${WORK_DATABASE} with (force)`);
-      await client.query(`create database ${WORK_DATABASE} template ${seed} strategy file_copy`);
-      await client.query('checkpoint');
-      return (await client.query<{ server_version: string }>('show server_version')).rows[0]?.server_version ?? '?';
-    });
-    return {
-      url: urlOf(cluster.url, WORK_DATABASE),
-      ownerUrl: urlOf(cluster.ownerUrl, WORK_DATABASE),
-      pid: cluster.pid,
-      version,
-      stop: async () => await cluster.stop(),
-    };
-  } catch (error) {
-    await cluster.stop();
-    throw error;
-  }
+  return {
+    open: async (size) => await openDatabase(cluster, size),
+    stop: async () => await cluster.stop(),
+  };
+}
+
+async function openDatabase(cluster: EmbeddedPostgres, size: Size): Promise<BenchDatabase> {
+  const seed = await seedDatabase(cluster, size);
+  const name = `bench_${size.toLowerCase()}`;
+  const version = await onDatabase(cluster, 'postgres', async (client) => {
+    await client.query(`drop database if exists ${name} with (force)`);
+    await client.query(`create database ${name} template ${seed} strategy file_copy`);
+    await client.query('checkpoint');
+    return (await client.query<{ server_version: string }>('show server_version')).rows[0]?.server_version ?? '?';
+  });
+  return { url: urlOf(cluster.url, name), ownerUrl: urlOf(cluster.ownerUrl, name), pid: cluster.pid, version };
 }
 
 /** What the run did to the books; empty when they still balance. */

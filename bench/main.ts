@@ -4,18 +4,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Case } from './cases/case.ts';
 import { openCases } from './cases.ts';
-import { type BenchDatabase, checkBooks, DATA_DIR, openDatabase } from './database.ts';
+import { type BenchCluster, type BenchDatabase, checkBooks, DATA_DIR, openCluster } from './database.ts';
+import { type GrowthReport, measureGrowth } from './growth.ts';
 import { measure, type Row } from './measure.ts';
 import { HELP, type Options, readOptions, SIZES } from './options.ts';
 import { plotOf } from './plot.ts';
 import { rssMb } from './processes.ts';
 import { say } from './progress.ts';
-import { factsOf, merged, type Report, tableOf } from './report.ts';
+import { factsOf, growthTableOf, merged, type Report, tableOf } from './report.ts';
 import { startServer } from './server.ts';
 import { median } from './statistics.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const RESULTS_DIR = join(HERE, 'results');
+const GROWTH_FILE = join(RESULTS_DIR, 'growth.json');
 const LOG_FILE = join(DATA_DIR, 'server.log');
 const STARTS = 5;
 
@@ -26,16 +28,40 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const earlier = options.compare === null ? null : readReport(options.compare);
-  const database = await openDatabase(options.size, options.fresh);
+  const cluster = await openCluster(options.fresh);
   try {
+    rmSync(LOG_FILE, { force: true });
+    if (options.growth) {
+      await runGrowth(options, argv, cluster);
+      return 0;
+    }
+    const database = await cluster.open(options.size);
     const { report, cases } = await run(options, argv, database);
     console.log(`${tableOf(report, cases, earlier)}\n\n${factsOf(report)}`);
     if (options.json !== null) writeFileSync(options.json, toJson(report));
-    if (options.write) writeResults(report, options.cases.length > 0, cases);
+    if (options.write) {
+      keepReport(report, options.cases.length > 0, cases);
+      writePage(cases);
+    }
     return report.books.length === 0 ? 0 : 1;
   } finally {
-    await database.stop();
+    await cluster.stop();
   }
+}
+
+async function runGrowth(options: Options, argv: readonly string[], cluster: BenchCluster): Promise<void> {
+  const { rows, cases } = await measureGrowth(options, cluster, LOG_FILE);
+  console.log(growthTableOf(rows, cases));
+  const report: GrowthReport = { command: commandOf(argv), rows };
+  if (options.json !== null) writeFileSync(options.json, toJson(report));
+  if (!options.write) return;
+  mkdirSync(RESULTS_DIR, { recursive: true });
+  writeFileSync(GROWTH_FILE, toJson(report));
+  writePage(cases);
+}
+
+function commandOf(argv: readonly string[]): string {
+  return ['npm run bench --', ...argv].join(' ');
 }
 
 async function run(
@@ -43,7 +69,6 @@ async function run(
   argv: readonly string[],
   database: BenchDatabase,
 ): Promise<{ report: Report; cases: readonly Case[] }> {
-  rmSync(LOG_FILE, { force: true });
   const wants = (name: string): boolean => options.cases.length === 0 || options.cases.includes(name);
   const startMs = wants('start') ? await measureStarts(options, database) : null;
   const server = await startServer(options.server, LOG_FILE, { DATABASE_URL: database.url });
@@ -68,7 +93,7 @@ async function run(
   }
   const report = {
     size: options.size,
-    commands: [['npm run bench --', ...argv].join(' ')],
+    commands: [commandOf(argv)],
     machine: machineOf(database),
     startMs,
     rssAfterLoadMb,
@@ -109,25 +134,31 @@ function machineOf({ version }: BenchDatabase): Report['machine'] {
   };
 }
 
-/**
- * Keeps this run beside those of the other sizes, and makes the page and the plot from all there are. A run of some cases
- * replaces only their rows.
- */
-function writeResults(report: Report, isPart: boolean, cases: readonly Case[]): void {
+/** Keeps this run beside those of the other sizes. A run of some cases replaces only their rows. */
+function keepReport(report: Report, isPart: boolean, cases: readonly Case[]): void {
   mkdirSync(RESULTS_DIR, { recursive: true });
-  const file = join(RESULTS_DIR, `${report.size}.json`);
+  const file = fileOf(report.size);
   const names = cases.map(({ name }) => name);
   writeFileSync(file, toJson(isPart && existsSync(file) ? merged(readReport(file), report, names) : report));
-  const reports = Object.keys(SIZES)
-    .map((size) => join(RESULTS_DIR, `${size}.json`))
-    .filter((file) => existsSync(file))
-    .map(readReport);
+}
+
+/** Makes the page and the plot from all that was kept. */
+function writePage(cases: readonly Case[]): void {
+  const reports = Object.keys(SIZES).map(fileOf).filter(existsSync).map(readReport);
+  const growth: GrowthReport | null = existsSync(GROWTH_FILE) ? JSON.parse(readFileSync(GROWTH_FILE, 'utf8')) : null;
   const sections = reports.map((one) => {
     const machine = Object.entries(one.machine).map(([name, value]) => `${name.replace('_', ' ')} ${value}`);
     return `## Data set ${one.size}\n\n${machine.join(', ')}\n\n${one.commands.map((command) => `    ${command}`).join('\n')}\n\n${factsOf(one)}\n\n${tableOf(one, cases, null)}\n`;
   });
+  if (growth !== null) {
+    sections.push(`## Growth, by turns\n\n    ${growth.command}\n\n${growthTableOf(growth.rows, cases)}\n`);
+  }
   writeFileSync(join(HERE, 'RESULTS.md'), `${INTRODUCTION}\n${sections.join('\n')}`);
-  writeFileSync(join(HERE, 'results.svg'), plotOf(reports));
+  writeFileSync(join(HERE, 'results.svg'), plotOf(reports, growth?.rows ?? []));
+}
+
+function fileOf(size: string): string {
+  return join(RESULTS_DIR, `${size}.json`);
 }
 
 const INTRODUCTION = `# Results of the benchmark
@@ -146,7 +177,7 @@ function readReport(file: string): Report {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
-function toJson(report: Report): string {
+function toJson(report: Report | GrowthReport): string {
   return `${JSON.stringify(report, (_key, value) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value), 2)}\n`;
 }
 

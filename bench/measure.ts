@@ -35,11 +35,12 @@ export type Row = Readonly<{
 /**
  * What is measured, server and limits alike, runs for a while before: V8 compiles what ran often, PostgreSQL writes whole
  * pages after a checkpoint, and both forget. With `answers` it has had enough; what answers more slowly than `slow` times
- * a second has its time elsewhere than in code that V8 could compile. In later rounds it is about the pages only.
+ * a second has its time elsewhere than in code that V8 could compile. Limits run the same code in every case, so in later
+ * rounds it is about the pages only.
  */
-const WARM_UP = { answers: 5_000, secondsMax: { first: 8, later: 2 }, slow: 200 } as const;
+export const WARM_UP = { answers: 5_000, secondsMax: 8, secondsMaxOfLimitsLater: 2, slow: 200 } as const;
 /** The speed of a machine that others share changes within seconds, and so it changes for all who take turns. */
-const TURN = { seconds: 0.5, answersMin: 25 } as const;
+export const TURN = { seconds: 0.5, answersMin: 25 } as const;
 const RSS_SAMPLE_MS = 50;
 
 type Prepared = Readonly<{ one: Case; recording: Recording; body: string }>;
@@ -75,7 +76,7 @@ export async function measure(
             ...each,
             clients: count,
             seconds,
-            warmUpSecondsMax: WARM_UP.secondsMax[round === 1 ? 'first' : 'later'],
+            isFirst: round === 1,
             server,
             database,
             load,
@@ -100,7 +101,7 @@ async function measureOnce(
   of: Prepared & {
     clients: number;
     seconds: number;
-    warmUpSecondsMax: number;
+    isFirst: boolean;
     server: ServerProcess;
     database: BenchDatabase;
     load: Worker<LoadJob, LoadResult>;
@@ -108,7 +109,7 @@ async function measureOnce(
     limits: Worker<LimitJob, LimitResult>;
   },
 ): Promise<Row> {
-  const { one, recording, body, clients, seconds, warmUpSecondsMax, server, database, load, others, limits } = of;
+  const { one, recording, body, clients, seconds, isFirst, server, database, load, others, limits } = of;
   const { requests } = one;
   const ask: Work<LoadResult> = async (lasting) =>
     await load.run({ port: server.port, clients, seconds: lasting, requests });
@@ -127,8 +128,10 @@ async function measureOnce(
   };
   const beside = Object.values(limitsOf).filter((limit) => limit !== null);
 
-  const expected = await warmUp(warmUpSecondsMax, ask);
-  for (const { work } of beside) await warmUp(warmUpSecondsMax, work);
+  const expected = await warmUp(WARM_UP.secondsMax, ask);
+  for (const { work } of beside) {
+    await warmUp(isFirst ? WARM_UP.secondsMax : WARM_UP.secondsMaxOfLimitsLater, work);
+  }
   const turns = beside.length === 0 ? 1 : turnsOf(seconds, expected / clients);
   const rssBefore = rssMb(server.pid);
   let rss = rssBefore;
@@ -191,7 +194,7 @@ function sumOf(values: readonly number[]): number {
 }
 
 /** Runs `work` a second at a time until it has run enough, see {@link WARM_UP}. Returns the rate of the last second. */
-async function warmUp(secondsMax: number, work: Work): Promise<number> {
+export async function warmUp(secondsMax: number, work: Work): Promise<number> {
   let answers = 0;
   let rate = 0;
   for (let second = 1; second <= secondsMax && answers < WARM_UP.answers; second++) {

@@ -9,6 +9,8 @@ export type Options = Readonly<{
   /** Case names to run; empty is all. */
   cases: readonly string[];
   clients: readonly number[];
+  /** Whether sizes are compared instead of server and limits. */
+  growth: boolean;
   rounds: number;
   seconds: number;
   fresh: boolean;
@@ -25,11 +27,14 @@ export const HELP = `Usage: npm run bench -- [options]
 Measures the server as users start it, on a PostgreSQL of its own with durable settings, and beside it the limits: the
 same SQL from a bare script, the same SQL behind a bare Fastify route, and a bare Fastify route with the same body.
 
+With --growth, what must not get slower with more data, at sizes XS, S and L by turns.
+
   --size SIZE        XS (2,000 students), S (20,000; default) or L (200,000); 24 invoices each
   --case NAME,…      only these cases (names: see the table it prints; "start" measures the start)
   --clients N,…      connections that ask one request after the other; default 1,16,64
   --rounds N         interleaved rounds, of which medians are shown; default 3
   --seconds N        length of each measurement; default 2
+  --growth           measure growth instead; --case, --clients, --rounds, --seconds, --write and --server hold for it too
   --json FILE        write what was measured
   --compare FILE     show an earlier --json beside it
   --write            write bench/results/SIZE.json, bench/RESULTS.md and bench/results.svg
@@ -47,6 +52,7 @@ export function readOptions(argv: readonly string[], defaultServer: string): Opt
       clients: { type: 'string', default: '1,16,64' },
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '2' },
+      growth: { type: 'boolean', default: false },
       json: { type: 'string' },
       compare: { type: 'string' },
       server: { type: 'string', default: defaultServer },
@@ -59,6 +65,7 @@ export function readOptions(argv: readonly string[], defaultServer: string): Opt
     size: sizeOf(values.size),
     cases: listOf(values.case),
     clients: listOf(values.clients).map((text) => positive('--clients', text)),
+    growth: values.growth,
     rounds: positive('--rounds', values.rounds),
     seconds: positive('--seconds', values.seconds),
     fresh: values.fresh,

@@ -1,3 +1,4 @@
+import type { GrowthRow } from './growth.ts';
 import type { Row } from './measure.ts';
 import { limitOf, type Report } from './report.ts';
 
@@ -17,8 +18,9 @@ const SIZES = ['XS', 'S', 'L'] as const;
  * Two charts in one SVG: throughput at 16 clients beside its limit, and how it changes from XS to S to L.
  *
  * @param reports of the sizes that were measured
+ * @param grown sizes measured by turns; where there are none, those of the reports are shown
  */
-export function plotOf(reports: readonly Report[]): string {
+export function plotOf(reports: readonly Report[], grown: readonly GrowthRow[]): string {
   const main = reports.find(({ size }) => size === 'S') ?? reports[0];
   if (main === undefined) return '';
   const names = [...new Set(main.rows.map((row) => row.case))];
@@ -35,7 +37,8 @@ export function plotOf(reports: readonly Report[]): string {
   const growth = chart('Growth: answers per second at 16 clients by data set', names, (name) =>
     SIZES.flatMap((size) => {
       const report = reports.find((one) => one.size === size);
-      const row = report && rowOf(report, name);
+      const byTurns = grown.find((row) => row.case === name && row.clients === 16)?.bySize[size];
+      const row = byTurns ?? (report && rowOf(report, name));
       return row === undefined
         ? []
         : [{ value: row.perSecond, colour: COLOURS[size], text: `${size} ${Math.round(row.perSecond)}` }];

@@ -1,4 +1,5 @@
 import type { Case } from './cases/case.ts';
+import { GROWTH_MAX, type GrowthRow } from './growth.ts';
 import type { Row } from './measure.ts';
 
 /** All of one run, as --json writes it. */
@@ -69,6 +70,20 @@ export function tableOf({ rows }: Report, cases: readonly Description[], earlier
     const old = earlier.rows.find((one) => one.case === row.case && one.clients === row.clients);
     return [...cells, rate(old?.perSecond), time(old?.serverCpuMs), time(old?.databaseCpuMs)];
   });
+  return toMarkdown([head, ...body]);
+}
+
+/** Rates at each size, and how many times slower the largest is than the one that has the goals. */
+export function growthTableOf(rows: readonly GrowthRow[], cases: readonly Description[]): string {
+  const head = ['Case', 'Clients', 'XS per s', 'S per s', 'L per s', 'S to L', 'p50 ms S', 'L', 'CPU ms PG S', 'L'];
+  const body = rows.map(({ case: name, clients, bySize: { XS, S, L } }) => [
+    cases.find((one) => one.name === name)?.title ?? name,
+    String(clients),
+    ...[XS, S, L].map(({ perSecond }) => rate(perSecond)),
+    `${(S.perSecond / L.perSecond).toFixed(2)}x (≤ ${GROWTH_MAX}x)`,
+    ...[S, L].map(({ p50Ms }) => time(p50Ms)),
+    ...[S, L].map(({ databaseCpuMs }) => time(databaseCpuMs)),
+  ]);
   return toMarkdown([head, ...body]);
 }
 
