@@ -26,7 +26,7 @@ export function merged(earlier: Report, now: Report, names: readonly string[]): 
   );
   return {
     ...now,
-    commands: kept.length === 0 ? now.commands : [...now.commands, ...earlier.commands],
+    commands: kept.length === 0 ? now.commands : [...new Set([...now.commands, ...earlier.commands])],
     startMs: now.startMs ?? earlier.startMs,
     rssAfterLoadMb: Math.max(now.rssAfterLoadMb, kept.length === 0 ? 0 : earlier.rssAfterLoadMb),
     rssAfterDocumentsMb: now.rssAfterDocumentsMb ?? earlier.rssAfterDocumentsMb,
