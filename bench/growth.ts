@@ -6,21 +6,12 @@ import { Worker } from './jobs.ts';
 import type { LoadJob, LoadResult } from './load.ts';
 import { TURN, WARM_UP, warmUp } from './measure.ts';
 import { type Options, SIZES, type Size } from './options.ts';
-import { cpuMs, familyCpuMs } from './processes.ts';
 import { Progress, say } from './progress.ts';
 import { type ServerProcess, startServer } from './server.ts';
-import { percentile } from './statistics.ts';
+import { type Figures, Turns } from './turns.ts';
 
 /** Of one case at one number of clients: a figure for each size. */
-export type GrowthRow = Readonly<{ case: string; clients: number; bySize: Readonly<Record<Size, GrowthFigures>> }>;
-
-type GrowthFigures = Readonly<{
-  perSecond: number;
-  p50Ms: number;
-  /** Per answer. */
-  serverCpuMs: number;
-  databaseCpuMs: number;
-}>;
+export type GrowthRow = Readonly<{ case: string; clients: number; bySize: Readonly<Record<Size, Figures>> }>;
 
 export type GrowthReport = Readonly<{ command: string; rows: readonly GrowthRow[] }>;
 
@@ -38,6 +29,10 @@ export async function measureGrowth(
   cluster: BenchCluster,
   logFile: string,
 ): Promise<{ rows: readonly GrowthRow[]; cases: readonly Case[] }> {
+  const names = CASES.filter((name) => wanted.length === 0 || wanted.includes(name));
+  if (names.length === 0) throw new Error(`--case must be some of ${CASES.join(', ')} with --growth`);
+  const counts = CLIENTS.filter((count) => clients.includes(count));
+  if (counts.length === 0) throw new Error(`--clients must be some of ${CLIENTS.join(', ')} with --growth`);
   const subjects = new Map<Size, Subject>();
   const load = new Worker<LoadJob, LoadResult>('./load.ts');
   try {
@@ -45,8 +40,6 @@ export async function measureGrowth(
       say(`Opening data set ${size}`);
       subjects.set(size, await openSubject(cluster, size, server, logFile));
     }
-    const names = CASES.filter((name) => wanted.length === 0 || wanted.includes(name));
-    const counts = CLIENTS.filter((count) => clients.includes(count));
     const progress = new Progress('Measuring growth', names.length * counts.length);
     const rows: GrowthRow[] = [];
     for (const name of names) {
@@ -84,35 +77,13 @@ async function measureCase(of: {
     const requests = cases.find((one) => one.name === name)?.requests ?? [];
     const ask = async (lasting: number): Promise<LoadResult> =>
       await load.run({ port: server.port, clients, seconds: lasting, requests });
-    return {
-      size,
-      ask,
-      serverPid: server.pid,
-      databasePid,
-      results: [] as LoadResult[],
-      cpu: { server: 0, database: 0 },
-    };
+    return { size, ask, served: new Turns({ server: server.pid, database: databasePid }) };
   });
   for (const { ask } of runs) await warmUp(WARM_UP.secondsMax, ask);
   const turns = Math.max(1, Math.round(seconds / TURN.seconds));
   for (let turn = 0; turn < turns; turn++) {
-    for (const { ask, serverPid, databasePid, results, cpu } of runs) {
-      const before = { server: cpuMs(serverPid), database: familyCpuMs(databasePid) };
-      results.push(await ask(seconds / turns));
-      cpu.server += cpuMs(serverPid) - before.server;
-      cpu.database += familyCpuMs(databasePid) - before.database;
-    }
+    for (const { ask, served } of runs) await served.take(async () => await ask(seconds / turns));
   }
-  const bySize = runs.map(({ size, results, cpu }): [Size, GrowthFigures] => {
-    const latencies = results.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b);
-    const answers = results.reduce((sum, result) => sum + result.answers, 0);
-    const figures = {
-      perSecond: latencies.length / seconds,
-      p50Ms: percentile(latencies, 0.5),
-      serverCpuMs: cpu.server / answers,
-      databaseCpuMs: cpu.database / answers,
-    };
-    return [size, figures];
-  });
-  return { case: name, clients, bySize: Object.fromEntries(bySize) as Record<Size, GrowthFigures> };
+  const bySize = runs.map(({ size, served }): [Size, Figures] => [size, served.figures(seconds)]);
+  return { case: name, clients, bySize: Object.fromEntries(bySize) as Record<Size, Figures> };
 }

@@ -5,32 +5,28 @@ import { Worker } from './jobs.ts';
 import type { LimitJob, LimitResult, Recording } from './limits.ts';
 import type { LoadJob, LoadResult } from './load.ts';
 import type { Options } from './options.ts';
-import { cpuMs, familyCpuMs, rssMb } from './processes.ts';
+import { rssMb } from './processes.ts';
 import { Progress } from './progress.ts';
 import { requestText, type ServerProcess } from './server.ts';
-import { median, percentile } from './statistics.ts';
+import { median } from './statistics.ts';
+import { type Figures, Turns } from './turns.ts';
 
 /** Medians over the rounds of one case at one number of clients. Rates are per second, times in milliseconds. */
-export type Row = Readonly<{
-  case: string;
-  clients: number;
-  perSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-  firstByteMs: number;
-  /** Per answer. */
-  serverCpuMs: number;
-  databaseCpuMs: number;
-  /** Highest memory of the server in megabytes, and how much above that before the load. */
-  rssMb: number;
-  rssGrowthMb: number;
-  bytes: number;
-  failures: number;
-  /** Null where a case has no such limit. */
-  sqlPerSecond: number | null;
-  sqlRoutePerSecond: number | null;
-  bodyRoutePerSecond: number | null;
-}>;
+export type Row = Figures &
+  Readonly<{
+    case: string;
+    clients: number;
+    firstByteMs: number;
+    /** Highest memory of the server in megabytes, and how much above that before the load. */
+    rssMb: number;
+    rssGrowthMb: number;
+    bytes: number;
+    failures: number;
+    /** Null where a case has no such limit. */
+    sqlPerSecond: number | null;
+    sqlRoutePerSecond: number | null;
+    bodyRoutePerSecond: number | null;
+  }>;
 
 /**
  * What is measured, server and limits alike, runs for a while before: V8 compiles what ran often, PostgreSQL writes whole
@@ -138,35 +134,26 @@ async function measureOnce(
   const sampling = setInterval(() => {
     rss = Math.max(rss, rssMb(server.pid));
   }, RSS_SAMPLE_MS);
-  const spent = { server: 0, database: 0 };
-  const results: LoadResult[] = [];
+  const served = new Turns({ server: server.pid, database: database.pid });
   const failuresBeside: number[] = [];
   for (let turn = 0; turn < turns; turn++) {
     const lasting = seconds / turns;
-    const before = { server: cpuMs(server.pid), database: familyCpuMs(database.pid) };
     const meanwhile = one.beside && others.run({ port: server.port, seconds: lasting, ...one.beside });
-    results.push(await ask(lasting));
-    spent.server += cpuMs(server.pid) - before.server;
-    spent.database += familyCpuMs(database.pid) - before.database;
+    await served.take(async () => await ask(lasting));
     failuresBeside.push((await meanwhile)?.failures ?? 0);
     for (const { work, perSecond } of beside) perSecond.push((await work(lasting)).perSecond);
   }
   clearInterval(sampling);
 
-  const latencies = results.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b);
-  const answers = sumOf(results.map((result) => result.answers));
+  const { results } = served;
   return {
     case: one.name,
     clients,
-    perSecond: latencies.length / seconds,
-    p50Ms: percentile(latencies, 0.5),
-    p99Ms: percentile(latencies, 0.99),
+    ...served.figures(seconds),
     firstByteMs: median(results.flatMap(({ firstBytesMs }) => firstBytesMs)),
-    serverCpuMs: spent.server / answers,
-    databaseCpuMs: spent.database / answers,
     rssMb: rss,
     rssGrowthMb: rss - rssBefore,
-    bytes: Math.round(sumOf(results.map(({ bytes }) => bytes)) / Math.max(1, answers)),
+    bytes: Math.round(sumOf(results.map(({ bytes }) => bytes)) / Math.max(1, served.answers)),
     failures: sumOf([...results.map(({ failures }) => failures), ...failuresBeside]),
     sqlPerSecond: meanOf(limitsOf.sql),
     sqlRoutePerSecond: meanOf(limitsOf.sqlRoute),

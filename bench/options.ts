@@ -34,7 +34,7 @@ With --growth, what must not get slower with more data, at sizes XS, S and L by 
   --clients N,…      connections that ask one request after the other; default 1,16,64
   --rounds N         interleaved rounds, of which medians are shown; default 3
   --seconds N        length of each measurement; default 2
-  --growth           measure growth instead; --case, --clients, --rounds, --seconds, --write and --server hold for it too
+  --growth           measure growth instead; all of these but --size and --compare hold for it too
   --json FILE        write what was measured
   --compare FILE     show an earlier --json beside it
   --write            write bench/results/SIZE.json, bench/RESULTS.md and bench/results.svg
