@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -10,9 +11,15 @@ export type CompiledBundle = Readonly<{
   /** False when V8 had to compile it anew. */
   isCached: boolean;
   load(): Bundle;
-  /** What V8 has compiled of it by now. */
+  /** What V8 has compiled of it by now, behind its digest: damaged, it would end the process that takes it. */
   toCache(): Buffer;
 }>;
+
+const DIGEST_BYTES = 32;
+
+function sealed(data: Buffer): Buffer {
+  return Buffer.concat([createHash('sha256').update(data).digest(), data]);
+}
 
 /** Where the build keeps what V8 compiled of `file`. */
 export function cacheOf(file: string): string {
@@ -36,14 +43,16 @@ export function compileBundle(file: string): CompiledBundle {
       script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));
       return module.exports;
     },
-    toCache: () => script.createCachedData(),
+    toCache: () => sealed(script.createCachedData()),
   };
 }
 
-/** Undefined if it cannot be read: then a start takes longer, and that is all. */
+/** Undefined if it cannot be read, or is damaged: then a start takes longer, and that is all. */
 function readCache(file: string): Buffer | undefined {
   try {
-    return readFileSync(file);
+    const kept = readFileSync(file);
+    const data = kept.subarray(DIGEST_BYTES);
+    return sealed(data).equals(kept) ? data : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +50,10 @@ test('what one process compiled others take, however they were started', () => {
 test('what does not fit is left, and the bundle runs', () => {
   compile([], 'keep');
   expect(compile(['--max-old-space-size=300'], 'use')).toEqual({ isCached: false, answer: 'bundle.js' });
+  const damaged = readFileSync(cacheOf(file));
+  damaged.writeUInt8(damaged.readUInt8(damaged.length >> 1) ^ 0xff, damaged.length >> 1);
+  writeFileSync(cacheOf(file), damaged);
+  expect(compile([], 'use')).toEqual({ isCached: false, answer: 'bundle.js' });
   writeFileSync(cacheOf(file), 'something else');
   expect(compile([], 'use')).toEqual({ isCached: false, answer: 'bundle.js' });
 });
