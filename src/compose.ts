@@ -172,6 +172,7 @@ function loadOf(
     waitingPerConnection: () => waiting() / max,
     readsWaitingPerConnection: () => (waiting() + reads.gauge().waiting) / max,
     streamsWaitingPerConnection: () => streamPool.gauge().waiting / STREAM_CONNECTIONS_MAX,
+    nearRead: async () => await unitOfWork.nearRead(),
   };
 }
 

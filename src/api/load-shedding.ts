@@ -14,6 +14,8 @@ export interface Load {
   readsWaitingPerConnection(): number;
   /** The same of the connections that long answers are streamed through. */
   streamsWaitingPerConnection(): number;
+  /** Waits until a read that begins now would not wait for long. */
+  nearRead(): Promise<void>;
 }
 
 /** What is turned away first, and what last. */
@@ -51,6 +53,10 @@ const PACE_AT_START = 100;
 const PACE_MIN = 1;
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A read that is done together with others: the more wait for it at the same time, the better. */
+    isGrouped?: boolean;
+  }
   interface FastifyRequest {
     isAdmitted: boolean;
   }
@@ -115,6 +121,14 @@ export function shedLoad(
     };
   };
   const [reads, all] = [admit('reads'), admit('all')];
+  // Before the handler, because all that a handler makes would wait with it.
+  const waitOutside: onRequestHookHandler = (_request, reply, done) => {
+    const begin = (): void => {
+      // Whoever left meanwhile needs no answer.
+      if (!reply.raw.destroyed) done();
+    };
+    load.nearRead().then(begin, done);
+  };
   const answered = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
     leave(request, true);
     done();
@@ -123,6 +137,7 @@ export function shedLoad(
   app.addHook('onRoute', (route) => {
     if (!isBelow(prefix, route)) return;
     addOnRequest(route, isHeavyRead(route) ? reads : all);
+    if (isHeavyRead(route) && route.config?.isGrouped !== true) addOnRequest(route, waitOutside);
     route.onResponse = [route.onResponse ?? [], answered].flat();
   });
 

@@ -103,6 +103,19 @@ export class UnitOfWork {
     return await this.#attempt('read', async () => await this.#reads.run(async () => await work(this.#onPool)));
   }
 
+  /**
+   * Waits until a {@link read} would not wait for long. For whoever is about to begin much around it.
+   *
+   * @throws UnavailableError when that took longer than anybody may wait
+   */
+  async nearRead(): Promise<void> {
+    try {
+      await this.#reads.near();
+    } catch (error) {
+      throw translate(error, 'read');
+    }
+  }
+
   /** One writing statement that commits by itself. A lost connection leaves its outcome unknown, and says so. */
   async write<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
     return await this.#attempt('statement', async () => await work(this.#onPool));

@@ -116,6 +116,27 @@ test('201: a payment does not wait for lists, which may use half of the connecti
   }
 });
 
+test('200: a statement of a student, which shares what it asks, does not wait for lists', async () => {
+  const two = await startBilling({ ...ONE_CONNECTION, DATABASE_POOL_MAX: '2' });
+  const student = await two.aStudent();
+  const locker = await two.owner.connect();
+  try {
+    await locker.query('begin');
+    await locker.query('lock table payments in access exclusive mode');
+    const lists = Array.from({ length: 5 }, async () => await two.get('/payments'));
+    const inLine = async (): Promise<boolean> =>
+      /database_pool_waiting\{pool="reads"\} [4-9]/.test((await two.get('//metrics')).text);
+    await expect.poll(inLine, { interval: 10, timeout: 20_000 }).toBe(true);
+
+    expect((await two.get(`/students/${student}/statement`)).status).toBe(200);
+    await locker.query('commit');
+    for (const list of lists) expect((await list).status).toBe(200);
+  } finally {
+    await locker.query('rollback');
+    locker.release();
+  }
+});
+
 describe('what a refusal on a connection owes, though no hook ever sees it', () => {
   let base = '';
   beforeAll(async () => {
@@ -220,12 +241,24 @@ describe('a late event loop', () => {
   /** A server of nothing but shedding, with an address that does not answer until `release`. */
   function aServer() {
     const app = Fastify();
-    const state = { lateMs: 0, waiting: 0, arrived: 0, release: (): void => undefined };
+    const state = {
+      lateMs: 0,
+      waiting: 0,
+      arrived: 0,
+      listed: 0,
+      outside: 0,
+      near: Promise.resolve(),
+      release: (): void => undefined,
+    };
     const load = {
       eventLoopDelayMs: () => state.lateMs,
       waitingPerConnection: () => 0,
       readsWaitingPerConnection: () => state.waiting,
       streamsWaitingPerConnection: () => 0,
+      nearRead: async () => {
+        state.outside += 1;
+        await state.near;
+      },
     };
     const released = new Promise<void>((resolve) => {
       state.release = resolve;
@@ -238,7 +271,10 @@ describe('a late event loop', () => {
       await released;
       return {};
     });
-    app.get('/v1/list', async () => ({}));
+    app.get('/v1/list', async () => {
+      state.listed += 1;
+      return {};
+    });
     app.post('/v1/payments', async () => ({}));
     return { app, state };
   }
@@ -268,6 +304,27 @@ describe('a late event loop', () => {
     state.lateMs = ALL.delayMaxMs + 1;
     while ((await app.inject('/v1/list')).statusCode !== 200) await setTimeout(10);
     state.release();
+    await app.close();
+  });
+
+  test('a list is not made for a client that left before its turn came', async () => {
+    const { app, state } = aServer();
+    const address = await app.listen({ host: '127.0.0.1', port: 0 });
+    let come = (): void => undefined;
+    state.near = new Promise((resolve) => {
+      come = resolve;
+    });
+    const waiting = app.inject('/v1/list');
+    const left = http.get(`${address}/v1/list`, { agent: false });
+    left.on('error', () => undefined);
+    await expect.poll(() => state.outside).toBe(2);
+    const connections = async (): Promise<number> =>
+      await new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+    left.destroy();
+    await expect.poll(connections).toBe(0);
+    come();
+    expect((await waiting).statusCode).toBe(200);
+    expect(state.listed).toBe(1);
     await app.close();
   });
 

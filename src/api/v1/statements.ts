@@ -54,6 +54,7 @@ export function statementRoutes(routes: Routes, { statements, documents }: Depen
     routes.get(
       `/${kind}s/:id/statement`,
       {
+        config: { isGrouped: kind === 'student' },
         schema: {
           ...readDocs({
             tag: 'statements',
