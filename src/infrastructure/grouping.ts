@@ -98,7 +98,7 @@ export class Grouping<Ask, Answer> {
     for (const { claims } of group) for (const claim of claims) this.#claimed.delete(claim);
     this.#groups -= 1;
     this.#served -= group.length;
-    this.#startSoon();
+    if (this.#line.length > 0) this.#startSoon();
   }
 
   /** Each is told as soon as it is known. In order, also where a group is halved. */

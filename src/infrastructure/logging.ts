@@ -34,9 +34,46 @@ export function createLogger({ level, isTerminal, stream }: LogOptions): Logger 
     return pino(options, prettyStream({ colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l' }));
   }
 
-  const destination = pino.destination({ dest: 1, sync: false, minLength: BUFFER_BYTES });
-  setInterval(() => destination.flush(), FLUSH_EVERY_MS).unref();
-  return pino(options, destination);
+  return pino(options, new LineBuffer());
+}
+
+/**
+ * Standard output, by pieces. Lines are gathered here, because the destination goes through all that it holds at every
+ * line: 1.5 of the 4 µs a line took.
+ */
+class LineBuffer {
+  #lines = '';
+  readonly #destination: ReturnType<typeof pino.destination>;
+
+  constructor() {
+    // Before the destination is made, whose own listener then finds everything passed on.
+    process.on('exit', () => this.#passOn());
+    this.#destination = pino.destination({ dest: 1, sync: false, minLength: BUFFER_BYTES });
+    setInterval(() => this.flush(), FLUSH_EVERY_MS).unref();
+  }
+
+  write(line: string): void {
+    this.#lines += line;
+    if (this.#lines.length >= BUFFER_BYTES) this.#passOn();
+  }
+
+  /** @param done told when all of it was written */
+  flush(done: () => void = () => undefined): void {
+    this.#passOn();
+    // Twice: while a piece is being written, the destination says so when that has ended, and keeps what came after.
+    this.#destination.flush(() => this.#destination.flush(done));
+  }
+
+  flushSync(): void {
+    this.#passOn();
+    this.#destination.flushSync();
+  }
+
+  #passOn(): void {
+    const lines = this.#lines;
+    this.#lines = '';
+    if (lines !== '') this.#destination.write(lines);
+  }
 }
 
 const SECRETS: ReadonlySet<string> = new Set(['email', 'api_key', 'x-api-key']);
