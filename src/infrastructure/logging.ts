@@ -49,7 +49,7 @@ class LineBuffer {
     // Before the destination is made, whose own listener then finds everything passed on.
     process.on('exit', () => this.#passOn());
     this.#destination = pino.destination({ dest: 1, sync: false, minLength: BUFFER_BYTES });
-    setInterval(() => this.flush(), FLUSH_EVERY_MS).unref();
+    setInterval(() => this.#writeAll(), FLUSH_EVERY_MS).unref();
   }
 
   write(line: string): void {
@@ -57,8 +57,8 @@ class LineBuffer {
     if (this.#lines.length >= BUFFER_BYTES) this.#passOn();
   }
 
-  /** @param done told when all of it was written */
-  flush(done: () => void = () => undefined): void {
+  /** @param done told when all of it was written, and is on the disk where it goes to one */
+  flush(done: () => void): void {
     this.#passOn();
     // Twice: while a piece is being written, the destination says so when that has ended, and keeps what came after.
     this.#destination.flush(() => this.#destination.flush(done));
@@ -67,6 +67,11 @@ class LineBuffer {
   flushSync(): void {
     this.#passOn();
     this.#destination.flushSync();
+  }
+
+  #writeAll(): void {
+    this.#passOn();
+    this.#destination.flush();
   }
 
   #passOn(): void {
