@@ -17,7 +17,7 @@ export type ServerProcess = Readonly<{
 }>;
 
 /** Those of `npm start`. */
-const NODE_FLAGS = ['--max-semi-space-size=4'];
+export const NODE_FLAGS = ['--max-semi-space-size=4'];
 
 /** Starts the built server as in production, its log written to a file. */
 export async function startServer(

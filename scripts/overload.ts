@@ -2,9 +2,10 @@
  * Offers a server several times what it can do and shows what is left of it: `npm run build && npx tsx scripts/overload.ts`.
  *
  * A built server on an embedded PostgreSQL of its own; load from autocannon in processes of their own. Capacity is the
- * best of 16 and 64 clients that wait for each answer; then five times that rate arrives over 500 connections, then
- * 1,000 connections ask as fast as they can, each time beside 4 clients that pay. Exit code 1 when the goals of the
- * documentation (docs/operations.md, "Overload") are missed.
+ * best of 16 and 64 clients that wait for each answer; then five times that rate arrives over 500 connections. These take
+ * turns, and medians count, because the speed of a machine that others share changes within seconds. Then 1,000
+ * connections ask as fast as they can beside 4 clients that pay. Exit code 1 when the goals of the documentation
+ * (docs/operations.md, "Overload") are missed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,13 +17,16 @@ import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 import pg from 'pg';
 import { cpuMs, familyCpuMs } from '../bench/processes.ts';
+import { NODE_FLAGS } from '../bench/server.ts';
+import { median } from '../bench/statistics.ts';
 import { startEmbeddedPostgres } from '../src/infrastructure/embedded-postgres.ts';
 import { migrateUp } from '../src/infrastructure/migrate.ts';
 
 const API_KEY = 'overload-key-of-more-than-thirty-two-characters';
 const STUDENTS = 2_000;
 const INVOICES_EACH = 5;
-const SECONDS = Number(process.env['OVERLOAD_SECONDS'] ?? '6');
+const SECONDS = Number(process.env['OVERLOAD_SECONDS'] ?? '4');
+const ROUNDS = Number(process.env['OVERLOAD_ROUNDS'] ?? '5');
 const OVERLOAD = 5;
 const GOODPUT_MIN = 0.8;
 const P99_MAX_MS = 1_000;
@@ -137,13 +141,21 @@ async function overload(name: string, url: string, { base, ownerUrl, ids, proces
     return { ...outcome, ...spent };
   };
   await run({ url, connections: 16, seconds: 2 });
-  const calm = await measured(`${name}, 16 clients`, { url, connections: 16, seconds: SECONDS });
-  const busy = await measured(`${name}, 64 clients`, { url, connections: 64, seconds: SECONDS });
-  const best = Math.max(calm.accepted, busy.accepted);
-
-  const rate = best * OVERLOAD;
-  const title = `${name}, ${OVERLOAD}x capacity over 500 connections`;
-  const alone = await measured(title, { url, connections: 500, seconds: SECONDS, rate });
+  const turns: Record<'calm' | 'busy' | 'over', (Outcome & Spent)[]> = { calm: [], busy: [], over: [] };
+  for (let round = 1; round <= ROUNDS; round++) {
+    const calm = await measured(`${name}, 16 clients`, { url, connections: 16, seconds: SECONDS });
+    const busy = await measured(`${name}, 64 clients`, { url, connections: 64, seconds: SECONDS });
+    const rate = Math.max(calm.accepted, busy.accepted) * OVERLOAD;
+    const title = `${name}, ${OVERLOAD}x capacity over 500 connections`;
+    const over = await measured(title, { url, connections: 500, seconds: SECONDS, rate });
+    turns.calm.push(calm);
+    turns.busy.push(busy);
+    turns.over.push(over);
+  }
+  const acceptedOf = (outcomes: readonly Outcome[]): number => median(outcomes.map(({ accepted }) => accepted));
+  const goodput = acceptedOf(turns.over) / Math.max(acceptedOf(turns.calm), acceptedOf(turns.busy));
+  const p99 = Math.max(...turns.over.map((over) => over.p99));
+  const refusal = median(turns.over.map((over, round) => refusalUs(over, turns.busy[round] ?? over)));
 
   const watching = watch(base, ownerUrl);
   const [crowd, payments] = await Promise.all([
@@ -152,12 +164,11 @@ async function overload(name: string, url: string, { base, ownerUrl, ids, proces
   ]);
   const { healthMax, connectionsMax } = await watching.stop();
   report('  payments beside them, 4 clients', payments);
-  const goodput = alone.accepted / best;
   console.log(
-    `  goodput ${(goodput * 100).toFixed(0)} % of best; a refusal costs the server ${refusalUs(alone, busy)} µs; /health at most ${healthMax} ms; PostgreSQL connections of the server at most ${connectionsMax}\n`,
+    `  goodput ${(goodput * 100).toFixed(0)} % of best; a refusal costs the server ${refusal} µs; /health at most ${healthMax} ms; PostgreSQL connections of the server at most ${connectionsMax}\n`,
   );
   const isPaying = Object.keys(payments.byStatus).every((status) => status === '201');
-  return goodput >= GOODPUT_MIN && alone.p99 < P99_MAX_MS && crowd.p99 < P99_MAX_MS && crowd.broken === 0 && isPaying;
+  return goodput >= GOODPUT_MIN && p99 < P99_MAX_MS && crowd.p99 < P99_MAX_MS && crowd.broken === 0 && isPaying;
 }
 
 function cpuOf({ server, postgres }: Stage['processes']): Spent {
@@ -255,7 +266,7 @@ async function fill(url: string): Promise<number[]> {
 
 async function startServer(url: string, ownerUrl: string): Promise<{ server: ChildProcess; base: string }> {
   const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-  const server = spawn(process.execPath, [main, 'serve'], {
+  const server = spawn(process.execPath, [...NODE_FLAGS, main, 'serve'], {
     env: {
       PATH: process.env['PATH'] ?? '',
       API_KEY,

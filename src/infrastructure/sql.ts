@@ -18,10 +18,16 @@ class Shape {
   readonly parts: readonly string[];
   /** The text PostgreSQL gets, with $1, $2 … for the values. */
   readonly text: string;
+  /** For each parameter the place of its value. Null: every value is one. */
+  readonly parameters: readonly number[] | null;
 
-  constructor(parts: readonly string[]) {
+  /** @param values where they are known to be the same in some places: these have one parameter */
+  constructor(parts: readonly string[], values: readonly unknown[] = []) {
     this.parts = parts;
-    this.text = parts.reduce((so, part, index) => `${so}$${index}${part}`);
+    const distinct = [...new Set(values)];
+    const numberOf = (place: number): number => (values.length === 0 ? place + 1 : distinct.indexOf(values[place]) + 1);
+    this.text = parts.reduce((so, part, index) => `${so}$${numberOf(index - 1)}${part}`);
+    this.parameters = values.length === 0 ? null : distinct.map((value) => values.indexOf(value));
   }
 }
 
@@ -45,7 +51,8 @@ export function joinSql(list: readonly Statement[], separator: string): Statemen
 }
 
 /**
- * A statement that is put together in the same way each time: once, now; later its values are only put in their places.
+ * A statement that is put together in the same way each time: once, now; later its values are only put in their places. A
+ * value in several places is one parameter.
  *
  * @param samples stand for the values meanwhile, each an object of its own
  */
@@ -54,18 +61,24 @@ export function fixedSql<Values extends readonly object[]>(
   build: (...values: Values) => Statement,
 ): (...values: Values) => Statement {
   const { shape, values } = build(...samples);
+  const fixed = new Shape(shape.parts, values);
   const known: readonly unknown[] = samples;
   const places = values.map((value) => known.indexOf(value));
   return (...given) =>
     new Statement(
-      shape,
+      fixed,
       places.map((place, index) => (place === -1 ? values[index] : given[place])),
     );
 }
 
-/** The text PostgreSQL gets, with $1, $2 … for the values. */
+/** The text PostgreSQL gets, with $1, $2 … for the parameters. */
 export function textOf({ shape }: Statement): string {
   return shape.text;
+}
+
+/** What PostgreSQL gets for $1, $2 … */
+export function parametersOf({ shape, values }: Statement): readonly unknown[] {
+  return shape.parameters === null ? values : shape.parameters.map((place) => values[place]);
 }
 
 function compose(parts: readonly string[], values: readonly unknown[]): Statement {
