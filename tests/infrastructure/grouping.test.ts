@@ -163,3 +163,27 @@ test('whose turn does not come in time is told so, and not served later', async 
   await setImmediate();
   expect(all()).toEqual(['a:1']);
 });
+
+test('only who has to wait has a timer, and nobody whose turn has come', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const { grouping, groups } = grouper();
+  const before = timers();
+  const ended = ['a', 'b:1'].map(async (ask) => await grouping.run(ask));
+  await setImmediate();
+  expect(timers()).toBe(before);
+
+  ended.push(grouping.run('c:1'));
+  await setImmediate();
+  expect(timers()).toBe(before + 1);
+  // Another group starts, for which it cannot go along: it keeps the timer it has.
+  ended.push(grouping.run('d'));
+  await setImmediate();
+  expect(timers()).toBe(before + 1);
+
+  groups[0]?.answer();
+  await Promise.all(ended.slice(0, 2));
+  await setImmediate();
+  expect(timers()).toBe(before);
+  for (const { answer } of groups) answer();
+  await Promise.all(ended);
+});
