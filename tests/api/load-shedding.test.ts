@@ -138,20 +138,23 @@ test('200: a statement of a student, which shares what it asks, does not wait fo
 });
 
 test('503: a list whose turn does not come in time is told so, and the next one is served', async () => {
-  const two = await startBilling({ ...ONE_CONNECTION, DATABASE_POOL_MAX: '2', DATABASE_CONNECT_TIMEOUT_MS: '400' });
+  const two = await startBilling({ ...ONE_CONNECTION, DATABASE_POOL_MAX: '2', DATABASE_CONNECT_TIMEOUT_MS: '1000' });
   const locker = await two.owner.connect();
   try {
     await locker.query('begin');
     await locker.query('lock table payments in access exclusive mode');
     const ask = async (): Promise<Answer> => await two.get('/payments?count=none');
-    // One has the only place, one is in line, one in front of it.
-    const [served, ...late] = [ask(), ask(), ask()];
-    for (const answer of await Promise.all(late)) {
+    const inLine = async (): Promise<boolean> =>
+      /database_pool_waiting\{pool="reads"\} 1/.test((await two.get('//metrics')).text);
+    // One has the only place, one is in line; then one comes that is not let near.
+    const [served, second] = [ask(), ask()];
+    await expect.poll(inLine, { interval: 5, timeout: 20_000 }).toBe(true);
+    for (const answer of await Promise.all([second, ask()])) {
       expect(answer.body).toMatchObject({ status: 503, code: 'database_busy' });
       expect(answer.headers['retry-after']).toBeDefined();
     }
     await locker.query('commit');
-    expect((await served)?.status).toBe(200);
+    expect((await served).status).toBe(200);
     expect((await two.get('/payments')).status).toBe(200);
   } finally {
     await locker.query('rollback');
