@@ -18,9 +18,11 @@ export default defineConfig({
   test: {
     include: [
       'tests/services/**/*.test.ts',
-      'tests/api/{conditional,corrections,csv,errors,idempotency,ledger,lists,logging,money-in,races,reconciliation,statements}.test.ts',
-      'tests/api/{aging,debtors,summary}.test.ts',
-      'tests/api/{invoices,payments,schools,students}.*.test.ts',
+      'tests/races/**/*.test.ts',
+      'tests/api/{schools,students,invoices,payments,reports}/**/*.test.ts',
+      'tests/api/responses/{csv,etag,lists}.test.ts',
+      'tests/api/edge/{errors,idempotency}.test.ts',
+      'tests/api/ops/logging.test.ts',
     ],
     // The product is loaded once a run instead of once a file, which is most of the time of a run of few tests. Files
     // share nothing else: each has its own database.

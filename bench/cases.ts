@@ -1,8 +1,8 @@
 import { readConfig } from '../src/config.ts';
 import { systemClock } from '../src/infrastructure/clock.ts';
-import { Pool, type PoolOptions } from '../src/infrastructure/postgres.ts';
-import { parametersOf, type Statement, textOf } from '../src/infrastructure/sql.ts';
-import { UnitOfWork } from '../src/repositories/unit-of-work.ts';
+import { Pool, type PoolOptions } from '../src/infrastructure/postgres/pool.ts';
+import { parametersOf, type Statement, textOf } from '../src/infrastructure/postgres/sql.ts';
+import { UnitOfWork } from '../src/repositories/shared/unit-of-work.ts';
 import type { Case } from './cases/case.ts';
 import { documentCases } from './cases/documents.ts';
 import { readCursors, readIds } from './cases/ids.ts';
@@ -43,9 +43,9 @@ export async function openCases(databaseUrl: string): Promise<Recorder> {
   const tape: Run[] = [];
   const options = { connectionString: databaseUrl, ...database };
   const pool = new RecordingPool(options, tape);
-  const groupPool = new RecordingPool({ ...options, keepPlans: true }, tape);
+  const batchPool = new RecordingPool({ ...options, keepPlans: true }, tape);
   const dependencies = {
-    unitOfWork: new UnitOfWork({ pool, groupPool, streamPool: pool }),
+    unitOfWork: new UnitOfWork({ pool, batchPool, streamPool: pool }),
     clock: systemClock,
     log: { info: () => undefined },
   };
@@ -73,6 +73,6 @@ export async function openCases(databaseUrl: string): Promise<Recorder> {
         requests: recorded,
       };
     },
-    close: async () => void (await Promise.all([pool.end(), groupPool.end()])),
+    close: async () => void (await Promise.all([pool.end(), batchPool.end()])),
   };
 }

@@ -3,8 +3,11 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/infrastructure/embedded-postgres.ts';
-import { migrateUp } from '../src/infrastructure/migrate.ts';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../src/infrastructure/embedded-postgres/embedded-postgres.ts';
+import { migrateUp } from '../src/infrastructure/postgres/migrate.ts';
 import { DATA_STEPS, fill, findDrift } from './data.ts';
 import { SIZES, type Size } from './options.ts';
 import { Progress, say } from './progress.ts';

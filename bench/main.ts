@@ -22,7 +22,7 @@ const LOG_FILE = join(DATA_DIR, 'server.log');
 const STARTS = 5;
 
 async function main(argv: readonly string[]): Promise<number> {
-  const options = readOptions(argv, join(HERE, '../dist/cli/main.js'));
+  const options = readOptions(argv, join(HERE, '../dist/main.js'));
   if (options.help) {
     console.log(HELP);
     return 0;

@@ -38,7 +38,7 @@ With --growth, what must not get slower with more data, at sizes XS, S and L by 
   --json FILE        write what was measured
   --compare FILE     show an earlier --json beside it
   --write            write bench/results/SIZE.json, bench/RESULTS.md and bench/results.svg
-  --server FILE      measure another build, such as that of an older commit; default dist/cli/main.js
+  --server FILE      measure another build, such as that of an older commit; default dist/main.js
   --fresh            make the database anew instead of using the one in bench/.data
   --help             this text`;
 

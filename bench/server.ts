@@ -16,9 +16,6 @@ export type ServerProcess = Readonly<{
   stop(): Promise<void>;
 }>;
 
-/** Those of `npm start`. */
-export const NODE_FLAGS = ['--max-semi-space-size=4'];
-
 /** Starts the built server as in production, its log written to a file. */
 export async function startServer(
   entry: string,
@@ -29,7 +26,7 @@ export async function startServer(
   const log = openSync(logFile, 'a');
   const { PATH = '', HOME = '' } = process.env;
   const started = performance.now();
-  const child = spawn(process.execPath, [...NODE_FLAGS, entry, 'serve'], {
+  const child = spawn(process.execPath, [entry, 'serve'], {
     env: {
       PATH,
       HOME,

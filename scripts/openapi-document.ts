@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { compose, composeServer } from '../src/compose.ts';
 import { readConfig } from '../src/config.ts';
-import { createLogger } from '../src/infrastructure/logging.ts';
+import { createLogger } from '../src/infrastructure/observability/logging.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 export type MediaType = Readonly<{ schema: Schema; examples?: Readonly<Record<string, { value: unknown }>> }>;

@@ -17,10 +17,9 @@ import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 import pg from 'pg';
 import { cpuMs, familyCpuMs } from '../bench/processes.ts';
-import { NODE_FLAGS } from '../bench/server.ts';
 import { median } from '../bench/statistics.ts';
-import { startEmbeddedPostgres } from '../src/infrastructure/embedded-postgres.ts';
-import { migrateUp } from '../src/infrastructure/migrate.ts';
+import { startEmbeddedPostgres } from '../src/infrastructure/embedded-postgres/embedded-postgres.ts';
+import { migrateUp } from '../src/infrastructure/postgres/migrate.ts';
 
 const API_KEY = 'overload-key-of-more-than-thirty-two-characters';
 const STUDENTS = 2_000;
@@ -265,8 +264,8 @@ async function fill(url: string): Promise<number[]> {
 }
 
 async function startServer(url: string, ownerUrl: string): Promise<{ server: ChildProcess; base: string }> {
-  const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-  const server = spawn(process.execPath, [...NODE_FLAGS, main, 'serve'], {
+  const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+  const server = spawn(process.execPath, [main, 'serve'], {
     env: {
       PATH: process.env['PATH'] ?? '',
       API_KEY,

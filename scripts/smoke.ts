@@ -8,14 +8,11 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { compileBundle } from '../src/cli/compiled-bundle.ts';
-import { tuneV8 } from '../src/infrastructure/v8.ts';
 
 /** `npm start` compiles and creates a database first; both are slow on a small machine that others use too. */
 const START_LIMIT_MS = 120_000;
@@ -25,7 +22,6 @@ const COMMAND_LIMIT_MS = 120_000;
 const POLL_INTERVAL_MS = 100;
 const OUTPUT_TAIL_CHARACTERS = 8_000;
 
-const BUILT = fileURLToPath(new URL('../dist/cli/', import.meta.url));
 const API_KEY = 'smoke-test-key-of-more-than-32-characters';
 
 /** What `npm run seed` promises to add. */
@@ -82,12 +78,7 @@ async function useTheProduct(): Promise<void> {
   const before = (await get(`${apiUrl}/students/${studentId}/statement`)).json();
   await check('SIGTERM to npm start ends it with exit code 0', async () => await stop(server));
 
-  await check('a start takes what V8 compiled when the product was built', () => {
-    const bundle = readdirSync(BUILT).find((name) => /^bundle-\w+\.js$/.test(name)) ?? '';
-    tuneV8();
-    assert.ok(compileBundle(join(BUILT, bundle)).isCached);
-  });
-  const restarted = start(process.execPath, ['dist/cli/main.js', 'serve']);
+  const restarted = start(process.execPath, ['dist/main.js', 'serve']);
   await check('the compiled server starts on the same data', async () => await waitUntilHealthy(restarted));
   await check('what was billed is still there', async () => {
     assert.deepEqual((await get(`${apiUrl}/students/${studentId}/statement`)).json(), before);

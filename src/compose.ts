@@ -1,32 +1,32 @@
 import type { FastifyInstance } from 'fastify';
-import { CONNECTION_LIMITS, type ConnectionLimits } from './api/connection-limits.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits } from './api/edge/connection-limits.ts';
 import { buildServer, type Telemetry } from './api/server.ts';
 import type { Config } from './config.ts';
-import { Bulkhead } from './infrastructure/bulkhead.ts';
+import type { Clock } from './domain/shared/ports.ts';
 import { systemClock } from './infrastructure/clock.ts';
-import { EventLoopDelay } from './infrastructure/event-loop.ts';
-import { GROUPS_MAX } from './infrastructure/grouping.ts';
-import type { Logger } from './infrastructure/logging.ts';
-import { Metrics } from './infrastructure/metrics.ts';
-import { newestMigration } from './infrastructure/migrate.ts';
+import { BATCHES_MAX } from './infrastructure/concurrency/batcher.ts';
+import { Semaphore } from './infrastructure/concurrency/semaphore.ts';
+import { EventLoopDelay } from './infrastructure/observability/event-loop.ts';
+import type { Logger } from './infrastructure/observability/logging.ts';
+import { Metrics } from './infrastructure/observability/metrics.ts';
+import { startTracing } from './infrastructure/observability/tracing.ts';
 import { PdfPool } from './infrastructure/pdf/pool.ts';
-import { Pool, type PoolOptions } from './infrastructure/postgres.ts';
-import { Readiness } from './infrastructure/readiness.ts';
-import { TracedPool } from './infrastructure/traced-pool.ts';
-import { startTracing } from './infrastructure/tracing.ts';
+import { newestMigration } from './infrastructure/postgres/migrate.ts';
+import { Pool, type PoolOptions } from './infrastructure/postgres/pool.ts';
+import { Readiness } from './infrastructure/postgres/readiness.ts';
+import { TracedPool } from './infrastructure/postgres/traced-pool.ts';
 import { VERSION } from './infrastructure/version.ts';
-import { UnitOfWork } from './repositories/unit-of-work.ts';
-import { DocumentService } from './services/document-service.ts';
-import { IdempotencyCleaner } from './services/idempotency-cleaner.ts';
-import { InvoiceService } from './services/invoice-service.ts';
-import { LedgerService } from './services/ledger-service.ts';
-import { PaymentService } from './services/payment-service.ts';
-import type { Clock } from './services/ports.ts';
-import { ReconciliationService } from './services/reconciliation-service.ts';
-import { ReportService } from './services/report-service.ts';
-import { SchoolService } from './services/school-service.ts';
-import { StatementService } from './services/statement-service.ts';
-import { StudentService } from './services/student-service.ts';
+import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
+import { SchoolService } from './services/accounts/school-service.ts';
+import { StudentService } from './services/accounts/student-service.ts';
+import { InvoiceService } from './services/billing/invoice-service.ts';
+import { PaymentService } from './services/billing/payment-service.ts';
+import { DocumentService } from './services/documents/document-service.ts';
+import { LedgerService } from './services/reporting/ledger-service.ts';
+import { ReconciliationService } from './services/reporting/reconciliation-service.ts';
+import { ReportService } from './services/reporting/report-service.ts';
+import { StatementService } from './services/reporting/statement-service.ts';
+import { IdempotencyCleaner } from './services/shared/idempotency-cleaner.ts';
 
 /** Slow readers of long answers hold a connection each; these are theirs, and no more than these. */
 const STREAM_CONNECTIONS_MAX = 8;
@@ -34,7 +34,7 @@ const STREAM_CONNECTIONS_MAX = 8;
  * For statements that callers share: as many as there can be at once, of each of the seven kinds. So none of them waits
  * for another, be it that somebody locks the table it is about.
  */
-const GROUP_CONNECTIONS_MAX = 7 * GROUPS_MAX;
+const BATCH_CONNECTIONS_MAX = 7 * BATCHES_MAX;
 /** Of the pool's connections, so many reads may use at once; the others are left to those who pay (docs/decisions/0022). */
 const READS_SHARE = 0.5;
 /** A reader that takes nothing for so long has gone, whatever its socket says. */
@@ -64,7 +64,7 @@ export type Product = Readonly<{
   close(): Promise<void>;
 }>;
 
-export type Surroundings = Readonly<{
+export type Runtime = Readonly<{
   config: Config;
   /** The database of the role the product runs as. */
   databaseUrl: string;
@@ -75,7 +75,7 @@ export type Surroundings = Readonly<{
 }>;
 
 /** The composition root: every object of the product is made here, once, by hand, in dependency order. */
-export async function compose({ config, databaseUrl, log, clock = systemClock }: Surroundings): Promise<Product> {
+export async function compose({ config, databaseUrl, log, clock = systemClock }: Runtime): Promise<Product> {
   const tracing = config.tracing === null ? null : await startTracing(config.tracing, VERSION);
   const makePool = (options: PoolOptions): Pool =>
     tracing === null ? new Pool(options) : new TracedPool(options, tracing);
@@ -85,27 +85,27 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     connectionsMax: STREAM_CONNECTIONS_MAX,
     idleInTransactionTimeoutMs: STREAM_IDLE_TIMEOUT_MS,
   });
-  const groupPool = makePool({
+  const batchPool = makePool({
     ...poolOptions(config, databaseUrl, log),
-    connectionsMax: GROUP_CONNECTIONS_MAX,
+    connectionsMax: BATCH_CONNECTIONS_MAX,
     keepPlans: config.database.prepare,
   });
   const { connectionsMax, connectTimeoutMs: waitMaxMs } = config.database;
-  const reads = new Bulkhead({ places: Math.ceil(connectionsMax * READS_SHARE), waitMaxMs });
+  const reads = new Semaphore({ places: Math.ceil(connectionsMax * READS_SHARE), waitMaxMs });
   const eventLoop = new EventLoopDelay();
   const pools = {
     main: () => pool.gauge(),
     reads: () => reads.gauge(),
-    groups: () => ({ ...groupPool.gauge(), waiting: unitOfWork.waitingForGroups }),
+    groups: () => ({ ...batchPool.gauge(), waiting: unitOfWork.waitingForBatches }),
     streams: () => streamPool.gauge(),
   };
   const metrics = new Metrics({ version: VERSION, eventLoop, pools });
   const unitOfWork = new UnitOfWork({
     pool,
-    groupPool,
+    batchPool,
     reads,
     streamPool,
-    groupWaitMaxMs: waitMaxMs,
+    batchWaitMaxMs: waitMaxMs,
     onRetry: (reason) => {
       log.warn({ reason }, 'database_work_repeated');
       metrics.workRepeated(reason);
@@ -135,7 +135,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     close: async () => {
       eventLoop.stop();
       await renderer.close();
-      await Promise.all([groupPool.end(), pool.end(), streamPool.end(), tracing?.stop()]);
+      await Promise.all([batchPool.end(), pool.end(), streamPool.end(), tracing?.stop()]);
     },
   };
 }
@@ -143,7 +143,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
 /** The product behind HTTP. It listens nowhere yet. */
 export async function composeServer(
   product: Product,
-  { config, log, clock = systemClock, limits = CONNECTION_LIMITS }: Omit<Surroundings, 'databaseUrl'>,
+  { config, log, clock = systemClock, limits = CONNECTION_LIMITS }: Omit<Runtime, 'databaseUrl'>,
 ): Promise<FastifyInstance> {
   const { prefix, apiKey, readAccess, rateLimitPerMinute } = config;
   return await buildServer(
@@ -162,11 +162,11 @@ export async function composeServer(
 
 function loadOf(
   eventLoop: EventLoopDelay,
-  of: { pool: Pool; reads: Bulkhead; streamPool: Pool; unitOfWork: UnitOfWork },
+  of: { pool: Pool; reads: Semaphore; streamPool: Pool; unitOfWork: UnitOfWork },
 ): Telemetry['load'] {
   const { pool, reads, streamPool, unitOfWork } = of;
   const { max } = pool.gauge();
-  const waiting = (): number => pool.gauge().waiting + unitOfWork.waitingForGroups;
+  const waiting = (): number => pool.gauge().waiting + unitOfWork.waitingForBatches;
   return {
     eventLoopDelayMs: () => eventLoop.recentMs,
     waitingPerConnection: () => waiting() / max,

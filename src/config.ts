@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
-import { defaultDataDir } from './infrastructure/embedded-postgres-account.ts';
-import { TRACES_SAMPLERS, type TracingOptions } from './infrastructure/tracing.ts';
+import { defaultDataDir } from './infrastructure/embedded-postgres/account.ts';
+import { TRACES_SAMPLERS, type TracingOptions } from './infrastructure/observability/tracing.ts';
 
 export type Environment = 'development' | 'test' | 'production';
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;

@@ -84,7 +84,7 @@ describe('architecture', () => {
 
   test.each([
     ['process.env', /process\.env/, ['src/config.ts']],
-    ['embedded-postgres', /infrastructure\/embedded-postgres\.ts'/, ['src/cli/database.ts']],
+    ['embedded-postgres', /embedded-postgres\/embedded-postgres\.ts'/, ['src/cli/database.ts']],
   ])('only one file knows %s', (_, pattern, expected) => {
     expect(sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path)).toEqual(expected);
   });

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { PROBLEMS } from '../src/api/problem.ts';
+import { PROBLEMS } from '../src/api/edge/problems.ts';
 
 const PAGES = new URL('../docs/errors/', import.meta.url);
 const LINES_MAX = 30;

@@ -10,7 +10,7 @@ import {
   migrateDown,
   migrateUp,
   readDatabaseState,
-} from '../src/infrastructure/migrate.ts';
+} from '../src/infrastructure/postgres/migrate.ts';
 import { databaseUrl, runOn } from './support/postgres-server.ts';
 
 const { ownerUrl } = inject('postgres');

@@ -9,8 +9,8 @@ import {
   type Schema,
   withServer,
 } from '../scripts/openapi-document.ts';
-import { PROBLEMS } from '../src/api/problem.ts';
-import { compileValidator } from '../src/api/validation.ts';
+import { PROBLEMS } from '../src/api/edge/problems.ts';
+import { compileValidator } from '../src/api/edge/validation.ts';
 
 /** Of an invoice or of totals, as decimal text; an invoice's status beside them. */
 type Amounts = Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
-import { InvoiceService } from '../../src/services/invoice-service.ts';
-import { StatementService } from '../../src/services/statement-service.ts';
+import { InvoiceService } from '../../src/services/billing/invoice-service.ts';
+import { StatementService } from '../../src/services/reporting/statement-service.ts';
 import { requestText } from '../server.ts';
 import { at, type Case, getText, spread, VARIETY } from './case.ts';
 import type { Ids } from './ids.ts';

@@ -1,5 +1,5 @@
-import { LedgerService } from '../../src/services/ledger-service.ts';
-import { ReportService } from '../../src/services/report-service.ts';
+import { LedgerService } from '../../src/services/reporting/ledger-service.ts';
+import { ReportService } from '../../src/services/reporting/report-service.ts';
 import { at, type Case, getText, spread } from './case.ts';
 import type { Ids } from './ids.ts';
 

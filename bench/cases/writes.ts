@@ -1,5 +1,5 @@
-import { InvoiceService } from '../../src/services/invoice-service.ts';
-import { PaymentService } from '../../src/services/payment-service.ts';
+import { InvoiceService } from '../../src/services/billing/invoice-service.ts';
+import { PaymentService } from '../../src/services/billing/payment-service.ts';
 import { UNIQUE } from '../server.ts';
 import { at, type Case, postText, spread, VARIETY } from './case.ts';
 import type { Ids } from './ids.ts';

@@ -1,5 +1,5 @@
-import { PROBLEMS, type ProblemCode } from './problem.ts';
-import type { Format } from './representation.ts';
+import { PROBLEMS, type ProblemCode } from './edge/problems.ts';
+import type { Format } from './responses/content-negotiation.ts';
 import { type TSchema, Type } from './schemas/type.ts';
 
 const ProblemSchema = Type.Object(

@@ -2,35 +2,36 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
-import type { DocumentService } from '../services/document-service.ts';
-import type { InvoiceService } from '../services/invoice-service.ts';
-import type { LedgerService } from '../services/ledger-service.ts';
-import type { PaymentService } from '../services/payment-service.ts';
-import type { Clock } from '../services/ports.ts';
-import type { ReconciliationService } from '../services/reconciliation-service.ts';
-import type { ReportService } from '../services/report-service.ts';
-import type { SchoolService } from '../services/school-service.ts';
-import type { StatementService } from '../services/statement-service.ts';
-import type { StudentService } from '../services/student-service.ts';
-import { authentication, callers } from './authentication.ts';
-import { answerConditionally } from './conditional.ts';
+import type { Clock } from '../domain/shared/ports.ts';
+import type { SchoolService } from '../services/accounts/school-service.ts';
+import type { StudentService } from '../services/accounts/student-service.ts';
+import type { InvoiceService } from '../services/billing/invoice-service.ts';
+import type { PaymentService } from '../services/billing/payment-service.ts';
+import type { DocumentService } from '../services/documents/document-service.ts';
+import type { LedgerService } from '../services/reporting/ledger-service.ts';
+import type { ReconciliationService } from '../services/reporting/reconciliation-service.ts';
+import type { ReportService } from '../services/reporting/report-service.ts';
+import type { StatementService } from '../services/reporting/statement-service.ts';
+import { authentication, callers } from './edge/authentication.ts';
+import { acceptJsonOnly } from './edge/bodies.ts';
 import {
   answerForNode,
   type ConnectionLimits,
   closeWhileStopping,
   connectionOptions,
   limitConnections,
-} from './connection-limits.ts';
-import { registerDocs } from './docs.ts';
-import { healthRoutes, type Readiness } from './health.ts';
-import { acceptJsonOnly } from './json-bodies.ts';
-import { type Load, shedLoad } from './load-shedding.ts';
-import { countRequests, type Metrics, metricsRoute } from './metrics.ts';
-import { HttpError, PROBLEM_TYPE, problemBody, problemHandler, sendProblem } from './problem.ts';
-import { problemPages } from './problem-pages.ts';
-import { limitRates } from './rate-limit.ts';
-import { leaveHeadsUnread } from './streaming.ts';
-import { type RequestTracing, traceRequests } from './tracing.ts';
+} from './edge/connection-limits.ts';
+import { type Load, shedLoad } from './edge/overload.ts';
+import { HttpError, PROBLEM_TYPE, problemBody, problemHandler, sendProblem } from './edge/problems.ts';
+import { limitRates } from './edge/rate-limit.ts';
+import { compileValidator, refuseUnknownParameters } from './edge/validation.ts';
+import { registerDocs } from './ops/docs.ts';
+import { healthRoutes, type Readiness } from './ops/health.ts';
+import { countRequests, type Metrics, metricsRoute } from './ops/metrics.ts';
+import { problemPages } from './ops/problem-pages.ts';
+import { type RequestTracing, traceRequests } from './ops/tracing.ts';
+import { answerConditionally } from './responses/etag.ts';
+import { leaveHeadsUnread } from './responses/streaming.ts';
 import { invoiceRoutes } from './v1/invoices.ts';
 import { ledgerRoutes } from './v1/ledger.ts';
 import { paymentRoutes } from './v1/payments.ts';
@@ -39,7 +40,6 @@ import { reportRoutes } from './v1/reports.ts';
 import { schoolRoutes } from './v1/schools.ts';
 import { statementRoutes } from './v1/statements.ts';
 import { studentRoutes } from './v1/students.ts';
-import { compileValidator, refuseUnknownParameters } from './validation.ts';
 
 export type ServerOptions = Readonly<{
   prefix: string;

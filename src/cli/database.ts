@@ -3,8 +3,8 @@ import {
   type EmbeddedPostgres,
   joinOrStartEmbeddedPostgres,
   startEmbeddedPostgres,
-} from '../infrastructure/embedded-postgres.ts';
-import { type DatabaseState, migrateUp, readDatabaseState } from '../infrastructure/migrate.ts';
+} from '../infrastructure/embedded-postgres/embedded-postgres.ts';
+import { type DatabaseState, migrateUp, readDatabaseState } from '../infrastructure/postgres/migrate.ts';
 import { CommandError, explainDatabase, explainDataDir } from './errors.ts';
 
 /** The database a command works on. The only place that knows whether it is embedded. */

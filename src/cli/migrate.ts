@@ -9,7 +9,7 @@ import {
   migrateUp,
   newestMigration,
   readDatabaseState,
-} from '../infrastructure/migrate.ts';
+} from '../infrastructure/postgres/migrate.ts';
 import { openDatabase } from './database.ts';
 import { CommandError, codeOf, UsageError } from './errors.ts';
 import type { Io } from './io.ts';

@@ -1,6 +1,6 @@
 import { compose, type Product } from '../compose.ts';
 import type { Config } from '../config.ts';
-import { createLogger } from '../infrastructure/logging.ts';
+import { createLogger } from '../infrastructure/observability/logging.ts';
 import { isCurrent, openDatabase } from './database.ts';
 import { CommandError } from './errors.ts';
 import type { Io } from './io.ts';

@@ -1,5 +1,5 @@
 import { ConfigError, readConfig } from '../config.ts';
-import { DomainError, UnavailableError } from '../domain/errors.ts';
+import { DomainError, UnavailableError } from '../domain/shared/errors.ts';
 import { CommandError, UsageError } from './errors.ts';
 import type { Io } from './io.ts';
 

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import { compose, type Services } from '../compose.ts';
 import type { Config } from '../config.ts';
-import { DomainError, type ErrorCode } from '../domain/errors.ts';
-import { defaultTimezone } from '../domain/iso.ts';
-import type { Page, PageRequest } from '../domain/page.ts';
-import { createLogger } from '../infrastructure/logging.ts';
-import type { Created, Creation } from '../services/idempotency.ts';
+import { DomainError, type ErrorCode } from '../domain/shared/errors.ts';
+import { defaultTimezone } from '../domain/shared/iso.ts';
+import type { Page, PageRequest } from '../domain/shared/page.ts';
+import { createLogger } from '../infrastructure/observability/logging.ts';
+import type { Created, Creation } from '../services/shared/idempotency.ts';
 import { migrateIfNeeded, openDatabase } from './database.ts';
 import { CommandError } from './errors.ts';
 import type { Io } from './io.ts';

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import { type Config, DEVELOPMENT_API_KEY } from '../config.ts';
-import { createLogger } from '../infrastructure/logging.ts';
-import type { RunningServer } from '../main.ts';
+import { createLogger } from '../infrastructure/observability/logging.ts';
 import { type Database, migrateIfNeeded, openDatabase } from './database.ts';
 import { CommandError, codeOf } from './errors.ts';
 import type { Io } from './io.ts';
+import type { RunningServer } from './running-server.ts';
 
 export const SERVE_HELP = `Usage: mattilda-billing serve
 
@@ -34,7 +34,7 @@ export async function serve(args: string[], config: Config, io: Io): Promise<num
   const opening = openDatabase(config, 'own', io.say);
   const migrated = opening.then(async (opened) => await migrateIfNeeded(opened, io.say));
   migrated.catch(() => undefined);
-  const [database, { prepareServer }] = await Promise.all([opening, import('../main.ts')]);
+  const [database, { prepareServer }] = await Promise.all([opening, import('./running-server.ts')]);
   let server: RunningServer | undefined;
   let overdue: NodeJS.Timeout | undefined;
   try {

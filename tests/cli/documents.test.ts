@@ -283,7 +283,7 @@ describe('export', () => {
   // As in `mattilda-billing export invoices | head -1`.
   test('0: a reader that has had enough is no failure', { timeout: PROCESS_MAX_MS }, async () => {
     const { PATH = '', HOME = '' } = process.env;
-    const command = `"${process.execPath}" --import tsx src/cli/main.ts export invoices --format jsonl`;
+    const command = `"${process.execPath}" --import tsx src/main.ts export invoices --format jsonl`;
     const { stdout, stderr } = await promisify(execFile)(
       'bash',
       ['-c', `${command} | head -c 20; echo "code \${PIPESTATUS[0]}"`],

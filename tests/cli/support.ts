@@ -16,7 +16,7 @@ type Env = Readonly<Record<string, string>>;
 const POLL_MS = 50;
 const UNTIL_MAX_MS = 60_000;
 
-/** A command's surroundings that remember what it says; the signal is given by hand. */
+/** A command's runtime that remember what it says; the signal is given by hand. */
 export class Terminal {
   out = '';
   /** What was written byte for byte. */
@@ -68,7 +68,7 @@ export class CliProcess {
 
   constructor(argv: readonly string[], env: Env) {
     const { PATH = '', HOME = '' } = process.env;
-    this.child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...argv], {
+    this.child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...argv], {
       env: { PATH, HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PROBLEMS } from '../../src/api/problem.ts';
+import { PROBLEMS } from '../../src/api/edge/problems.ts';
 import { Client } from '../faults/support/client.ts';
 import { aDatabase, DRIFT } from '../faults/support/databases.ts';
 import { report } from '../faults/support/scale.ts';

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { afterAll, inject } from 'vitest';
 import { compose, composeServer, type Product } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/infrastructure/logging.ts';
+import { createLogger } from '../../src/infrastructure/observability/logging.ts';
 import { FakeClock } from './clock.ts';
 import { invoiceBody, schoolBody, studentBody } from './factories.ts';
 import { databaseUrl, POOLER_ENV, runOn } from './postgres-server.ts';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
-import { startEmbeddedPostgres } from '../../src/infrastructure/embedded-postgres.ts';
-import { migrateUp } from '../../src/infrastructure/migrate.ts';
+import { startEmbeddedPostgres } from '../../src/infrastructure/embedded-postgres/embedded-postgres.ts';
+import { migrateUp } from '../../src/infrastructure/postgres/migrate.ts';
 import { startPgbouncer } from './pgbouncer.ts';
 
 /** The server all test files share. Each file works on a database of its own in it. */

@@ -1,6 +1,6 @@
-import { type BeginMode, Pool, type Sql } from '../../src/infrastructure/postgres.ts';
-import { ConnectionLost } from '../../src/infrastructure/postgres-errors.ts';
-import type { Statement } from '../../src/infrastructure/sql.ts';
+import { ConnectionLost } from '../../src/infrastructure/postgres/errors.ts';
+import { type BeginMode, Pool, type Sql } from '../../src/infrastructure/postgres/pool.ts';
+import type { Statement } from '../../src/infrastructure/postgres/sql.ts';
 
 /** Loses its connection once: before the next statement on its own is sent, with its answer, or with that of a COMMIT. */
 export class UnluckyPool extends Pool {

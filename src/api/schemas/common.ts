@@ -1,4 +1,4 @@
-import { AMOUNT_MAX, AMOUNT_PATTERN, normalizeAmount } from '../../domain/money.ts';
+import { AMOUNT_MAX, AMOUNT_PATTERN, normalizeAmount } from '../../domain/shared/money.ts';
 import { Type } from './type.ts';
 
 const ID_MAX = Number.MAX_SAFE_INTEGER;

@@ -1,4 +1,4 @@
-import { assertWhole, calculateOwed } from '../../domain/business-rules.ts';
+import { assertWhole, calculateOwed } from '../../domain/billing/business-rules.ts';
 import {
   CREDIT_NOTE_REASONS,
   type CreditNote,
@@ -6,8 +6,8 @@ import {
   type Invoice,
   type InvoiceChanges,
   type NewInvoice,
-} from '../../domain/invoice.ts';
-import { formatMoney, parseMoney } from '../../domain/money.ts';
+} from '../../domain/billing/invoice.ts';
+import { formatMoney, parseMoney } from '../../domain/shared/money.ts';
 import {
   AmountIn,
   amountOut,

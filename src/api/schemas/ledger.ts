@@ -1,9 +1,9 @@
-import { ENTRY_TYPES, type LedgerHeader, type LedgerPage, type LedgerPeriod } from '../../domain/ledger.ts';
-import { PAYMENT_METHODS } from '../../domain/payment.ts';
-import type { AccountOwner } from '../../domain/statement.ts';
-import { languageParameter } from '../documents.ts';
-import { PAGE_PARAMETERS } from '../pagination.ts';
-import { ACCOUNT_FORMATS, formatParameter } from '../representation.ts';
+import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
+import { ENTRY_TYPES, type LedgerHeader, type LedgerPage, type LedgerPeriod } from '../../domain/reporting/ledger.ts';
+import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import { ACCOUNT_FORMATS, formatParameter } from '../responses/content-negotiation.ts';
+import { PAGE_PARAMETERS } from '../responses/pagination.ts';
+import { languageParameter } from '../responses/pdf.ts';
 import { amountOut, Id, oneOf, oneOfOrNull, STRICT, Timestamp, textOrNull } from './common.ts';
 import { day, PERIOD, refuseBackwards } from './period.ts';
 import { SchoolResponse } from './school.ts';

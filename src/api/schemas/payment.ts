@@ -1,6 +1,6 @@
-import { parseTimestamp } from '../../domain/calendar.ts';
-import { PAYMENT_METHODS, type Payment } from '../../domain/payment.ts';
-import type { RecordPayment } from '../../services/payment-service.ts';
+import { PAYMENT_METHODS, type Payment } from '../../domain/billing/payment.ts';
+import { parseTimestamp } from '../../domain/shared/calendar.ts';
+import type { RecordPayment } from '../../services/billing/payment-service.ts';
 import {
   AmountIn,
   amountOut,

@@ -1,4 +1,4 @@
-import { HttpError } from '../problem.ts';
+import { HttpError } from '../edge/problems.ts';
 import { Type } from './type.ts';
 
 /** A calendar date in a query string. */

@@ -1,5 +1,5 @@
-import { FINDING_CODES, SUBJECTS } from '../../domain/reconciliation.ts';
-import { FINDINGS_KEPT_MAX, type Reconciliation } from '../../services/reconciliation-service.ts';
+import { FINDING_CODES, SUBJECTS } from '../../domain/reporting/reconciliation.ts';
+import { FINDINGS_KEPT_MAX, type Reconciliation } from '../../services/reporting/reconciliation-service.ts';
 import { oneOf } from './common.ts';
 import { type Static, Type } from './type.ts';
 

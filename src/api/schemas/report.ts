@@ -1,5 +1,6 @@
-import { AGING_BUCKETS, type AgedAmount, type Aging, type AgingBucket } from '../../domain/aging.ts';
-import { PAYMENT_METHODS } from '../../domain/payment.ts';
+import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
+import { AGING_BUCKETS, type AgedAmount, type Aging, type AgingBucket } from '../../domain/reporting/aging.ts';
+import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import {
   type Collected,
   type CollectedByMethod,
@@ -8,10 +9,9 @@ import {
   type Debtor,
   type Flows,
   type Summary,
-} from '../../domain/report.ts';
-import type { AccountOwner } from '../../domain/statement.ts';
-import { PAGE_PARAMETERS } from '../pagination.ts';
-import { formatParameter, LIST_FORMATS } from '../representation.ts';
+} from '../../domain/reporting/summary.ts';
+import { formatParameter, LIST_FORMATS } from '../responses/content-negotiation.ts';
+import { PAGE_PARAMETERS } from '../responses/pagination.ts';
 import { amountOut, CalendarDate, oneOf, oneOfOrNull, STRICT } from './common.ts';
 import { StudentReference } from './ledger.ts';
 import { day, PERIOD } from './period.ts';

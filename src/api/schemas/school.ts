@@ -1,5 +1,5 @@
-import { defaultTimezone } from '../../domain/iso.ts';
-import type { NewSchool, School, SchoolChanges } from '../../domain/school.ts';
+import type { NewSchool, School, SchoolChanges } from '../../domain/accounts/school.ts';
+import { defaultTimezone } from '../../domain/shared/iso.ts';
 import { Id, STRICT, Timestamp, text } from './common.ts';
 import { type Static, Type } from './type.ts';
 

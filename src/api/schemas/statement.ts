@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { StatementHeader } from '../../domain/statement.ts';
-import type { Statement } from '../../services/statement-service.ts';
-import { streamOf } from '../streaming.ts';
+import type { StatementHeader } from '../../domain/reporting/statement.ts';
+import type { Statement } from '../../services/reporting/statement-service.ts';
+import { streamOf } from '../responses/streaming.ts';
 import { amountOut } from './common.ts';
 import { INVOICE_FIELDS } from './invoice.ts';
 import { SchoolResponse } from './school.ts';

@@ -1,4 +1,4 @@
-import type { NewStudent, Student, StudentChanges } from '../../domain/student.ts';
+import type { NewStudent, Student, StudentChanges } from '../../domain/accounts/student.ts';
 import { Id, STRICT, Timestamp, text } from './common.ts';
 import { type Static, Type } from './type.ts';
 

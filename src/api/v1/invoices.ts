@@ -1,14 +1,14 @@
-import type { DocumentService } from '../../services/document-service.ts';
-import type { InvoiceService } from '../../services/invoice-service.ts';
-import { csvName, refusePaging, sendCsv } from '../csv.ts';
-import { CSV_COLUMNS } from '../csv-columns.ts';
-import { languageOf, languageParameter, sendPdf } from '../documents.ts';
-import { answerCreation, JSON_TYPE } from '../idempotency.ts';
+import type { InvoiceService } from '../../services/billing/invoice-service.ts';
+import type { DocumentService } from '../../services/documents/document-service.ts';
+import { answerCreation, JSON_TYPE } from '../edge/idempotency-key.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
-import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
-import { formatOf, formatParameter, LIST_FORMATS, SINGLE_FORMATS } from '../representation.ts';
+import { formatOf, formatParameter, LIST_FORMATS, SINGLE_FORMATS } from '../responses/content-negotiation.ts';
+import { csvName, refusePaging, sendCsv } from '../responses/csv.ts';
+import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../responses/pagination.ts';
+import { languageOf, languageParameter, sendPdf } from '../responses/pdf.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, NoBody, readAmount, STRICT } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
   CreditNoteCreate,
   CreditNoteResponse,

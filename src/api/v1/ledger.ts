@@ -1,17 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { LedgerHeader, LedgerPeriod } from '../../domain/ledger.ts';
-import type { AccountOwner } from '../../domain/statement.ts';
-import type { DocumentService } from '../../services/document-service.ts';
-import type { LedgerService } from '../../services/ledger-service.ts';
-import { refusePaging, sendCsv } from '../csv.ts';
-import { CSV_COLUMNS } from '../csv-columns.ts';
-import { languageOf, sendPdf } from '../documents.ts';
-import { JSON_TYPE } from '../idempotency.ts';
+import type { LedgerHeader, LedgerPeriod } from '../../domain/reporting/ledger.ts';
+import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import type { DocumentService } from '../../services/documents/document-service.ts';
+import type { LedgerService } from '../../services/reporting/ledger-service.ts';
+import { JSON_TYPE } from '../edge/idempotency-key.ts';
 import { LIST_HEADERS, readDocs } from '../openapi.ts';
-import { neighbourLinks, readPageRequest } from '../pagination.ts';
-import { ACCOUNT_FORMATS, formatOf } from '../representation.ts';
+import { ACCOUNT_FORMATS, formatOf } from '../responses/content-negotiation.ts';
+import { refusePaging, sendCsv } from '../responses/csv.ts';
+import { neighbourLinks, readPageRequest } from '../responses/pagination.ts';
+import { languageOf, sendPdf } from '../responses/pdf.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
   LedgerQuery,
   SchoolLedgerResponse,

@@ -1,18 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isCalendarDate, parseTimestamp } from '../../domain/calendar.ts';
-import type { DocumentService } from '../../services/document-service.ts';
-import type { PaymentService, RecordPayment } from '../../services/payment-service.ts';
-import type { Clock } from '../../services/ports.ts';
-import { csvName, refusePaging, sendCsv } from '../csv.ts';
-import { CSV_COLUMNS } from '../csv-columns.ts';
-import { languageOf, languageParameter, sendPdf } from '../documents.ts';
-import { answerCreation, JSON_TYPE } from '../idempotency.ts';
+import { isCalendarDate, parseTimestamp } from '../../domain/shared/calendar.ts';
+import type { Clock } from '../../domain/shared/ports.ts';
+import type { PaymentService, RecordPayment } from '../../services/billing/payment-service.ts';
+import type { DocumentService } from '../../services/documents/document-service.ts';
+import { answerCreation, JSON_TYPE } from '../edge/idempotency-key.ts';
+import { HttpError } from '../edge/problems.ts';
 import { creationDocs, LIST_HEADERS, readDocs } from '../openapi.ts';
-import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
-import { HttpError } from '../problem.ts';
-import { formatOf, formatParameter, LIST_FORMATS, SINGLE_FORMATS } from '../representation.ts';
+import { formatOf, formatParameter, LIST_FORMATS, SINGLE_FORMATS } from '../responses/content-negotiation.ts';
+import { csvName, refusePaging, sendCsv } from '../responses/csv.ts';
+import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../responses/pagination.ts';
+import { languageOf, languageParameter, sendPdf } from '../responses/pdf.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, STRICT } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
   InvoicePaymentCreate,
   PaymentCreate,

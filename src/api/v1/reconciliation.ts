@@ -1,8 +1,8 @@
-import { SUBJECTS, type WalkPosition } from '../../domain/reconciliation.ts';
-import type { ReconciliationService } from '../../services/reconciliation-service.ts';
+import { SUBJECTS, type WalkPosition } from '../../domain/reporting/reconciliation.ts';
+import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
+import { HttpError } from '../edge/problems.ts';
 import { guardedReadDocs } from '../openapi.ts';
-import { elsewhere } from '../pagination.ts';
-import { HttpError } from '../problem.ts';
+import { elsewhere } from '../responses/pagination.ts';
 import type { Routes } from '../routes.ts';
 import { STRICT } from '../schemas/common.ts';
 import { ReconciliationResponse, toReconciliationResponse } from '../schemas/reconciliation.ts';

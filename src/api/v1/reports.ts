@@ -1,12 +1,12 @@
-import type { ReportService } from '../../services/report-service.ts';
-import { refusePaging, rowsOf, sendCsv } from '../csv.ts';
-import { CSV_COLUMNS } from '../csv-columns.ts';
-import { JSON_TYPE } from '../idempotency.ts';
+import type { ReportService } from '../../services/reporting/report-service.ts';
+import { JSON_TYPE } from '../edge/idempotency-key.ts';
 import { LIST_HEADERS, readDocs } from '../openapi.ts';
-import { LIMIT_DEFAULT, link } from '../pagination.ts';
-import { formatOf, LIST_FORMATS } from '../representation.ts';
+import { formatOf, LIST_FORMATS } from '../responses/content-negotiation.ts';
+import { refusePaging, rowsOf, sendCsv } from '../responses/csv.ts';
+import { LIMIT_DEFAULT, link } from '../responses/pagination.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import { refuseBackwards } from '../schemas/period.ts';
 import {
   AgingQuery,

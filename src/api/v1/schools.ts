@@ -1,12 +1,12 @@
-import type { SchoolService } from '../../services/school-service.ts';
-import { refusePaging, sendCsv } from '../csv.ts';
-import { CSV_COLUMNS } from '../csv-columns.ts';
-import { answerCreation, JSON_TYPE } from '../idempotency.ts';
+import type { SchoolService } from '../../services/accounts/school-service.ts';
+import { answerCreation, JSON_TYPE } from '../edge/idempotency-key.ts';
 import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
-import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../pagination.ts';
-import { formatOf, formatParameter, LIST_FORMATS } from '../representation.ts';
+import { formatOf, formatParameter, LIST_FORMATS } from '../responses/content-negotiation.ts';
+import { refusePaging, sendCsv } from '../responses/csv.ts';
+import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../responses/pagination.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, NoBody, STRICT } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
   SchoolCreate,
   SchoolQuery,

@@ -1,17 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AccountOwner, StatementTotals } from '../../domain/statement.ts';
-import type { DocumentService } from '../../services/document-service.ts';
-import type { StatementService } from '../../services/statement-service.ts';
-import { isKnown } from '../conditional.ts';
-import { refusePaging, sendCsv } from '../csv.ts';
-import { CSV_COLUMNS } from '../csv-columns.ts';
-import { languageOf, languageParameter, sendPdf } from '../documents.ts';
-import { JSON_TYPE } from '../idempotency.ts';
+import type { AccountOwner, StatementTotals } from '../../domain/reporting/statement.ts';
+import type { DocumentService } from '../../services/documents/document-service.ts';
+import type { StatementService } from '../../services/reporting/statement-service.ts';
+import { JSON_TYPE } from '../edge/idempotency-key.ts';
 import { readDocs } from '../openapi.ts';
-import { PAGE_PARAMETERS } from '../pagination.ts';
-import { ACCOUNT_FORMATS, formatOf, formatParameter } from '../representation.ts';
+import { ACCOUNT_FORMATS, formatOf, formatParameter } from '../responses/content-negotiation.ts';
+import { refusePaging, sendCsv } from '../responses/csv.ts';
+import { isKnown } from '../responses/etag.ts';
+import { PAGE_PARAMETERS } from '../responses/pagination.ts';
+import { languageOf, languageParameter, sendPdf } from '../responses/pdf.ts';
 import type { Routes } from '../routes.ts';
 import { IdParams, STRICT } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import { SchoolStatementResponse, StudentStatementResponse, toStatementResponse } from '../schemas/statement.ts';
 import { type TSchema, Type } from '../schemas/type.ts';
 
@@ -54,7 +54,7 @@ export function statementRoutes(routes: Routes, { statements, documents }: Depen
     routes.get(
       `/${kind}s/:id/statement`,
       {
-        config: { isGrouped: kind === 'student' },
+        config: { isBatched: kind === 'student' },
         schema: {
           ...readDocs({
             tag: 'statements',

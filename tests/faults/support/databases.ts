@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, inject } from 'vitest';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../src/infrastructure/embedded-postgres.ts';
-import { migrateUp } from '../../../src/infrastructure/migrate.ts';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../../../src/infrastructure/embedded-postgres/embedded-postgres.ts';
+import { migrateUp } from '../../../src/infrastructure/postgres/migrate.ts';
 import { databaseUrl, runOn } from '../../support/postgres-server.ts';
 import type { Databases } from './server-process.ts';
 

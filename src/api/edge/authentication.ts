@@ -1,0 +1,67 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import { HttpError } from './problems.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Readable without a key even where reads need one: health, docs. */
+    isOpen?: boolean;
+    /** Needs the key even where reads are public. */
+    isGuarded?: boolean;
+  }
+  interface FastifyRequest {
+    /** Names the key that was presented, without holding it: the first 32 hex digits of its SHA-256. */
+    credential: string;
+  }
+}
+
+const READS = new Set(['GET', 'HEAD']);
+const CREDENTIAL_LENGTH = 32;
+
+/**
+ * The one gate: every request that is not a read needs the key, also to addresses that do not exist, so that nothing
+ * can be probed without it. Digests are compared, in constant time, so neither content nor length of the key leaks.
+ */
+export function authentication({ apiKey, readAccess }: { apiKey: string; readAccess: 'public' | 'key' }) {
+  const expected = digest(apiKey);
+  const credential = expected.toString('hex').slice(0, CREDENTIAL_LENGTH);
+
+  const hook: onRequestHookHandler = (request, _reply, done) => {
+    request.credential = credential;
+    if (!needsKey(request, readAccess)) {
+      done();
+      return;
+    }
+    const presented = request.headers['x-api-key'];
+    if (typeof presented !== 'string' || presented === '') {
+      done(new HttpError('api_key_missing', 'Missing API Key', { headers: { 'www-authenticate': 'ApiKey' } }));
+    } else if (timingSafeEqual(digest(presented), expected)) {
+      done();
+    } else {
+      done(new HttpError('api_key_invalid', 'Invalid API Key'));
+    }
+  };
+  return hook;
+}
+
+/**
+ * Names who is asking, for whoever counts: the credential if the right key came along, needed or not, else the address.
+ * A wrong key names nobody, or everybody could be somebody new with every request.
+ */
+export function callers({ apiKey }: { apiKey: string }): (request: FastifyRequest) => string {
+  const expected = digest(apiKey);
+  return ({ headers, credential, ip }) => {
+    const presented = headers['x-api-key'];
+    return typeof presented === 'string' && timingSafeEqual(digest(presented), expected) ? credential : ip;
+  };
+}
+
+function needsKey(request: FastifyRequest, readAccess: 'public' | 'key'): boolean {
+  if (!READS.has(request.method)) return true;
+  const { isOpen = false, isGuarded = false } = request.routeOptions.config;
+  return isGuarded || (readAccess === 'key' && !isOpen);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

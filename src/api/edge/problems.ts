@@ -1,0 +1,205 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DomainError, type ErrorCode, type UnavailableCode, UnavailableError } from '../../domain/shared/errors.ts';
+
+/** What HTTP itself can be asked wrongly, before any rule of the business is reached. */
+export type HttpCode =
+  | 'api_key_missing'
+  | 'api_key_invalid'
+  | 'request_invalid'
+  | 'json_invalid'
+  | 'url_invalid'
+  | 'request_malformed'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'not_acceptable'
+  | 'request_timeout'
+  | 'body_too_large'
+  | 'media_type_unsupported'
+  | 'headers_too_large'
+  | 'rate_limited'
+  | 'overloaded'
+  | 'internal_error';
+
+export type ProblemCode = ErrorCode | UnavailableCode | HttpCode;
+
+/** The HTTP face of every error. `satisfies` makes a code without a face a compile error. */
+export const PROBLEMS = {
+  school_not_found: { status: 404, title: 'School not found' },
+  school_not_active: { status: 404, title: 'School is not active' },
+  school_inactive: { status: 400, title: 'School is inactive' },
+  school_already_active: { status: 400, title: 'School is already active' },
+  school_already_inactive: { status: 404, title: 'School is already inactive' },
+  school_has_students: { status: 400, title: 'School has students' },
+  school_currency_locked: { status: 400, title: 'School currency cannot change' },
+  school_name_taken: { status: 409, title: 'School name is taken' },
+  school_prefixes_equal: { status: 422, title: 'School prefixes are equal' },
+  school_timezone_unknown: { status: 422, title: 'School time zone is unknown' },
+  student_not_found: { status: 404, title: 'Student not found' },
+  student_email_taken: { status: 409, title: 'Student email is taken' },
+  student_has_invoices: { status: 400, title: 'Student has invoices' },
+  invoice_not_found: { status: 404, title: 'Invoice not found' },
+  invoice_void: { status: 400, title: 'Invoice is void' },
+  invoice_paid: { status: 400, title: 'Invoice is paid' },
+  invoice_already_void: { status: 404, title: 'Invoice is already void' },
+  invoice_currency_mismatch: { status: 400, title: 'Invoice currency is not the school currency' },
+  invoice_amount_below_paid: { status: 400, title: 'Amount is below what is paid' },
+  invoice_has_payments: { status: 400, title: 'Invoice has payments' },
+  amount_not_whole: { status: 422, title: 'Amount is not whole' },
+  payment_not_found: { status: 404, title: 'Payment not found' },
+  payment_exceeds_pending: { status: 400, title: 'Payment exceeds the pending amount' },
+  payment_already_reversed: { status: 400, title: 'Payment is already reversed' },
+  credit_exceeds_pending: { status: 400, title: 'Credit exceeds the pending amount' },
+  document_too_long: { status: 422, title: 'Document is too long' },
+  idempotency_key_reused: { status: 422, title: 'Idempotency-Key was used for another request' },
+  idempotency_in_flight: { status: 409, title: 'Idempotency-Key is in use' },
+  database_unavailable: { status: 503, title: 'Database is unavailable' },
+  database_busy: { status: 503, title: 'Database is busy' },
+  outcome_unknown: { status: 503, title: 'Outcome is unknown' },
+  api_key_missing: { status: 401, title: 'Missing API Key' },
+  api_key_invalid: { status: 403, title: 'Invalid API Key' },
+  request_invalid: { status: 422, title: 'Request is not valid' },
+  json_invalid: { status: 422, title: 'Body is not valid JSON' },
+  url_invalid: { status: 400, title: 'URL is not valid' },
+  request_malformed: { status: 400, title: 'Request is not HTTP' },
+  route_not_found: { status: 404, title: 'Route not found' },
+  method_not_allowed: { status: 405, title: 'Method not allowed' },
+  not_acceptable: { status: 406, title: 'No acceptable representation' },
+  request_timeout: { status: 408, title: 'Request took too long to arrive' },
+  body_too_large: { status: 413, title: 'Body is too large' },
+  media_type_unsupported: { status: 415, title: 'Media type is not supported' },
+  headers_too_large: { status: 431, title: 'Headers are too large' },
+  rate_limited: { status: 429, title: 'Too many requests' },
+  overloaded: { status: 503, title: 'Server is overloaded' },
+  internal_error: { status: 500, title: 'Internal server error' },
+} as const satisfies Record<ProblemCode, { status: number; title: string }>;
+
+/** One thing wrong with a request. `pointer` is a JSON pointer into the body, or `#/name` of a parameter. */
+export type FieldError = Readonly<{ pointer: string; detail: string }>;
+
+/** A request refused by HTTP's rules, not by those of the business. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly code: HttpCode;
+  readonly errors: readonly FieldError[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    code: HttpCode,
+    detail: string,
+    more: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(detail);
+    this.code = code;
+    this.errors = more.errors;
+    this.headers = more.headers ?? {};
+  }
+}
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+/** How long a client should wait before it tries again, by what was wrong. */
+export const RETRY_AFTER_SECONDS = {
+  idempotency_in_flight: 1,
+  database_unavailable: 2,
+  database_busy: 1,
+  outcome_unknown: 2,
+  overloaded: 1,
+} as const satisfies Partial<Record<ProblemCode, number>>;
+
+/** What Fastify refuses by itself, by its own code. */
+const FRAMEWORK: Readonly<Record<string, readonly [code: HttpCode, detail: string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is larger than 64 KiB'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['media_type_unsupported', 'The body must be application/json'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['json_invalid', 'The body has another length than Content-Length says'],
+  FST_ERR_BAD_URL: ['url_invalid', 'The URL cannot be decoded'],
+  FST_ERR_MAX_PARAM_LENGTH: ['route_not_found', 'There is nothing at this address'],
+};
+
+/** Turns everything thrown below the routes into an RFC 9457 problem document. The only error handler there is. */
+export function problemHandler(log: { error(facts: object, event: string): void }) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const error = known(thrown);
+    if (error instanceof HttpError && error.code === 'internal_error') {
+      log.error({ request_id: request.id, error: describe(thrown) }, 'request_failed');
+    }
+    sendProblem(error, request, reply);
+  };
+}
+
+export function sendProblem(
+  error: DomainError | UnavailableError | HttpError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const { status } = PROBLEMS[error.code];
+  if (error instanceof HttpError) reply.headers(error.headers);
+  const waits: Partial<Record<ProblemCode, number>> = RETRY_AFTER_SECONDS;
+  const retryAfter = waits[error.code];
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
+  // A request that is refused before its body was read leaves the rest of it on the wire.
+  if (status === 413 || status === 408) reply.header('connection', 'close');
+  reply
+    .code(status)
+    .type(PROBLEM_TYPE)
+    .send(JSON.stringify(toProblem(error, request)));
+}
+
+function toProblem(error: DomainError | UnavailableError | HttpError, request: FastifyRequest): object {
+  const errors = (error instanceof HttpError ? error.errors : undefined) ?? fieldErrorsOf(error, request);
+  return {
+    ...problemBody(error.code, error.message, request),
+    ...(error instanceof DomainError ? error.facts : {}),
+    ...(errors === undefined ? {} : { errors }),
+  };
+}
+
+/** The members every problem has. `instance` is the path alone: a query string may hold what does not belong in logs. */
+export function problemBody(code: ProblemCode, detail: string, { url, id }: { url: string; id: string }): object {
+  const { status, title } = PROBLEMS[code];
+  return { type: `/problems/${code}`, title, status, detail, code, instance: url.split('?', 1)[0], request_id: id };
+}
+
+/** The fields a rule that answers 422 can turn on, the most telling first. */
+const FIELDS_OF_RULE: Partial<Record<ProblemCode, readonly string[]>> = {
+  amount_not_whole: ['amount_total', 'amount'],
+  school_prefixes_equal: ['invoice_prefix', 'receipt_prefix'],
+  school_timezone_unknown: ['timezone'],
+};
+
+/** What a 422 points to that turns on no field of the body: all of it, a header, a parameter. */
+const POINTERS: Partial<Record<ProblemCode, string>> = {
+  json_invalid: '#',
+  idempotency_key_reused: '#/idempotency-key',
+  document_too_long: '#/format',
+};
+
+/** A 422 that no schema gives points to what is to be mended like any other. */
+function fieldErrorsOf(
+  error: DomainError | UnavailableError | HttpError,
+  request: FastifyRequest,
+): FieldError[] | undefined {
+  const pointer = POINTERS[error.code];
+  if (pointer !== undefined) return [{ pointer, detail: error.message }];
+  const fields = FIELDS_OF_RULE[error.code];
+  if (fields === undefined) return undefined;
+  const { body } = request;
+  const field = fields.find((name) => typeof body === 'object' && body !== null && name in body) ?? fields[0];
+  return [{ pointer: `#/${field}`, detail: error.message }];
+}
+
+function known(thrown: unknown): DomainError | UnavailableError | HttpError {
+  if (thrown instanceof DomainError || thrown instanceof UnavailableError || thrown instanceof HttpError) return thrown;
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  const framework = FRAMEWORK[code];
+  return framework === undefined
+    ? new HttpError('internal_error', 'Something went wrong on our side. The request_id names it in our logs.')
+    : new HttpError(...framework);
+}
+
+/** What a log may hold of an error: a driver's `detail` and `parameters` would show rows, so they are left out. */
+function describe(thrown: unknown): object {
+  if (!(thrown instanceof Error)) return { message: 'a value that is no Error was thrown' };
+  const cause = thrown.cause instanceof Error ? { cause: describe(thrown.cause) } : {};
+  const code = 'code' in thrown ? { code: thrown.code } : {};
+  return { type: thrown.name, message: thrown.message, ...code, stack: thrown.stack, ...cause };
+}

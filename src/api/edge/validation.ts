@@ -1,0 +1,190 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
+import { isCalendarDate, isTimestamp } from '../../domain/shared/calendar.ts';
+import { isCountry, isCurrency } from '../../domain/shared/iso.ts';
+import { AMOUNT_MAX, isAmount } from '../../domain/shared/money.ts';
+import { STRICT } from '../schemas/common.ts';
+import { Type } from '../schemas/type.ts';
+import { type FieldError, HttpError } from './problems.ts';
+import { isBelow } from './route-hooks.ts';
+
+/**
+ * Fastify's own validator coerces and trims everywhere: it takes the number 10.55 for the text "10.55" (and refuses
+ * 10.50), and it drops a misspelt field without a word. A JSON body has types of its own, so it is taken at its word; a
+ * path and a query string are text, so exactly the texts that are integers and booleans are read as such, below.
+ */
+const ajv = new Ajv({
+  allErrors: true,
+  coerceTypes: false,
+  removeAdditional: false,
+  useDefaults: false,
+  strict: true,
+  allowUnionTypes: true,
+  // An error then carries the schema it comes from, and with it what to tell of a pattern.
+  verbose: true,
+});
+
+/** Formats by name, and what a value that has not the form is told. */
+const FORMATS: Readonly<Record<string, readonly [test: (text: string) => boolean, detail: string]>> = {
+  date: [isCalendarDate, 'must be a calendar date, YYYY-MM-DD'],
+  'date-time': [isTimestamp, 'must be a timestamp with offset, such as 2026-01-31T12:00:00Z'],
+  'date-or-date-time': [
+    (text) => isCalendarDate(text) || isTimestamp(text),
+    'must be a calendar date, YYYY-MM-DD, or a timestamp with offset, such as 2026-01-31T12:00:00Z',
+  ],
+  email: [(text) => EMAIL.test(text), 'must be an email address'],
+  country: [
+    (text) => /^[A-Za-z]{2}$/.test(text) && isCountry(text.toUpperCase()),
+    'must be an ISO 3166-1 alpha-2 code',
+  ],
+  currency: [
+    (text) => /^[A-Za-z]{3}$/.test(text) && isCurrency(text.toUpperCase()),
+    'must be an ISO 4217 code of a currency in use',
+  ],
+  timezone: [isTimezone, 'must be an IANA time zone, such as America/Bogota'],
+};
+
+/** ASCII dot-atom of RFC 5322 before the @, a host name with a dot after it (RFC 1123). */
+const EMAIL =
+  /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?$/;
+
+for (const [name, [validate]] of Object.entries(FORMATS)) ajv.addFormat(name, validate);
+
+const AMOUNT_DETAIL = `must be an amount from 0.01 to ${AMOUNT_MAX} with at most two decimals`;
+ajv.addVocabulary(['x-pattern-detail']);
+ajv.addKeyword({
+  keyword: 'x-amount',
+  schemaType: 'boolean',
+  // A JSON number is taken by its shortest decimal text, which is exact for every amount in range.
+  validate: (_: boolean, value: unknown) =>
+    (typeof value === 'string' && isAmount(value)) || (typeof value === 'number' && isAmount(String(value))),
+});
+
+/** Compiles at the first request instead of at the start: most processes serve few of the routes in their first second. */
+export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {
+  let validate: ValidateFunction | undefined;
+  const types = httpPart === 'body' || httpPart === undefined ? undefined : typesOf(schema);
+  return (data: unknown) => {
+    validate ??= ajv.compile(schema);
+    const value = types === undefined ? data : readTexts(data, types);
+    if (validate(value)) return { value };
+    return {
+      error: new HttpError('request_invalid', 'The request has invalid fields', {
+        errors: toFieldErrors(validate.errors ?? [], types === undefined ? detailOf : detailOfText),
+      }),
+    };
+  };
+};
+
+const NO_PARAMETERS = Type.Object({}, STRICT);
+
+/** What takes no query parameters refuses them all, as the rest refuses those it does not know (docs/decisions/0011). */
+export function refuseUnknownParameters(app: FastifyInstance, prefix: string): void {
+  app.addHook('onRoute', (route) => {
+    if (isBelow(prefix, route)) route.schema = { querystring: NO_PARAMETERS, ...route.schema };
+  });
+}
+
+type Types = ReadonlyMap<string, unknown>;
+
+function typesOf(schema: object): Types {
+  const properties = 'properties' in schema && typeof schema.properties === 'object' ? schema.properties : {};
+  return new Map(
+    Object.entries(properties ?? {}).map(([name, property]) => [name, (property as { type?: unknown }).type]),
+  );
+}
+
+/** Of any size: every schema has bounds within those of exact numbers, and says so better than that this is no integer. */
+const INTEGER = /^(0|-?[1-9]\d*)$/;
+
+/** Reads the texts of a path or query string by the types their schema asks for; what does not fit stays as it is. */
+function readTexts(data: unknown, types: Types): unknown {
+  if (typeof data !== 'object' || data === null) return data;
+  return Object.fromEntries(Object.entries(data).map(([name, text]) => [name, readText(text, types.get(name))]));
+}
+
+function readText(text: unknown, type: unknown): unknown {
+  if (typeof text !== 'string') return text;
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  if (type === 'integer' && INTEGER.test(text)) return Number(text);
+  return text;
+}
+
+/** At most one error for a field: the first is the one to mend. */
+function toFieldErrors(errors: readonly ErrorObject[], detail: (error: ErrorObject) => string): FieldError[] {
+  const byPointer = new Map<string, FieldError>();
+  for (const error of errors) {
+    const pointer = pointerOf(error);
+    if (!byPointer.has(pointer)) byPointer.set(pointer, { pointer, detail: detail(error) });
+  }
+  return [...byPointer.values()];
+}
+
+function pointerOf({ instancePath, keyword, params }: ErrorObject): string {
+  const field = keyword === 'required' ? params['missingProperty'] : params['additionalProperty'];
+  return `#${instancePath}${field === undefined ? '' : `/${escapePointer(String(field))}`}`;
+}
+
+/** RFC 6901. */
+export function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+const READ_ONLY = new Set([
+  'id',
+  'number',
+  'status',
+  'is_active',
+  'issued_at',
+  'created_at',
+  'updated_at',
+  'school_id',
+  'student_id',
+  'currency',
+  'paid',
+  'pending',
+  'credited',
+  'voided_at',
+  'void_reason',
+  'reversed_at',
+  'reversal_reason',
+]);
+
+/** In a query only a parameter that is there more than once is an array. */
+function detailOfText(error: ErrorObject): string {
+  return Array.isArray(error.data) ? 'must be given once' : detailOf(error);
+}
+
+function detailOf({ keyword, params, message, parentSchema }: ErrorObject): string {
+  switch (keyword) {
+    case 'required':
+      return 'is required';
+    case 'additionalProperties':
+      return READ_ONLY.has(String(params['additionalProperty']))
+        ? 'cannot be set here'
+        : 'is not a field or parameter of this request';
+    case 'format':
+      return FORMATS[String(params['format'])]?.[1] ?? 'has the wrong form';
+    case 'x-amount':
+      return AMOUNT_DETAIL;
+    case 'enum':
+      return `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}`;
+    case 'pattern':
+      return String(parentSchema?.['x-pattern-detail'] ?? 'has the wrong form');
+    case 'type':
+      return `must be ${[params['type']].flat().map(String).join(' or ')}`;
+    default:
+      return message ?? 'is not valid';
+  }
+}
+
+function isTimezone(name: string): boolean {
+  // Intl knows aliases and offsets too ("+05:00"), so only IANA's form is taken. Which names PostgreSQL knows, it says
+  // itself: `school_timezone_unknown`.
+  if (!/^(UTC|[A-Za-z]+(\/[A-Za-z0-9_+-]+){1,2})$/.test(name)) return false;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone.length > 0;
+  } catch {
+    return false;
+  }
+}

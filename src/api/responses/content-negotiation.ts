@@ -1,0 +1,85 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { HttpError } from '../edge/problems.ts';
+import { Type } from '../schemas/type.ts';
+
+/** The forms an answer can have. Every one is made from the same projection. */
+export type Format = 'json' | 'csv' | 'pdf';
+
+/** Of lists: a PDF of a list would be a table nobody asked for. */
+export const LIST_FORMATS = ['json', 'csv'] as const;
+/** Of what people print: statements and ledgers. */
+export const ACCOUNT_FORMATS = ['json', 'csv', 'pdf'] as const;
+/** Of one invoice and one payment. */
+export const SINGLE_FORMATS = ['json', 'pdf'] as const;
+
+const MEDIA_TYPES: Readonly<Record<Format, string>> = {
+  json: 'application/json',
+  csv: 'text/csv',
+  pdf: 'application/pdf',
+};
+
+/** Ranges of an Accept header that are read; nobody who means it sends more. */
+const RANGES_MAX = 50;
+
+/** The `format` query parameter of a route that offers `formats`: for links and browsers, which cannot set a header. */
+export function formatParameter<F extends Format>(formats: readonly F[]) {
+  return Type.Optional(
+    Type.Unsafe<F>({
+      type: 'string',
+      enum: [...formats],
+      description: `Form of the answer: ${formats.join(', ')}. Wins over \`Accept\`. Default: json.`,
+    }),
+  );
+}
+
+/**
+ * The form to answer in: that of `format`, else the one `Accept` likes best, else JSON. Of forms liked equally the first
+ * of `offered` is taken, so that a browser's "anything" means JSON.
+ *
+ * @throws HttpError `not_acceptable` when `Accept` rules out everything offered
+ */
+export function formatOf<F extends Format>(
+  { headers }: FastifyRequest,
+  reply: FastifyReply,
+  offered: readonly [F, ...F[]],
+  asked: F | undefined,
+): F {
+  reply.header('vary', 'Accept');
+  const { accept } = headers;
+  if (asked !== undefined) return asked;
+  if (accept === undefined || accept === '*/*' || accept === MEDIA_TYPES[offered[0]]) return offered[0];
+  const ranges = parseAccept(accept);
+  let best: F | undefined;
+  let bestQuality = 0;
+  for (const format of offered) {
+    const quality = qualityOf(MEDIA_TYPES[format], ranges);
+    if (quality > bestQuality) [best, bestQuality] = [format, quality];
+  }
+  if (best !== undefined) return best;
+  const types = offered.map((format) => MEDIA_TYPES[format]).join(', ');
+  throw new HttpError('not_acceptable', `This address answers as ${types}`);
+}
+
+type Range = Readonly<{ range: string; quality: number }>;
+
+/** RFC 9110, section 12.5.1. What cannot be read is left out. */
+function parseAccept(header: string): Range[] {
+  return header
+    .split(',', RANGES_MAX)
+    .map((part) => {
+      const [range = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
+      const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? '1';
+      return { range, quality: /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(weight) ? Number(weight) : 0 };
+    })
+    .filter(({ range }) => range.includes('/'));
+}
+
+/** The most specific range decides, whatever its weight: "text/csv;q=0, *" excludes CSV. */
+function qualityOf(mediaType: string, ranges: readonly Range[]): number {
+  const family = `${mediaType.slice(0, mediaType.indexOf('/'))}/*`;
+  for (const name of [mediaType, family, '*/*']) {
+    const found = ranges.find(({ range }) => range === name);
+    if (found !== undefined) return found.quality;
+  }
+  return 0;
+}

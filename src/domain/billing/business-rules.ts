@@ -1,0 +1,196 @@
+/**
+ * The rules of the business: pure functions, no I/O, no clock, no HTTP. If a sentence about billing is true, one
+ * function here makes it true; everything else in the product only carries values to it.
+ */
+
+import type { NewSchool, School } from '../accounts/school.ts';
+import { DomainError } from '../shared/errors.ts';
+import { addMoney, formatMoney, isPayable, type Money, subtractMoney } from '../shared/money.ts';
+import type { Invoice, InvoiceStatus } from './invoice.ts';
+
+/** What is still owed: billed, less credited, less paid. */
+export function calculatePending({ total, credited, paid }: Pick<Invoice, 'total' | 'credited' | 'paid'>): Money {
+  return subtractMoney(subtractMoney(total, credited), paid);
+}
+
+/** What the invoice adds to what its student owes: what is pending, and nothing once it is void. */
+export function calculateOwed(invoice: Pick<Invoice, 'status' | 'total' | 'credited' | 'paid'>): Money {
+  return invoice.status === 'VOID' ? { minor: 0n, currency: invoice.total.currency } : calculatePending(invoice);
+}
+
+/** The status that money alone decides; VOID is a decision of a person. The database generates the same (0001). */
+export function deriveInvoiceStatus(
+  amounts: Pick<Invoice, 'total' | 'credited' | 'paid'>,
+): Exclude<InvoiceStatus, 'VOID'> {
+  if (calculatePending(amounts).minor <= 0n) return 'PAID';
+  return amounts.paid.minor > 0n ? 'PARTIAL' : 'ISSUED';
+}
+
+/**
+ * The invoice as it stands after a payment of `amount`.
+ *
+ * @throws DomainError `invoice_void`, `amount_not_whole`, `payment_exceeds_pending`: the first that applies
+ */
+export function applyPayment(invoice: Invoice, amount: Money): Invoice {
+  refuseVoid(invoice, `Invoice ${invoice.id} is void and takes no payments`);
+  assertWhole(amount);
+  const pending = calculatePending(invoice);
+  if (amount.minor > pending.minor) {
+    throw new DomainError(
+      'payment_exceeds_pending',
+      `Payment amount (${formatMoney(amount)}) exceeds pending amount (${formatMoney(pending)})`,
+      { amount: formatMoney(amount), pending: formatMoney(pending) },
+    );
+  }
+  return rebalance({ ...invoice, paid: addMoney(invoice.paid, amount) });
+}
+
+/** The invoice as it stands after one of its live payments, of `amount`, was taken back. */
+export function reversePayment(invoice: Invoice, amount: Money): Invoice {
+  return rebalance({ ...invoice, paid: subtractMoney(invoice.paid, amount) });
+}
+
+/**
+ * The invoice as it stands after a credit note of `amount`.
+ *
+ * @throws DomainError `invoice_void`, `amount_not_whole`, `credit_exceeds_pending`: the first that applies
+ */
+export function applyCredit(invoice: Invoice, amount: Money): Invoice {
+  refuseVoid(invoice, `Invoice ${invoice.id} is void and takes no credit notes`);
+  assertWhole(amount);
+  const pending = calculatePending(invoice);
+  if (amount.minor > pending.minor) {
+    throw new DomainError(
+      'credit_exceeds_pending',
+      `Credit amount (${formatMoney(amount)}) exceeds pending amount (${formatMoney(pending)})`,
+      { amount: formatMoney(amount), pending: formatMoney(pending) },
+    );
+  }
+  return rebalance({ ...invoice, credited: addMoney(invoice.credited, amount) });
+}
+
+/**
+ * The invoice with another total, its status derived anew.
+ *
+ * @throws DomainError `amount_not_whole`, `invoice_amount_below_paid`: the first that applies
+ */
+export function changeTotal(invoice: Invoice, total: Money): Invoice {
+  assertWhole(total);
+  const settled = addMoney(invoice.paid, invoice.credited);
+  if (total.minor < settled.minor) {
+    throw new DomainError(
+      'invoice_amount_below_paid',
+      `Amount (${formatMoney(total)}) is below what is already paid or credited (${formatMoney(settled)})`,
+      { amount: formatMoney(total), settled: formatMoney(settled) },
+    );
+  }
+  return rebalance({ ...invoice, total });
+}
+
+/** @throws DomainError `invoice_void` or `invoice_paid`: neither can be changed */
+export function assertInvoiceChangeable(invoice: Invoice): void {
+  refuseVoid(invoice, `Invoice ${invoice.id} is void and cannot be changed`);
+  if (invoice.status === 'PAID') {
+    throw new DomainError('invoice_paid', `Invoice ${invoice.id} is paid and cannot be changed`);
+  }
+}
+
+/**
+ * An invoice can be voided once, and only while no live payment is on it.
+ *
+ * @param livePaymentIds the payments on it that were not reversed
+ * @throws DomainError `invoice_already_void`, `invoice_has_payments`: the first that applies
+ */
+export function assertVoidable(invoice: Invoice, livePaymentIds: readonly number[]): void {
+  if (invoice.status === 'VOID') {
+    throw new DomainError('invoice_already_void', `Invoice ${invoice.id} is already void`);
+  }
+  if (livePaymentIds.length > 0) {
+    throw new DomainError(
+      'invoice_has_payments',
+      `Invoice ${invoice.id} has payments (${livePaymentIds.join(', ')}) and cannot be voided; reverse them first`,
+      { payment_ids: livePaymentIds },
+    );
+  }
+}
+
+/**
+ * An invoice is issued in its school's currency, whole where that currency has no minor units.
+ *
+ * @param currency what the caller asked for; null for the school's own
+ * @throws DomainError `invoice_currency_mismatch`, `amount_not_whole`: the first that applies
+ */
+export function assertIssuable(total: Money, currency: string | null): void {
+  if (currency !== null && currency !== total.currency) {
+    throw new DomainError(
+      'invoice_currency_mismatch',
+      `Invoice currency (${currency}) differs from the school's currency (${total.currency})`,
+    );
+  }
+  assertWhole(total);
+}
+
+/** @throws DomainError `school_inactive`: an inactive school cannot be changed */
+export function assertSchoolChangeable(school: School): void {
+  if (!school.isActive) {
+    throw new DomainError('school_inactive', `School with id ${school.id} is inactive and cannot be changed`);
+  }
+}
+
+/** @throws DomainError `school_prefixes_equal`: an invoice and a receipt of one school would share a number */
+export function assertPrefixesDiffer({ invoicePrefix, receiptPrefix }: NewSchool): void {
+  if (invoicePrefix === receiptPrefix) {
+    throw new DomainError(
+      'school_prefixes_equal',
+      `Invoices and receipts cannot both be numbered with ${invoicePrefix}: their numbers would be the same`,
+    );
+  }
+}
+
+/**
+ * Numbers stay when a prefix changes, so a prefix belongs to the kind of document that was numbered with it.
+ *
+ * @param used a prefix of the school that documents of the other kind carry; undefined when there is none
+ * @throws DomainError `school_prefixes_equal`: an old and a new document of one school would share a number
+ */
+export function assertPrefixFree(used: string | undefined): void {
+  if (used === undefined) return;
+  throw new DomainError(
+    'school_prefixes_equal',
+    `Invoices and receipts cannot both be numbered with ${used}: documents of the other kind have such numbers already`,
+  );
+}
+
+/** @throws DomainError `school_already_active` */
+export function assertActivatable(school: School): void {
+  if (school.isActive) {
+    throw new DomainError('school_already_active', `School with id ${school.id} is already active`);
+  }
+}
+
+/** @throws DomainError `school_already_inactive`, `school_has_students`: the first that applies */
+export function assertDeactivatable(school: School, studentCount: number): void {
+  if (!school.isActive) {
+    throw new DomainError('school_already_inactive', `School with id ${school.id} is already inactive`);
+  }
+  if (studentCount > 0) {
+    throw new DomainError(
+      'school_has_students',
+      `School with id ${school.id} has students (${studentCount}) and cannot be deactivated`,
+    );
+  }
+}
+
+/** @throws DomainError `amount_not_whole`: the currency has no minor units, and the amount has some */
+export function assertWhole(amount: Money): void {
+  if (isPayable(amount)) return;
+  throw new DomainError('amount_not_whole', `${amount.currency} has no decimals: ${formatMoney(amount)} is not whole`);
+}
+
+function refuseVoid(invoice: Invoice, detail: string): void {
+  if (invoice.status === 'VOID') throw new DomainError('invoice_void', detail);
+}
+
+function rebalance(invoice: Invoice): Invoice {
+  return { ...invoice, status: deriveInvoiceStatus(invoice) };
+}

@@ -1,0 +1,190 @@
+import type { NewSchool, School } from '../../domain/accounts/school.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
+import type { Page, PageRequest } from '../../domain/shared/page.ts';
+import type { Sql } from '../../infrastructure/postgres/pool.ts';
+import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { isForeignKeyViolation, isInvalidParameter, isUniqueViolation } from '../shared/database-failures.ts';
+import { type List, type Order, readEach, readPage, streamRows, where } from '../shared/paging.ts';
+import { containing, isoTime } from '../shared/sql-fragments.ts';
+
+type SchoolRow = {
+  id: number;
+  name: string;
+  country: string;
+  currency: string;
+  timezone: string;
+  invoice_prefix: string;
+  receipt_prefix: string;
+  is_active: boolean;
+  created_at: Date;
+  updated_at: Date;
+};
+
+export type SchoolFilter = Readonly<{ isActive?: boolean; country?: string; q?: string }>;
+
+const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, is_active, created_at, updated_at`;
+
+/** A school as the API shows it; `toSchoolResponse` writes the same (a test compares them). */
+export const SCHOOL_JSON_COLUMNS = sql`sc.id, sc.name, sc.country, sc.currency, sc.timezone, sc.invoice_prefix,
+  sc.receipt_prefix, sc.is_active, ${isoTime(sql`sc.created_at`)} as created_at, ${isoTime(sql`sc.updated_at`)} as updated_at`;
+
+const ORDER: Order = { columns: [sql`sc.id`], direction: 'asc' };
+
+export class SchoolRepository {
+  readonly #sql: Sql;
+
+  constructor(on: Sql) {
+    this.#sql = on;
+  }
+
+  async find(id: number): Promise<School | undefined> {
+    const row = await this.#sql.first<SchoolRow>(sql`select ${COLUMNS} from schools where id = ${id}`);
+    return row && toSchool(row);
+  }
+
+  /** Schools as JSON text, as the API shows them. In the order of `ids`, undefined where there is none. */
+  async findManyJson(ids: readonly number[]): Promise<(string | undefined)[]> {
+    return await readEach(this.#sql, { columns: SCHOOL_JSON_COLUMNS, from: sql`schools sc`, id: sql`sc.id` }, ids);
+  }
+
+  /** Finds a school and holds its row lock: nobody can enrol, invoice or change it until the transaction ends. */
+  async findForUpdate(id: number): Promise<School | undefined> {
+    const row = await this.#sql.first<SchoolRow>(sql`select ${COLUMNS} from schools where id = ${id} for update`);
+    return row && toSchool(row);
+  }
+
+  /** Another school of the same name in the same country. Only for the order of refusals: the constraint decides. */
+  async findNamesake({ id, name, country }: School): Promise<number | undefined> {
+    const row = await this.#sql.first<{ id: number }>(
+      sql`select id from schools where name = ${name} and country = ${country} and id <> ${id}`,
+    );
+    return row?.id;
+  }
+
+  /** A prefix of the school's that documents of its other kind were numbered with. A prefix has no hyphen in it. */
+  async findPrefixOfOtherKind({ id, invoicePrefix, receiptPrefix }: School): Promise<string | undefined> {
+    const row = await this.#sql.first<{ prefix: string }>(sql`
+      select split_part(series, '-', 1) as prefix
+      from document_counters
+      where school_id = ${id}
+        and (kind, split_part(series, '-', 1)) in (('RECEIPT', ${invoicePrefix}), ('INVOICE', ${receiptPrefix}))
+      limit 1`);
+    return row?.prefix;
+  }
+
+  async list(filter: SchoolFilter, page: PageRequest): Promise<Page> {
+    return await readPage(this.#sql, toList(filter), page);
+  }
+
+  stream(filter: SchoolFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
+    return streamRows(this.#sql, toList(filter), batchSize);
+  }
+
+  async count(filter: SchoolFilter): Promise<number> {
+    const row = await this.#sql.first<{ total: number }>(
+      sql`select count(*) as total from schools sc ${where(toConditions(filter))}`,
+    );
+    return row?.total ?? 0;
+  }
+
+  /**
+   * Inserts a school, or returns undefined if its country already has one of that name. The constraint decides, not a
+   * look beforehand: between a look and an insert another request can insert.
+   *
+   * PostgreSQL takes its zones from its own files or its machine's, which may lack names that we know; so it is made to
+   * compute with the zone here, and not first at an invoice.
+   *
+   * @throws DomainError `school_timezone_unknown`
+   */
+  async insert(school: NewSchool, now: Date): Promise<School | undefined> {
+    try {
+      const row = await this.#sql.first<SchoolRow>(sql`
+        insert into schools (name, country, currency, timezone, invoice_prefix, receipt_prefix, created_at, updated_at)
+        select ${school.name}, ${school.country}, ${school.currency}, ${school.timezone}, ${school.invoicePrefix},
+               ${school.receiptPrefix}, ${now}, ${now}
+        where ${now}::timestamptz at time zone ${school.timezone} is not null
+        on conflict on constraint schools_name_country_key do nothing
+        returning ${COLUMNS}`);
+      return row && toSchool(row);
+    } catch (error) {
+      throw isInvalidParameter(error) ? timezoneUnknown(school) : error;
+    }
+  }
+
+  /**
+   * Writes every changeable field of the school. A new zone is computed with, see {@link insert}; of a column, because
+   * PostgreSQL would compute a constant when it plans, whatever the zone was before.
+   *
+   * @throws DomainError `school_timezone_unknown`; `school_name_taken`, `school_currency_locked`, `school_has_students`:
+   *   what the constraints refuse
+   */
+  async update(school: School, now: Date): Promise<School> {
+    try {
+      const row = await this.#sql.first<SchoolRow>(sql`
+        update schools
+        set name = ${school.name}, country = ${school.country}, currency = ${school.currency},
+            timezone = ${school.timezone}, invoice_prefix = ${school.invoicePrefix},
+            receipt_prefix = ${school.receiptPrefix}, is_active = ${school.isActive}, updated_at = ${now}
+        where id = ${school.id}
+          and case when timezone = ${school.timezone} then true
+                   else created_at at time zone ${school.timezone} is not null end
+        returning ${COLUMNS}`);
+      if (row === undefined) throw new Error(`school ${school.id} vanished under its lock`);
+      return toSchool(row);
+    } catch (error) {
+      throw toRefusal(error, school);
+    }
+  }
+}
+
+export function nameTaken({ name, country }: Pick<School, 'name' | 'country'>): DomainError {
+  return new DomainError('school_name_taken', `School with name=${name} in ${country} already exists`);
+}
+
+function timezoneUnknown({ timezone }: Pick<School, 'timezone'>): DomainError {
+  return new DomainError('school_timezone_unknown', `The database knows no time zone ${timezone}`);
+}
+
+function toRefusal(error: unknown, school: School): unknown {
+  if (isInvalidParameter(error)) return timezoneUnknown(school);
+  if (isUniqueViolation(error, 'schools_name_country_key')) {
+    return nameTaken(school);
+  }
+  if (isForeignKeyViolation(error, 'invoices_school_currency_fkey')) {
+    return new DomainError(
+      'school_currency_locked',
+      `School with id ${school.id} has invoices, so its currency cannot change`,
+    );
+  }
+  if (isForeignKeyViolation(error, 'students_school_active_fkey')) {
+    return new DomainError('school_has_students', `School with id ${school.id} has students and cannot be deactivated`);
+  }
+  return error;
+}
+
+function toConditions({ isActive, country, q }: SchoolFilter): Statement[] {
+  const conditions: Statement[] = [];
+  if (isActive !== undefined) conditions.push(sql`sc.is_active = ${isActive}`);
+  if (country !== undefined) conditions.push(sql`sc.country = ${country}`);
+  if (q !== undefined) conditions.push(sql`sc.name ilike ${containing(q)}`);
+  return conditions;
+}
+
+function toList(filter: SchoolFilter): List {
+  return { columns: SCHOOL_JSON_COLUMNS, from: sql`schools sc`, conditions: toConditions(filter), order: ORDER };
+}
+
+function toSchool(row: SchoolRow): School {
+  return {
+    id: row.id,
+    name: row.name,
+    country: row.country,
+    currency: row.currency,
+    timezone: row.timezone,
+    invoicePrefix: row.invoice_prefix,
+    receiptPrefix: row.receipt_prefix,
+    isActive: row.is_active,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,291 @@
+import type { Invoice, InvoiceStatus, NewInvoice } from '../../domain/billing/invoice.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
+import { formatMoney, parseMoney } from '../../domain/shared/money.ts';
+import type { Page, PageRequest } from '../../domain/shared/page.ts';
+import type { Sql } from '../../infrastructure/postgres/pool.ts';
+import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { isCheckViolation, isForeignKeyViolation } from '../shared/database-failures.ts';
+import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
+import { type List, type Order, readEach, readPage, streamRows, where } from '../shared/paging.ts';
+import { BRIEFLY, isoTime, PATIENTLY } from '../shared/sql-fragments.ts';
+import { countDocuments, numbered, seriesOf } from './document-numbers.ts';
+import { addToTotals, changeTotals } from './school-totals.ts';
+
+type InvoiceRow = {
+  id: number;
+  school_id: number;
+  student_id: number;
+  number: string;
+  currency: string;
+  amount_total: string;
+  amount_paid: string;
+  amount_credited: string;
+  status: InvoiceStatus;
+  issued_at: Date;
+  due_date: string;
+  description: string | null;
+  voided_at: Date | null;
+  void_reason: string | null;
+  created_at: Date;
+  updated_at: Date;
+};
+
+type InsertedRow = InvoiceRow & { place: number; body: string };
+
+/** An invoice to issue at the instant `now`, under an idempotency key if it came with one. */
+export type InvoiceAsk = Readonly<{ invoice: NewInvoice; now: Date; claim: IdempotencyClaim | null }>;
+
+/** Dates are YYYY-MM-DD, both ends included. `now` decides what is overdue, by each school's own calendar. */
+export type InvoiceFilter = Readonly<{
+  studentId?: number;
+  schoolId?: number;
+  status?: InvoiceStatus;
+  dueFrom?: string;
+  dueTo?: string;
+  overdue?: boolean;
+  now: Date;
+}>;
+
+const COLUMNS = sql`id, school_id, student_id, number, currency, amount_total, amount_paid, amount_credited, status,
+  issued_at, due_date, description, voided_at, void_reason, created_at, updated_at`;
+
+/** What an invoice adds to its school's totals: nothing once it is void. */
+const LIVE_AMOUNTS = sql`
+  case when voided_at is null then amount_total else 0 end as invoiced,
+  case when voided_at is null then amount_credited else 0 end as credited,
+  case when voided_at is null then amount_paid else 0 end as paid`;
+
+const TOTALS_BY_CHANGE = sql`invoiced = totals.invoiced + change.invoiced, credited = totals.credited + change.credited,
+  paid = totals.paid + change.paid`;
+
+/** An invoice as the API shows it; `toInvoiceResponse` writes the same (a test compares them). */
+export const INVOICE_JSON_COLUMNS = sql`i.id, i.number, i.school_id, i.student_id, i.amount_total::text as amount_total,
+  i.amount_paid::text as paid, i.amount_credited::text as credited,
+  case when i.voided_at is null then i.amount_total - i.amount_credited - i.amount_paid else 0.00 end::text as pending,
+  i.currency, i.status,
+  ${isoTime(sql`i.issued_at`)} as issued_at, i.due_date, i.description, ${isoTime(sql`i.voided_at`)} as voided_at,
+  i.void_reason, ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at`;
+
+const ORDER: Order = {
+  columns: [sql`i.created_at`, sql`i.id`],
+  direction: 'desc',
+};
+
+export class InvoiceRepository {
+  readonly #sql: Sql;
+
+  constructor(on: Sql) {
+    this.#sql = on;
+  }
+
+  async find(id: number): Promise<Invoice | undefined> {
+    const row = await this.#sql.first<InvoiceRow>(sql`select ${COLUMNS} from invoices where id = ${id}`);
+    return row && toInvoice(row);
+  }
+
+  /** Invoices as JSON text, as the API shows them. In the order of `ids`, undefined where there is none. */
+  async findManyJson(ids: readonly number[]): Promise<(string | undefined)[]> {
+    return await readEach(this.#sql, { columns: INVOICE_JSON_COLUMNS, from: sql`invoices i`, id: sql`i.id` }, ids);
+  }
+
+  /**
+   * Finds an invoice and holds its row lock until the transaction ends.
+   *
+   * Read anything that depends on the lock (such as its payments) in a LATER statement: a statement that had to wait
+   * for the lock still sees the other tables as they were before the wait.
+   */
+  async findForUpdate(id: number): Promise<Invoice | undefined> {
+    const row = await this.#sql.first<InvoiceRow>(sql`select ${COLUMNS} from invoices where id = ${id} for update`);
+    return row && toInvoice(row);
+  }
+
+  async list(filter: InvoiceFilter, page: PageRequest): Promise<Page> {
+    return await readPage(this.#sql, toList(filter), page);
+  }
+
+  stream(filter: InvoiceFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
+    return streamRows(this.#sql, toList(filter), batchSize);
+  }
+
+  async count(filter: InvoiceFilter): Promise<number> {
+    const counted = isCountedByNumber(filter)
+      ? countDocuments('INVOICE', filter.schoolId)
+      : sql`select count(*) as total from ${fromOf(filter)} ${where(toConditions(filter))}`;
+    const row = await this.#sql.first<{ total: number }>(counted);
+    return row?.total ?? 0;
+  }
+
+  /**
+   * Issues each invoice in its student's school and currency, with the next numbers, in one statement that commits by
+   * itself. In the order of `asks`, undefined where nothing was written: the student does not exist, `currency` is given
+   * and not the school's; the key has an answer, or somebody is at work under it. No two may be under one key.
+   *
+   * Fails for all together when it fails, see `failsTogether`; waits for locks only briefly.
+   */
+  async insertMany(asks: readonly InvoiceAsk[]): Promise<({ made: Invoice; body: string } | undefined)[]> {
+    const rows = await this.#sql.rows<InsertedRow>(insertion(asks, BRIEFLY));
+    const byPlace = new Map(rows.map((row) => [row.place, { made: toInvoice(row), body: row.body }]));
+    return asks.map((_, index) => byPlace.get(index + 1));
+  }
+
+  /**
+   * Issues an invoice, in a transaction. Undefined when the student does not exist, or `currency` is given and not the
+   * school's.
+   *
+   * @throws DomainError `amount_not_whole`, `student_not_found` (deleted meanwhile), `invoice_currency_mismatch`
+   *   (the school's currency changed meanwhile)
+   */
+  async insert(invoice: NewInvoice, now: Date): Promise<Invoice | undefined> {
+    try {
+      const row = await this.#sql.first<InsertedRow>(insertion([{ invoice, now, claim: null }], PATIENTLY));
+      return row && toInvoice(row);
+    } catch (error) {
+      throw toRefusal(error, invoice);
+    }
+  }
+
+  /** Writes what a person may change on an invoice. */
+  async update(id: number, invoice: Pick<Invoice, 'total' | 'dueDate' | 'description'>, now: Date): Promise<Invoice> {
+    const { total, dueDate, description } = invoice;
+    return await this.#change(
+      id,
+      sql`amount_total = ${formatMoney(total)}, due_date = ${dueDate}, description = ${description}, updated_at = ${now}`,
+    );
+  }
+
+  /** Writes the sums of the invoice's live payments and credit notes; the status follows by itself. */
+  async updateBalance(id: number, { paid, credited }: Pick<Invoice, 'paid' | 'credited'>, now: Date): Promise<Invoice> {
+    return await this.#change(
+      id,
+      sql`amount_paid = ${formatMoney(paid)}, amount_credited = ${formatMoney(credited)}, updated_at = ${now}`,
+    );
+  }
+
+  async updateVoid(id: number, reason: string | null, now: Date): Promise<Invoice> {
+    return await this.#change(id, sql`voided_at = ${now}, void_reason = ${reason}, updated_at = ${now}`);
+  }
+
+  /** Changes an invoice that the transaction has locked, and its school's totals by the difference. */
+  async #change(id: number, sets: Statement): Promise<Invoice> {
+    const row = await this.#sql.first<InvoiceRow>(sql`
+      with before as (
+        select ${LIVE_AMOUNTS} from invoices where id = ${id}
+      ), after as (
+        update invoices set ${sets} where id = ${id} returning ${COLUMNS}
+      ), change as (
+        select after.school_id, now.invoiced - before.invoiced as invoiced, now.credited - before.credited as credited,
+               now.paid - before.paid as paid
+        from before, after cross join lateral (select ${LIVE_AMOUNTS}) now
+      ), totals as (
+        ${changeTotals(TOTALS_BY_CHANGE, sql`change`)}
+      )
+      select ${COLUMNS} from after`);
+    if (row === undefined) throw new Error(`invoice ${id} vanished under its lock`);
+    return toInvoice(row);
+  }
+}
+
+function insertion(asks: readonly InvoiceAsk[], patience: Statement): Statement {
+  const of = <T>(field: (invoice: NewInvoice) => T): T[] => asks.map(({ invoice }) => field(invoice));
+  return sql`
+    with asked as (
+      select each.* from ${patience}, unnest(
+        ${of(({ studentId }) => studentId)}::bigint[], ${of(({ amountTotal }) => amountTotal)}::numeric[],
+        ${of(({ currency }) => currency)}::text[], ${of(({ dueDate }) => dueDate)}::date[],
+        ${of(({ description }) => description)}::text[], ${asks.map(({ now }) => now)}::timestamptz[],
+        ${claimArrays(asks.map(({ claim }) => claim))}
+      ) with ordinality each (student_id, amount, asked_currency, due_date, description, now, ${CLAIM_COLUMNS}, place)
+    ), document as (
+      select asked.*, st.school_id, sc.currency, ${seriesOf(sql`sc.invoice_prefix`, sql`asked.now`)} as series
+      from asked
+      join students st on st.id = asked.student_id
+      join schools sc on sc.id = st.school_id
+      where (asked.asked_currency is null or sc.currency = asked.asked_currency) and ${IS_FREE}
+    ), ${numbered('INVOICE')}, totals as (
+      ${addToTotals(sql`numbered`)}
+    ), i as (
+      insert into invoices
+        (school_id, student_id, number, currency, amount_total, issued_at, due_date, description, created_at, updated_at)
+      select school_id, student_id, number, currency, amount, now, due_date, description, now, now from numbered
+      returning ${COLUMNS}
+    ), answer as (
+      select i.*, place, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
+      from i
+      join numbered using (school_id, number)
+      cross join lateral (select ${INVOICE_JSON_COLUMNS}) one
+    ), kept as (
+      ${keepAnswers(sql`answer`)}
+    )
+    select * from answer`;
+}
+
+function toRefusal(error: unknown, { studentId, amountTotal, currency }: NewInvoice): unknown {
+  if (isCheckViolation(error, 'invoices_amounts_whole_check')) {
+    return new DomainError('amount_not_whole', `The school's currency has no decimals: ${amountTotal} is not whole`);
+  }
+  if (isForeignKeyViolation(error, 'invoices_student_fkey')) {
+    return new DomainError('student_not_found', `Student with id ${studentId} not found`);
+  }
+  if (isForeignKeyViolation(error, 'invoices_school_currency_fkey')) {
+    return new DomainError(
+      'invoice_currency_mismatch',
+      `Invoice currency${currency === null ? '' : ` (${currency})`} differs from the school's currency`,
+    );
+  }
+  return error;
+}
+
+function isCountedByNumber({ schoolId: _, now: __, ...others }: InvoiceFilter): boolean {
+  return Object.values(others).every((value) => value === undefined);
+}
+
+/** Joined to schools only for the one filter that needs the school's calendar. */
+function fromOf({ overdue }: InvoiceFilter): Statement {
+  return overdue === undefined ? sql`invoices i` : sql`invoices i join schools sc on sc.id = i.school_id`;
+}
+
+function toConditions({ studentId, schoolId, status, dueFrom, dueTo, overdue, now }: InvoiceFilter): Statement[] {
+  const conditions: Statement[] = [];
+  if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
+  if (schoolId !== undefined) conditions.push(sql`i.school_id = ${schoolId}`);
+  // Void invoices are few and have an index; the others have none, because a payment would have to change it.
+  if (status === 'VOID') conditions.push(sql`i.voided_at is not null`);
+  else if (status !== undefined) conditions.push(sql`i.status = ${status}`);
+  if (dueFrom !== undefined) conditions.push(sql`i.due_date >= ${dueFrom}::date`);
+  if (dueTo !== undefined) conditions.push(sql`i.due_date <= ${dueTo}::date`);
+  if (overdue !== undefined) {
+    const isOverdue = sql`(i.status in ('ISSUED', 'PARTIAL') and i.due_date < (${now}::timestamptz at time zone sc.timezone)::date)`;
+    conditions.push(overdue ? isOverdue : sql`not ${isOverdue}`);
+  }
+  return conditions;
+}
+
+function toList(filter: InvoiceFilter): List {
+  return {
+    columns: INVOICE_JSON_COLUMNS,
+    from: fromOf(filter),
+    conditions: toConditions(filter),
+    order: ORDER,
+    ...(isCountedByNumber(filter) ? { total: countDocuments('INVOICE', filter.schoolId) } : {}),
+  };
+}
+
+function toInvoice(row: InvoiceRow): Invoice {
+  return {
+    id: row.id,
+    schoolId: row.school_id,
+    studentId: row.student_id,
+    number: row.number,
+    total: parseMoney(row.amount_total, row.currency),
+    paid: parseMoney(row.amount_paid, row.currency),
+    credited: parseMoney(row.amount_credited, row.currency),
+    status: row.status,
+    issuedAt: row.issued_at,
+    dueDate: row.due_date,
+    description: row.description,
+    voidedAt: row.voided_at,
+    voidReason: row.void_reason,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,21 @@
+import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+
+/*
+ * CTE bodies that keep a school's sums over its invoices that are not void (docs/decisions/0015).
+ *
+ * A row stays locked until the transaction ends. Lock order everywhere: the invoice's row, the counter's, this one; so
+ * where a document gets a number, `of` has to read from the CTE that raised the counter.
+ */
+
+/** Adds the `amount` of each new invoice; the first one of a school begins its row. @param of has `school_id` and `amount` */
+export function addToTotals(of: Statement): Statement {
+  return sql`
+    insert into school_totals as totals (school_id, invoiced, credited, paid)
+    select school_id, sum(amount), 0, 0 from ${of} group by school_id order by school_id
+    on conflict (school_id) do update set invoiced = totals.invoiced + excluded.invoiced`;
+}
+
+/** Changes the sums by what happened to invoices. @param of has `change`, with `school_id` and one row a school at most */
+export function changeTotals(sets: Statement, of: Statement): Statement {
+  return sql`update school_totals totals set ${sets} from ${of} where totals.school_id = change.school_id`;
+}

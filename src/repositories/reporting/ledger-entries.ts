@@ -1,0 +1,234 @@
+import { AGING_STARTS } from '../../domain/reporting/aging.ts';
+import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { where } from '../shared/paging.ts';
+import { unindexed, ZONE_MARGIN } from '../shared/sql-fragments.ts';
+
+/**
+ * Which days' entries: each bound is a date expression that needs no row to be computed (a parameter or a scalar
+ * subquery), so that an index can be searched by it.
+ */
+export type DayBounds = Readonly<{ from?: Statement; to?: Statement }>;
+
+const UNION = ' union all ';
+const ZERO = sql`0.00`;
+
+/** The order of a ledger: by value date, within a day as it was recorded. Total: `rank` and `id` name one entry. */
+export const LEDGER_KEY = sql`day, recorded_at, rank, id`;
+
+/**
+ * The CTE `account` of one row: the owner's JSON, its school and that school's currency and zone. Everything below
+ * expects it.
+ *
+ * @param more further columns; `sc` is the school, `st` a student who owns the account
+ */
+export function account(owner: AccountOwner, ownerColumns: Statement, more: Statement): Statement {
+  const from = owner.kind === 'school' ? sql`schools sc` : sql`students st join schools sc on sc.id = st.school_id`;
+  const isOwner = owner.kind === 'school' ? sql`sc.id = ${owner.id}` : sql`st.id = ${owner.id}`;
+  return sql`account as (
+    select row_to_json(owner)::text as owner, sc.id as school_id, sc.currency, sc.timezone ${more}
+    from ${from} cross join lateral (select ${ownerColumns}) owner
+    where ${isOwner}
+  )`;
+}
+
+/** The calendar day of an instant in the account's zone. */
+function dayOf(instant: Statement): Statement {
+  return sql`(${instant} at time zone a.timezone)::date`;
+}
+
+/**
+ * Whether the day of an instant is `day` or an earlier one. To look a zone up by its name costs more than all else that
+ * is done with a row, so it is asked only of instants within days of `day`: no zone is further from UTC, nor the
+ * session's from either.
+ */
+export function isByOwnDay(instant: Statement, day: Statement): Statement {
+  return sql`(${instant} < ${day} - 2 or (${instant} < ${day} + 3 and ${dayOf(instant)} <= ${day}))`;
+}
+
+/**
+ * The same for a `day` that needs no row to be computed (a parameter or a scalar subquery): in subqueries of their own
+ * its bounds are made once, and not turned into instants again for each row.
+ */
+export function isBy(instant: Statement, day: Statement): Statement {
+  const [early, late] = [sql`(select (${day} - 2)::timestamptz)`, sql`(select (${day} + 3)::timestamptz)`];
+  return sql`(${instant} < ${early} or (${instant} < ${late} and ${dayOf(instant)} <= ${day}))`;
+}
+
+/**
+ * Everything that moved the account, one row an entry. What does, by how much and when is said here and nowhere else.
+ * `debit` raises what is owed, `credit` lowers it; `rank` is the position of the type in ENTRY_TYPES, from 1; `day` is
+ * the value date (docs/decisions/0013). `id` is that of the document: of an invoice (INVOICE, VOID), a payment
+ * (PAYMENT, REVERSAL) or a credit note.
+ *
+ * An invoice counts with the amount it has now: a corrected amount is the amount it should have had all along. A
+ * voided one stays, and its VOID takes back what credit notes had left of it; there are no live payments on it then.
+ */
+export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
+  const own = ownership(owner);
+  const settled = settlements(own).map(
+    ({ rank, instant, recordedAt, id, invoiceId, method, debit, credit, from, condition }) => sql`
+      select ${dayOf(instant)}, ${recordedAt}, ${rank}, ${id}, ${invoiceId}, ${method}, ${debit ?? ZERO}, ${credit ?? ZERO}
+      from account a cross join ${from}
+      where ${condition} ${near(instant, bounds)}`,
+  );
+  // Without "offset 0" the planner would compute the day again for each condition on it, which costs more than the rest.
+  return sql`
+    select * from (
+      select ${dayOf(sql`i.issued_at`)} as day, i.issued_at as recorded_at, 1 as rank, i.id, i.id as invoice_id,
+             null::text as method, i.amount_total as debit, 0.00 as credit
+      from account a cross join invoices i
+      where ${own.invoice} ${near(sql`i.issued_at`, bounds)}
+      union all
+      ${joinSql(settled, UNION)}
+      union all
+      select ${dayOf(sql`i.voided_at`)}, i.voided_at, 5, i.id, i.id, null, 0.00, i.amount_total - i.amount_credited
+      from account a cross join invoices i
+      where ${own.invoice} and i.voided_at is not null ${near(unindexed(sql`i.voided_at`), bounds)}
+      offset 0
+    ) entry
+    ${where(within(bounds))}`;
+}
+
+/**
+ * What is owed on each invoice of the account, as rows of `id`, `student_id`, `due_date` and `pending`; invoices on
+ * which nothing is owed are left out. The sum of the invoice's {@link entries}, without the day of each.
+ *
+ * A school's come from indexes alone: balances are columns of the invoices, but then each had to be looked up in the
+ * table, where the invoices of all schools lie side by side (migration 0008).
+ *
+ * @param asOf the last day that counts; null for everything there is, now
+ */
+export function openInvoices(owner: AccountOwner, asOf: Statement | null): Statement {
+  const own = ownership(owner);
+  const counts = (instant: Statement): Statement => (asOf === null ? sql`true` : isBy(instant, asOf));
+  const settled = settlements(own).map(
+    ({ instant, invoiceId, debit, credit, from, condition }) => sql`
+          select ${invoiceId} as invoice_id, ${debit === null ? credit : sql`- ${debit}`} as amount
+          from account a cross join ${from}
+          where ${condition} and ${counts(instant)}`,
+  );
+  // "offset 0": or the planner would work the balance out a second time for the condition on it.
+  return sql`
+    select * from (
+      select i.id, i.student_id, i.due_date,
+             case when i.voided_at is not null and ${counts(sql`i.voided_at`)} then 0.00
+                  else case when ${counts(sql`i.issued_at`)} then i.amount_total else 0.00 end
+                    - coalesce(lowered.amount, 0.00)
+             end as pending
+      from account a cross join invoices i
+      left join (
+        select invoice_id, sum(amount) as amount
+        from (
+          ${joinSql(settled, UNION)}
+        ) settlement
+        group by invoice_id
+      ) lowered on lowered.invoice_id = i.id
+      where ${own.invoice}
+      offset 0
+    ) invoice
+    where pending <> 0`;
+}
+
+/** A kind of entry that settles invoices or takes that back: one of `debit` and `credit`, in the terms of its tables. */
+type Settlement = Readonly<
+  Record<'rank' | 'instant' | 'recordedAt' | 'id' | 'invoiceId' | 'method' | 'from' | 'condition', Statement>
+> &
+  (Readonly<{ debit: Statement; credit: null }> | Readonly<{ debit: null; credit: Statement }>);
+
+/** Payments, credit notes and reversals of the account. */
+function settlements({ joinInvoice, by }: Ownership): readonly Settlement[] {
+  const [p, c, r] = [sql`p`, sql`c`, sql`r`];
+  return [
+    {
+      rank: sql`2`,
+      instant: sql`p.paid_at`,
+      recordedAt: sql`p.created_at`,
+      id: sql`p.id`,
+      invoiceId: sql`p.invoice_id`,
+      method: sql`p.method`,
+      debit: null,
+      credit: sql`p.amount`,
+      from: sql`payments p ${joinInvoice(p)}`,
+      condition: by(p),
+    },
+    {
+      rank: sql`3`,
+      instant: sql`c.created_at`,
+      recordedAt: sql`c.created_at`,
+      id: sql`c.id`,
+      invoiceId: sql`c.invoice_id`,
+      method: sql`null`,
+      debit: null,
+      credit: sql`c.amount`,
+      from: sql`credit_notes c ${joinInvoice(c)}`,
+      condition: by(c),
+    },
+    {
+      rank: sql`4`,
+      instant: sql`r.reversed_at`,
+      recordedAt: sql`r.reversed_at`,
+      id: sql`p.id`,
+      invoiceId: sql`p.invoice_id`,
+      method: sql`p.method`,
+      debit: sql`p.amount`,
+      credit: null,
+      from: sql`payment_reversals r
+        join payments p on p.id = r.payment_id and p.school_id = r.school_id ${joinInvoice(p)}`,
+      condition: by(r),
+    },
+  ];
+}
+
+/**
+ * How many days past its due day an open invoice is, 0 when it is not; and its age group. Owed less than nothing, as
+ * an earlier day can show (paid before it was issued), it is no debt and so never late.
+ */
+export function daysLate(asOf: Statement): Statement {
+  return sql`case when pending > 0 and due_date < ${asOf} then ${asOf} - due_date else 0 end`;
+}
+
+export function bucketOf(days: Statement): Statement {
+  return sql`width_bucket(${days}, ${AGING_STARTS}::int[])`;
+}
+
+function within({ from, to }: DayBounds): Statement[] {
+  const conditions: Statement[] = [];
+  if (from !== undefined) conditions.push(sql`day >= ${from}`);
+  if (to !== undefined) conditions.push(sql`day <= ${to}`);
+  return conditions;
+}
+
+/** Coarser than {@link within}: without a row's own day, so that an index can be searched by it. */
+function near(instant: Statement, { from, to }: DayBounds): Statement {
+  const start =
+    from === undefined ? sql`` : sql`and ${instant} >= ${from}::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`;
+  const end =
+    to === undefined ? sql`` : sql`and ${instant} < (${to} + 1)::timestamp at time zone 'UTC' + ${ZONE_MARGIN}`;
+  return sql`${start} ${end}`;
+}
+
+type Ownership = Readonly<{
+  /** Whether the invoice `i` is the owner's. */
+  invoice: Statement;
+  /** Joins a table with invoice_id to its invoice where that is what names the owner. */
+  joinInvoice(table: Statement): Statement;
+  by(table: Statement): Statement;
+}>;
+
+function ownership({ kind, id }: AccountOwner): Ownership {
+  if (kind === 'school') {
+    const none = sql``;
+    return {
+      invoice: sql`i.school_id = ${id}`,
+      joinInvoice: () => none,
+      by: (table) => sql`${table}.school_id = ${id}`,
+    };
+  }
+  const invoice = sql`i.student_id = ${id}`;
+  return {
+    invoice,
+    joinInvoice: (table) => sql`join invoices i on i.id = ${table}.invoice_id and i.school_id = ${table}.school_id`,
+    by: () => invoice,
+  };
+}

@@ -1,0 +1,42 @@
+import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+
+/**
+ * A timestamptz(3) column as RFC 3339 text in UTC with milliseconds, whatever the session's zone and date style are.
+ *
+ * The microsecond more makes to_json write all six digits of the fraction, of which three are cut off. Odd to look at,
+ * but to_char takes 1.4 µs where this takes 0.8, and a page of 100 invoices has 400 of them.
+ */
+export function isoTime(column: Statement): Statement {
+  return sql`substr(to_json(${column} at time zone interval '0' + interval '1 microsecond')::text, 2, 23) || 'Z'`;
+}
+
+/**
+ * The same instant, in a form that no index is searched by. Of a bound that is known only when the statement runs, the
+ * planner assumes that a third of the rows are within it, and then reads indexes of all schools to narrow down one.
+ */
+export function unindexed(instant: Statement): Statement {
+  return sql`(${instant} + interval '0')`;
+}
+
+/**
+ * UTC offsets stay within it, so a day in any zone begins and ends this close to the same day in UTC. The widest are
+ * those of local mean time: Manila was 15:56 behind Greenwich until 1844, because its date came from Mexico.
+ */
+export const ZONE_MARGIN = sql`interval '16 hours'`;
+
+/** An ILIKE pattern for text that contains `part` literally. */
+export function containing(part: string): string {
+  return `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`;
+}
+
+/** What a statement may wait for a lock when others wait for the statement. Nobody of ours holds one so long. */
+const LOCK_WAIT_MAX_MS = 100;
+
+/**
+ * To read from before any lock is taken: whoever waits for a lock longer than {@link LOCK_WAIT_MAX_MS} fails with 55P03,
+ * until the transaction ends. In the statement itself, because before it would be a round trip more.
+ */
+export const BRIEFLY = sql`(select set_config('lock_timeout', ${`${LOCK_WAIT_MAX_MS}ms`}, true)) patience`;
+
+/** In the place of {@link BRIEFLY}: as long as the connection has it. */
+export const PATIENTLY = sql`(select) patience`;

@@ -1,0 +1,62 @@
+import type { Aging } from '../../domain/reporting/aging.ts';
+import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import type { DebtorOrder, Debtors, Summary } from '../../domain/reporting/summary.ts';
+import type { Clock, Log } from '../../domain/shared/ports.ts';
+import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { accountNotFound } from '../shared/account-not-found.ts';
+
+/** What is owed, since when and by whom; what was billed and collected. Read when asked for, never stored. */
+export class ReportService {
+  readonly #unitOfWork: UnitOfWork;
+  readonly #clock: Clock;
+
+  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+    this.#unitOfWork = dependencies.unitOfWork;
+    this.#clock = dependencies.clock;
+  }
+
+  /**
+   * What is owed by how long it has been due, in the school's calendar.
+   *
+   * @param asOf YYYY-MM-DD: what was owed at the end of that day, aged by it. Null: what is owed now.
+   * @throws DomainError `student_not_found`, `school_not_found`
+   */
+  async aging(owner: AccountOwner, asOf: string | null): Promise<Aging> {
+    const now = this.#clock.now();
+    const aging = await this.#unitOfWork.read(async ({ reports }) => await reports.findAging(owner, asOf, now));
+    if (aging === undefined) throw accountNotFound(owner);
+    return aging;
+  }
+
+  /**
+   * The students of a school who owe something.
+   *
+   * @param range `limit` null is all of them
+   * @throws DomainError `school_not_found`
+   */
+  async debtors(
+    schoolId: number,
+    by: Readonly<{ order: DebtorOrder; asOf: string | null }>,
+    range: Readonly<{ limit: number | null; offset: number }>,
+  ): Promise<Debtors> {
+    const now = this.#clock.now();
+    const debtors = await this.#unitOfWork.read(
+      async ({ reports }) => await reports.findDebtors(schoolId, by, range, now),
+    );
+    if (debtors === undefined) throw accountNotFound({ kind: 'school', id: schoolId });
+    return debtors;
+  }
+
+  /**
+   * What a school billed and collected in a range of its days, and what is owed at the end of it.
+   *
+   * @param range `to` null is today, or `from` if that is later; `from` null is the first day of the month of `to`
+   * @throws DomainError `school_not_found`
+   */
+  async summary(schoolId: number, range: Readonly<{ from: string | null; to: string | null }>): Promise<Summary> {
+    const now = this.#clock.now();
+    const summary = await this.#unitOfWork.read(async ({ reports }) => await reports.findSummary(schoolId, range, now));
+    if (summary === undefined) throw accountNotFound({ kind: 'school', id: schoolId });
+    return summary;
+  }
+}

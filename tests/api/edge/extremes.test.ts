@@ -1,0 +1,150 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Json, startBilling } from '../../support/billing.ts';
+
+const billing = await startBilling();
+
+/** The ends of what is accepted: zones by their offset, today and before there was standard time. */
+const ZONES = ['UTC', 'Pacific/Kiritimati', 'Asia/Manila', 'America/Metlakatla'];
+/** First and last names, and with them the other texts. */
+const TEXTS = [
+  ['مرحبا \u202eשלום\u202c 123', '汉字\u{10ffff}\ufffe\uffff\ufdd0'],
+  ['👨‍👩‍👧‍👦🏫\ufe0f', `Z${'\u0300'.repeat(90)}`],
+  ['\u0001\u0007\t\r\n\u001f\u007f\u0085\u2028\u2029', '=1+1,"quoted";\\'],
+  ['\u2d40\u034f\u07ca\u0e81𝔹', 'x'.repeat(100)],
+] as const;
+const AMOUNT_MAX = '9999999999.99';
+const FIRST_INSTANT = '0001-01-02T00:00:00Z';
+const DATES = ['0001-01-01', '9999-12-31'] as const;
+
+type Parameter = Readonly<{ name: string; in: string; schema: { enum?: string[]; format?: string } }>;
+type Operations = Readonly<{ get?: Readonly<{ parameters?: readonly Parameter[] }> }>;
+
+const ids = { schools: [] as number[], students: [] as number[], invoices: [] as number[], payments: [] as number[] };
+let paths: Readonly<Record<string, Operations>> = {};
+
+beforeAll(async () => {
+  for (const [index, [first, last]] of TEXTS.entries()) await fill(ZONES[index] ?? 'UTC', first, last);
+  paths = (await billing.get<{ paths: Readonly<Record<string, Operations>> }>('//openapi.json')).body.paths;
+});
+
+/** A school with everything that can be in its books, each at an end of what is accepted. */
+async function fill(timezone: string, first: string, last: string): Promise<void> {
+  const text = [...`${first}${last}`].slice(0, 100).join('');
+  const schoolId = await billing.aSchool({ name: `${timezone} ${text}`, timezone });
+  const studentId = await billing.aStudent({ school_id: schoolId, first_name: first, last_name: last });
+  const invoice = { student_id: studentId, amount_total: AMOUNT_MAX, description: text.repeat(5).slice(0, 500) };
+  const [early, late, credited, voided, open] = [
+    await billing.anInvoice({ ...invoice, due_date: DATES[0] }),
+    await billing.anInvoice({ ...invoice, due_date: DATES[1] }),
+    await billing.anInvoice({ ...invoice, due_date: DATES[0] }),
+    await billing.anInvoice({ ...invoice, due_date: DATES[1] }),
+    await billing.anInvoice({ ...invoice, amount_total: '0.01', description: null }),
+  ];
+  const payment = { paid_at: FIRST_INSTANT, reference: text, method: 'OTHER' };
+  const paid = await billing.aPayment(early, AMOUNT_MAX, payment);
+  const reversed = await billing.aPayment(late, AMOUNT_MAX, payment);
+  await done(billing.post(`/payments/${reversed}/reversal`, { reason: text }), 201);
+  const credit = { amount: '9999999999.98', reason: 'scholarship' };
+  await done(billing.post(`/invoices/${credited}/credit-notes`, credit), 201);
+  await done(billing.delete(`/invoices/${voided}?reason=${encodeURIComponent(text)}`), 204);
+  // The books of a school that moved: what was recorded by the old calendar is shown by the new one.
+  if (timezone === 'UTC') await done(billing.patch(`/schools/${schoolId}`, { timezone: 'Etc/GMT+12' }), 200);
+  ids.schools.push(schoolId);
+  ids.students.push(studentId);
+  ids.invoices.push(early, late, credited, voided, open);
+  ids.payments.push(paid, reversed);
+}
+
+async function done(answer: ReturnType<typeof billing.post>, status: number): Promise<void> {
+  const { status: answered, text } = await answer;
+  expect([answered, text]).toEqual([status, expect.anything()]);
+}
+
+/** Every GET of the API at these ids, in every form and language, over the widest and the narrowest periods. */
+function addresses(): string[] {
+  return Object.entries(paths).flatMap(([path, { get }]) => {
+    if (get === undefined || !path.startsWith('/api/v1/')) return [];
+    const parameters = (get.parameters ?? []).filter((one) => one.in === 'query');
+    const dates = parameters.filter(({ schema }) => schema.format?.startsWith('date') === true);
+    const places = idsOf(path).map((id) => path.replace('/api/v1', '').replace('{id}', String(id)));
+    return places.flatMap((place) => [...queriesOf(parameters, dates)].map((query) => `${place}?${query}`));
+  });
+}
+
+function idsOf(path: string): readonly (number | '')[] {
+  const kind = Object.entries(ids).find(([name]) => path.startsWith(`/api/v1/${name}/{id}`));
+  return kind?.[1] ?? [''];
+}
+
+function* queriesOf(parameters: readonly Parameter[], dates: readonly Parameter[]): Generator<string> {
+  const valuesOf = (name: string): string[] => parameters.find((one) => one.name === name)?.schema.enum ?? [];
+  const periods = new Set([
+    '',
+    widest(dates),
+    ...DATES.map((day) => dates.map(({ name }) => `${name}=${day}`).join('&')),
+  ]);
+  for (const period of periods) {
+    yield period;
+    for (const format of valuesOf('format')) {
+      if (format !== 'pdf') yield `${period}&format=${format}`;
+      // Two periods are enough for what is drawn.
+      else if (period === '' || period === widest(dates)) {
+        for (const lang of valuesOf('lang')) yield `${period}&format=pdf&lang=${lang}`;
+      }
+    }
+  }
+}
+
+function widest(dates: readonly Parameter[]): string {
+  return dates.map(({ name }) => `${name}=${name.endsWith('from') ? DATES[0] : DATES[1]}`).join('&');
+}
+
+describe('What is at the end of what is accepted', () => {
+  test('200: every read, in every form, language and period', { timeout: 120_000 }, async () => {
+    const wrong: unknown[] = [];
+    const all = addresses();
+    for (const address of all) {
+      const { status, headers, text } = await billing.get(address.replaceAll('?&', '?'));
+      const type = String(headers['content-type']);
+      const isWhole = address.includes('format=pdf')
+        ? type === 'application/pdf' && text.startsWith('%PDF-') && text.trimEnd().endsWith('%%EOF')
+        : address.includes('format=csv')
+          ? type.startsWith('text/csv') && text.endsWith('\r\n')
+          : type.startsWith('application/json');
+      if (status !== 200 || !isWhole) wrong.push({ address, status, type, text: text.slice(0, 300) });
+    }
+    expect(wrong).toEqual([]);
+    // All forms of all routes: a generator that makes nothing would find nothing.
+    expect(all.length).toBeGreaterThan(300);
+  });
+
+  test('200: no day and no instant outside the years 1 to 9999 is shown', async () => {
+    for (const schoolId of ids.schools) {
+      const { text } = await billing.get(`/schools/${schoolId}/ledger`);
+      expect(text).not.toMatch(/ BC"|"[+-]\d{6}-|"\d{5,}-\d/);
+      expect(text).toContain('"date":"0001-01-0');
+    }
+  });
+
+  test('200: sums beyond the largest amount are exact', async () => {
+    for (const schoolId of ids.schools) {
+      const { body } = await billing.get<{ totals: Json }>(`/schools/${schoolId}/statement`);
+      expect(body.totals).toEqual({
+        invoiced: '29999999999.98',
+        credited: '9999999999.98',
+        paid: '9999999999.99',
+        pending: '10000000000.01',
+        overdue: '0.01',
+      });
+    }
+  });
+
+  test('200: what was typed comes back as it was, in JSON and in the cells of a file', async () => {
+    for (const [index, studentId] of ids.students.entries()) {
+      const { body } = await billing.get(`/students/${studentId}`);
+      expect([body['first_name'], body['last_name']]).toEqual(TEXTS[index]);
+      const { text } = await billing.get('/students?format=csv');
+      for (const typed of TEXTS[index] ?? []) expect(text).toContain(typed.replaceAll('"', '""'));
+    }
+  });
+});

@@ -1,0 +1,461 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { AccountFiles, type Language, type Ledger, type Statement } from '../../support/account-files.ts';
+import {
+  AccountModel,
+  addDays,
+  cents,
+  decimal,
+  type ModelInvoice,
+  type ModelPayment,
+  ratio,
+  sum,
+} from '../../support/account-model.ts';
+import { type Answer, type Json, startBilling } from '../../support/billing.ts';
+import { asText, asTextWithStudent } from '../../support/csv.ts';
+
+/** More on demand: PROPERTY_RUNS=1000 npx vitest run tests/api/reports/accounts-agree.property.test.ts */
+const RUNS = Number(process.env['PROPERTY_RUNS'] || 30);
+/** Looking for the smallest history that fails takes minutes: PROPERTY_SHRINK=1. */
+const SHRINK = process.env['PROPERTY_SHRINK'] === '1';
+const RUN_MS = 15_000;
+const STUDENTS = 2;
+const PAGE = 9;
+/** Days before the first and after the last event that are looked at too. */
+const MARGIN_DAYS = 5;
+const DAILY_DAYS_MAX = 366;
+const GROUPS = ['current', '1_30', '31_60', '61_90', 'over_90'];
+
+const billing = await startBilling({ LOG_LEVEL: 'silent' });
+const files = new AccountFiles(billing);
+
+type Command = Readonly<{
+  kind: 'issue' | 'pay' | 'reverse' | 'credit' | 'void' | 'change';
+  /** Which student, or which of the invoices it can be done to, by remainder. */
+  pick: number;
+  /** Part of what is pending, in thousandths; of an invoice, hundredths of its amount. */
+  size: number;
+  /** Time that passes before it. */
+  hours: number;
+  /** Days a payment was made before it is recorded, or the due day lies after (or before) the day of issue. */
+  days: number;
+}>;
+
+const command: fc.Arbitrary<Command> = fc.record({
+  kind: fc.constantFrom('issue', 'issue', 'pay', 'pay', 'pay', 'reverse', 'credit', 'void', 'change'),
+  pick: fc.nat(50),
+  size: fc.integer({ min: 1, max: 1000 }),
+  hours: fc.oneof(fc.nat(30), fc.nat(24 * 40)),
+  days: fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -40, max: 60 })),
+});
+
+/** A school's zone, and the way amounts are written in its country. */
+const place = fc.constantFrom(
+  { timezone: 'America/Mexico_City', country: 'MX', currency: 'MXN' },
+  { timezone: 'America/Bogota', country: 'CO', currency: 'COP' },
+  { timezone: 'Pacific/Auckland', country: 'NZ', currency: 'NZD' },
+  { timezone: 'UTC', country: 'ES', currency: 'EUR' },
+);
+
+/** A day: a part of the whole history in thousandths, or one at which calendars go wrong, in the history or not. */
+const day: fc.Arbitrary<number | string> = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(1000) },
+  { weight: 1, arbitrary: fc.constantFrom('2027-12-31', '2028-01-01', '2028-02-29', '2028-03-01') },
+);
+
+const history = fc.record({
+  place,
+  start: fc.constantFrom(
+    '2027-12-30T22:30:00Z',
+    '2028-02-27T05:30:00Z',
+    '2026-10-30T11:00:00Z',
+    '2027-02-26T00:00:00Z',
+  ),
+  commands: fc.array(command, { minLength: 15, maxLength: 30, size: 'max' }),
+  // A range between two days.
+  probe: fc.tuple(day, day),
+  // PDFs take a hundred times as long as JSON, so one account of each history is printed, in one language.
+  print: fc.record({
+    account: fc.nat(STUDENTS),
+    language: fc.constantFrom<Language>('es', 'en'),
+    asOf: fc.option(day, { nil: null }),
+  }),
+});
+
+test(
+  'ledger, statement, aging, debtors and summary, as JSON, CSV and PDF, agree to the cent with the books, on any day, in any zone',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(history, async ({ place, start, commands, probe, print }) => {
+        const book = await Book.open(place, start);
+        for (const each of commands) await book.run(each);
+        await book.compareNow();
+        await book.compareThen({ from: book.dayAt(0), to: book.today() });
+        await book.compareThen({ from: book.dayAt(0), to: book.dayAt(1000) });
+        const [from = '', to = ''] = probe.map((one) => book.dayAt(one)).sort();
+        await book.compareThen({ from, to });
+        await book.comparePrinted({ ...print, from, to, asOf: print.asOf === null ? null : book.dayAt(print.asOf) });
+      }),
+      { numRuns: RUNS, endOnFailure: !SHRINK },
+    );
+  },
+  RUNS * RUN_MS,
+);
+
+/** Days of the school's calendar, both included. */
+type Range = Readonly<{ from: string; to: string }>;
+
+/** A school with its books beside it: runs commands on both and compares what they say. */
+class Book {
+  readonly #model: AccountModel;
+  readonly #schoolId: number;
+  readonly #currency: string;
+  readonly #students: readonly number[];
+  readonly #start: Date;
+  #now: Date;
+
+  static async open(place: { timezone: string; currency: string }, start: string): Promise<Book> {
+    const { timezone, currency } = place;
+    billing.clock.travelTo(start);
+    const schoolId = await billing.aSchool(place);
+    const students: number[] = [];
+    for (let count = 0; count < STUDENTS; count++) students.push(await billing.aStudent({ school_id: schoolId }));
+    return new Book({ model: new AccountModel(timezone), schoolId, currency, students, now: new Date(start) });
+  }
+
+  private constructor(of: {
+    model: AccountModel;
+    schoolId: number;
+    currency: string;
+    students: readonly number[];
+    now: Date;
+  }) {
+    this.#model = of.model;
+    this.#schoolId = of.schoolId;
+    this.#currency = of.currency;
+    this.#students = of.students;
+    this.#start = of.now;
+    this.#now = of.now;
+  }
+
+  today(): string {
+    return this.#model.dayOf(this.#now);
+  }
+
+  /** @param part of the history, in thousandths, a few days around it included; or a day, which stays what it is */
+  dayAt(part: number | string): string {
+    if (typeof part === 'string') return part;
+    const days = Math.round((this.#now.getTime() - this.#start.getTime()) / 86_400_000) + 2 * MARGIN_DAYS;
+    return addDays(this.#model.dayOf(this.#start), Math.floor((days * part) / 1000) - MARGIN_DAYS);
+  }
+
+  async run({ kind, pick, size, hours, days }: Command): Promise<void> {
+    this.#now = new Date(this.#now.getTime() + hours * 3_600_000);
+    billing.clock.travelTo(this.#now.toISOString());
+    if (kind === 'issue') return await this.#issue(pick, BigInt(size) * 101n, addDays(this.today(), days));
+    const live = ({ reversedAt }: ModelPayment): boolean => reversedAt === null;
+    const possible = this.#model.invoices.filter((invoice) => {
+      if (invoice.voidedAt !== null) return false;
+      if (kind === 'reverse') return invoice.payments.some(live);
+      return kind === 'void' ? !invoice.payments.some(live) : this.#model.pending(invoice) > 0n;
+    });
+    const invoice = possible[pick % possible.length];
+    if (invoice === undefined) return;
+    const part = (this.#model.pending(invoice) * BigInt(size) + 999n) / 1000n;
+    if (kind === 'pay') await this.#pay(invoice, part, days);
+    if (kind === 'reverse') await this.#reverse(invoice);
+    if (kind === 'credit') await this.#credit(invoice, part);
+    if (kind === 'void') await this.#void(invoice);
+    if (kind === 'change') await this.#change(invoice, part, days);
+  }
+
+  /** What there is now, without bounds. */
+  async compareNow(): Promise<void> {
+    for (const [path, studentId] of this.#accounts()) {
+      await this.#compareStatement(path, studentId);
+      const pending = decimal(this.#model.balance(studentId, null));
+      expect(await this.#get(`${path}/ledger?limit=1`)).toMatchObject({ closing_balance: pending });
+      await this.#compareAging(path, studentId, null);
+    }
+    await this.#compareDebtors(null);
+    await this.#compareLists();
+  }
+
+  /** A range of days and, as a day to look back at, its end. */
+  async compareThen({ from, to }: Range): Promise<void> {
+    for (const [path, studentId] of this.#accounts()) {
+      const query = `from=${from}&to=${to}`;
+      await files.compareLedgerCsv(
+        `${path}/ledger?${query}`,
+        await this.#compareLedger(path, studentId, query, { from, to }),
+      );
+      await this.#compareAging(path, studentId, to);
+      expect(await this.#get(`${path}/ledger?as_of=${to}&limit=1`)).toMatchObject({
+        closing_balance: decimal(this.#model.balance(studentId, to)),
+      });
+    }
+    await this.#compareDebtors(to);
+    await this.#compareSummary(from, to);
+  }
+
+  /** One account as its owner gets it on paper; the ledger up to `asOf` where that is earlier than `to`. */
+  async comparePrinted(of: Range & { account: number; language: Language; asOf: string | null }): Promise<void> {
+    const { from, to, account, language } = of;
+    const [path, studentId] = this.#accounts()[account] ?? [`/schools/${this.#schoolId}`, null];
+    const statement = await this.#compareStatement(path, studentId);
+    await files.compareStatementPdf(`${path}/statement`, statement, language);
+
+    const asOf = of.asOf === null || of.asOf < from ? null : of.asOf;
+    const query = `from=${from}&to=${to}${asOf === null ? '' : `&as_of=${asOf}`}`;
+    const last = asOf === null || asOf > to ? to : asOf;
+    const ledger = await this.#compareLedger(path, studentId, query, { from, to: last });
+    await files.compareLedgerCsv(`${path}/ledger?${query}`, ledger);
+    await files.compareLedgerPdf(`${path}/ledger?${query}`, ledger, language);
+  }
+
+  async #compareStatement(path: string, studentId: number | null): Promise<Statement> {
+    const live = this.#invoicesOf(studentId).filter(({ voidedAt }) => voidedAt === null);
+    const lines = live.map((invoice) => this.#figures(invoice)).reverse();
+    const total = (name: 'amount_total' | 'credited' | 'paid' | 'pending'): string =>
+      decimal(sum(lines.map((line) => cents(line[name]))));
+    const { body, status } = await billing.get<Statement>(`${path}/statement`);
+    expect(status).toBe(200);
+    expect(body.invoices).toMatchObject(lines);
+    expect(body.totals).toEqual({
+      invoiced: total('amount_total'),
+      credited: total('credited'),
+      paid: total('paid'),
+      pending: decimal(this.#model.balance(studentId, null)),
+      overdue: decimal(overdueOf(this.#model.owed(studentId, null, this.today()))),
+    });
+    await files.compareStatementCsv(`${path}/statement`, body);
+    return body;
+  }
+
+  /** Invoices and payments one by one, those that were voided or reversed too. */
+  async #compareLists(): Promise<void> {
+    const query = `school_id=${this.#schoolId}`;
+    const invoices = await billing.get<Json[]>(`/invoices?${query}`);
+    expect(invoices.body.map(({ id }) => id)).toEqual(this.#model.invoices.map(({ id }) => id).reverse());
+    for (const [index, invoice] of [...this.#model.invoices].reverse().entries()) {
+      expect(invoices.body[index]).toMatchObject({ ...this.#figures(invoice), due_date: invoice.dueDate });
+    }
+    await files.compareCsv(`/invoices?${query}`, invoices.body.map(asText));
+
+    const payments = await billing.get<Json[]>(`/payments?${query}`);
+    const expected = this.#model.invoices.flatMap((invoice) =>
+      invoice.payments.map(({ id, amount, method, reversedAt }) => [
+        id,
+        invoice.id,
+        decimal(amount),
+        method,
+        reversedAt?.toISOString() ?? null,
+      ]),
+    );
+    const shown = payments.body.map((row) => [
+      row['id'],
+      row['invoice_id'],
+      row['amount'],
+      row['method'],
+      row['reversed_at'],
+    ]);
+    expect(shown.sort(byId)).toEqual(expected.sort(byId));
+    await files.compareCsv(`/payments?${query}`, payments.body.map(asText));
+  }
+
+  /** Amounts of an invoice as the API shows them: a voided one keeps its own, and only accounts leave it out. */
+  #figures({ id, total, credits, payments, voidedAt }: ModelInvoice) {
+    const credited = sum(credits.map(({ amount }) => amount));
+    const paid = sum(payments.filter(({ reversedAt }) => reversedAt === null).map(({ amount }) => amount));
+    return {
+      id,
+      amount_total: decimal(total),
+      credited: decimal(credited),
+      paid: decimal(paid),
+      pending: decimal(voidedAt === null ? total - credited - paid : 0n),
+    };
+  }
+
+  #invoicesOf(studentId: number | null): ModelInvoice[] {
+    return this.#model.invoices.filter((invoice) => studentId === null || invoice.studentId === studentId);
+  }
+
+  /** @returns the ledger with the entries of all its pages */
+  async #compareLedger(path: string, studentId: number | null, query: string, { from, to }: Range): Promise<Ledger> {
+    const before = this.#model.balance(studentId, addDays(from, -1));
+    const expected = this.#model.entries(studentId, to).filter(({ day }) => day >= from);
+    const debit = sum(expected.map(({ amount }) => (amount > 0n ? amount : 0n)));
+    const credit = sum(expected.map(({ amount }) => (amount < 0n ? -amount : 0n)));
+    const header = {
+      opening_balance: decimal(before),
+      totals: { debit: decimal(debit), credit: decimal(credit) },
+      closing_balance: decimal(before + debit - credit),
+    };
+    const shown: Json[] = [];
+    let next: string | undefined = `${path}/ledger?${query}&limit=${PAGE}`;
+    while (next !== undefined) {
+      const { body, headers, status }: Answer<Ledger> = await billing.get(next);
+      expect(status).toBe(200);
+      expect(body).toMatchObject(header);
+      shown.push(...body.entries);
+      next = String(headers['link'])
+        .match(/<([^>]*)>; rel="next"/)?.[1]
+        ?.slice(billing.config.prefix.length);
+    }
+    const name = (parts: readonly unknown[]): string => parts.map(String).join(' ');
+    const names = shown.map(({ date, type, invoice_id, debit: up, credit: down }) =>
+      name([date, type, invoice_id, decimal(cents(up) - cents(down))]),
+    );
+    const expectedNames = expected.map(({ day, type, invoice, amount }) =>
+      name([day, type, invoice.id, decimal(amount)]),
+    );
+    expect([...names].sort()).toEqual([...expectedNames].sort());
+    const days = shown.map(({ date }) => String(date));
+    expect(days).toEqual([...days].sort());
+    let balance = before;
+    for (const entry of shown) {
+      balance += cents(entry['debit']) - cents(entry['credit']);
+      expect(entry['balance']).toBe(decimal(balance));
+    }
+    return { ...header, entries: shown };
+  }
+
+  async #compareAging(path: string, studentId: number | null, asOf: string | null): Promise<void> {
+    const owed = this.#model.owed(studentId, asOf, asOf ?? this.today());
+    const bounds = [0, 30, 60, 90, Number.POSITIVE_INFINITY];
+    const groups = GROUPS.map((name, index) => {
+      const inGroup = owed.filter(({ late }) => late <= (bounds[index] ?? 0) && late > (bounds[index - 1] ?? -1));
+      return [name, { amount: decimal(sum(inGroup.map(({ amount }) => amount))), invoice_count: inGroup.length }];
+    });
+    const address = `${path}/aging${asOf === null ? '' : `?as_of=${asOf}`}`;
+    const { body } = await billing.get<Json & { buckets: Record<string, Json> }>(address);
+    expect(body).toMatchObject({
+      as_of: asOf ?? this.today(),
+      pending: decimal(this.#model.balance(studentId, asOf)),
+      overdue: decimal(overdueOf(owed)),
+      buckets: Object.fromEntries(groups),
+    });
+    await files.compareAgingCsv(address, body);
+  }
+
+  async #compareDebtors(asOf: string | null): Promise<void> {
+    const expected = this.#students
+      .map((id) => ({ id, owed: this.#model.owed(id, asOf, asOf ?? this.today()) }))
+      .map(({ id, owed }) => [
+        id,
+        decimal(sum(owed.map(({ amount }) => amount))),
+        decimal(overdueOf(owed)),
+        Math.max(0, ...owed.map(({ late }) => late)),
+      ])
+      .filter(([, pending]) => cents(pending) > 0n);
+    const address = `/schools/${this.#schoolId}/debtors${asOf === null ? '' : `?as_of=${asOf}`}`;
+    const { body } = await billing.get<(Json & { student: Json })[]>(address);
+    const shown = body.map((row) => [row.student['id'], row['pending'], row['overdue'], row['days_overdue']]);
+    expect(shown.sort(byId)).toEqual(expected.sort(byId));
+    await files.compareCsv(address, body.map(asTextWithStudent));
+  }
+
+  async #compareSummary(from: string, to: string): Promise<void> {
+    const entries = this.#model.entries(null, to).filter(({ day }) => day >= from);
+    const of = (type: string, days = entries): bigint =>
+      sum(days.filter((entry) => entry.type === type).map(({ amount }) => (amount < 0n ? -amount : amount)));
+    const flows = (days: typeof entries): Json => ({
+      invoiced: decimal(of('INVOICE', days)),
+      credited: decimal(of('CREDIT_NOTE', days)),
+      voided: decimal(of('VOID', days)),
+      collected: decimal(of('PAYMENT', days)),
+      reversed: decimal(of('REVERSAL', days)),
+      net_collected: decimal(of('PAYMENT', days) - of('REVERSAL', days)),
+    });
+    const today = this.today();
+    const pending = this.#model.balance(null, to);
+    const owed = this.#model.owed(null, to, to < today ? to : today);
+    const overdue = overdueOf(owed);
+    const receivable = sum(owed.map(({ amount }) => (amount > 0n ? amount : 0n)));
+    const { due, paid } = this.#model.punctuality(from, to, today);
+    const months = [...new Set(entries.map(({ day }) => day.slice(0, 7)))].sort();
+    const summary = await this.#get(`/schools/${this.#schoolId}/summary?from=${from}&to=${to}`);
+    expect(summary).toMatchObject({
+      ...flows(entries),
+      pending: decimal(pending),
+      overdue: decimal(overdue),
+      on_time_rate: ratio(paid, due),
+      delinquency_rate: ratio(overdue, receivable),
+      by_month: months.map((month) => ({ month, ...flows(entries.filter(({ day }) => day.startsWith(month))) })),
+    });
+    expect(summary['daily'] === null).toBe(to > addDays(from, DAILY_DAYS_MAX - 1));
+    for (const part of ['by_method', 'daily']) {
+      const rows = summary[part] as Json[] | null;
+      if (rows === null) continue;
+      const net = sum(rows.map((row) => cents(row['net_collected'])));
+      expect([part, decimal(net)]).toEqual([part, summary['net_collected']]);
+    }
+  }
+
+  #accounts(): [path: string, studentId: number | null][] {
+    const students = this.#students.map((id): [string, number] => [`/students/${id}`, id]);
+    return [[`/schools/${this.#schoolId}`, null], ...students];
+  }
+
+  async #issue(pick: number, total: bigint, dueDate: string): Promise<void> {
+    const studentId = this.#students[pick % STUDENTS] ?? 0;
+    const fields = { student_id: studentId, amount_total: decimal(total), due_date: dueDate, currency: this.#currency };
+    const id = await billing.anInvoice(fields);
+    const fresh = { id, studentId, total, issuedAt: this.#now, dueDate, voidedAt: null, credits: [], payments: [] };
+    this.#model.invoices.push(fresh);
+  }
+
+  async #pay(invoice: ModelInvoice, amount: bigint, days: number): Promise<void> {
+    const paidAt = new Date(this.#now.getTime() - Math.max(0, days) * 86_400_000);
+    const method = days % 2 === 0 ? 'CARD' : null;
+    const fields = { paid_at: paidAt.toISOString(), ...(method === null ? {} : { method }) };
+    const id = await billing.aPayment(invoice.id, decimal(amount), fields);
+    invoice.payments.push({ id, amount, method, paidAt, reversedAt: null });
+  }
+
+  async #reverse({ payments }: ModelInvoice): Promise<void> {
+    const payment: ModelPayment | undefined = payments.find(({ reversedAt }) => reversedAt === null);
+    if (payment === undefined) return;
+    await this.#done(201, await billing.post(`/payments/${payment.id}/reversal`, { reason: 'bounced' }));
+    payment.reversedAt = this.#now;
+  }
+
+  async #credit(invoice: ModelInvoice, amount: bigint): Promise<void> {
+    const note = { amount: decimal(amount), reason: 'discount' };
+    await this.#done(201, await billing.post(`/invoices/${invoice.id}/credit-notes`, note));
+    invoice.credits.push({ amount, at: this.#now });
+  }
+
+  async #void(invoice: ModelInvoice): Promise<void> {
+    await this.#done(204, await billing.delete(`/invoices/${invoice.id}`));
+    invoice.voidedAt = this.#now;
+  }
+
+  /** Lowers or raises the amount by `by`, and moves the due day. */
+  async #change(invoice: ModelInvoice, by: bigint, days: number): Promise<void> {
+    const pending = this.#model.pending(invoice);
+    const total = days % 2 === 0 || by >= pending ? invoice.total + by : invoice.total - by;
+    const dueDate = addDays(invoice.dueDate, days);
+    const changes = { amount_total: decimal(total), due_date: dueDate };
+    await this.#done(200, await billing.patch(`/invoices/${invoice.id}`, changes));
+    Object.assign(invoice, { total, dueDate });
+  }
+
+  async #done(status: number, answer: { status: number; text: string }): Promise<void> {
+    expect(answer.status, answer.text).toBe(status);
+  }
+
+  async #get(path: string): Promise<Json> {
+    const { status, body, text } = await billing.get(path);
+    expect(status, text).toBe(200);
+    return body;
+  }
+}
+
+function overdueOf(owed: readonly { late: number; amount: bigint }[]): bigint {
+  return sum(owed.filter(({ late }) => late > 0).map(({ amount }) => amount));
+}
+
+function byId(left: readonly unknown[], right: readonly unknown[]): number {
+  return Number(left[0]) - Number(right[0]);
+}

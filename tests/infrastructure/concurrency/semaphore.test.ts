@@ -1,0 +1,173 @@
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { Semaphore } from '../../../src/infrastructure/concurrency/semaphore.ts';
+import { PoolExhausted } from '../../../src/infrastructure/postgres/errors.ts';
+
+const LONG_MS = 60_000;
+
+/** Starts work that lasts until it is told how to end, and records who has begun. */
+function starter(semaphore: Semaphore) {
+  const begun: string[] = [];
+  const start = (name: string) => {
+    let end: () => void = () => undefined;
+    let fail: (error: Error) => void = () => undefined;
+    const lasting = new Promise<void>((resolve, reject) => {
+      end = resolve;
+      fail = reject;
+    });
+    const ended = semaphore.run(async () => {
+      begun.push(name);
+      await lasting;
+      return name;
+    });
+    return { ended, end, fail };
+  };
+  return { begun, start };
+}
+
+test('so many are let in at once, and the others one by one as places become free, first come, first served', async () => {
+  const semaphore = new Semaphore({ places: 2, waitMaxMs: LONG_MS });
+  const { begun, start } = starter(semaphore);
+  const [a, b, c, d] = [start('a'), start('b'), start('c'), start('d')];
+  expect(begun).toEqual(['a', 'b']);
+  expect(semaphore.gauge()).toEqual({ total: 2, idle: 0, waiting: 2, max: 2 });
+
+  b.end();
+  expect(await b.ended).toBe('b');
+  await setImmediate();
+  expect(begun).toEqual(['a', 'b', 'c']);
+  a.end();
+  await a.ended;
+  await setImmediate();
+  expect(begun).toEqual(['a', 'b', 'c', 'd']);
+
+  c.end();
+  d.end();
+  await Promise.all([c.ended, d.ended]);
+  expect(semaphore.gauge()).toEqual({ total: 0, idle: 0, waiting: 0, max: 2 });
+});
+
+test('whoever comes when a place becomes free does not get it before those in line', async () => {
+  const semaphore = new Semaphore({ places: 1, waitMaxMs: LONG_MS });
+  const { begun, start } = starter(semaphore);
+  const [first, inLine] = [start('first'), start('in line')];
+  // Runs as soon as the first has given up its place, and before the one in line can have begun.
+  const late = first.ended.then(() => start('late'));
+  first.end();
+  inLine.end();
+  (await late).end();
+  await Promise.all([inLine.ended, (await late).ended]);
+  expect(begun).toEqual(['first', 'in line', 'late']);
+});
+
+test('work that fails gives its place back', async () => {
+  const semaphore = new Semaphore({ places: 1, waitMaxMs: LONG_MS });
+  const { begun, start } = starter(semaphore);
+  const [failing, next] = [start('failing'), start('next')];
+  failing.fail(new Error('it failed'));
+  await expect(failing.ended).rejects.toThrow('it failed');
+  await setImmediate();
+  expect(begun).toEqual(['failing', 'next']);
+  next.end();
+  await next.ended;
+  expect(semaphore.gauge().total).toBe(0);
+});
+
+test('whoever has waited too long is told so, never runs, and leaves no gap in the line', async () => {
+  const semaphore = new Semaphore({ places: 1, waitMaxMs: 50 });
+  const { begun, start } = starter(semaphore);
+  const holding = start('holding');
+  const impatient = start('impatient');
+  await expect(impatient.ended).rejects.toThrow(PoolExhausted);
+  expect(semaphore.gauge().waiting).toBe(0);
+
+  const next = start('next');
+  holding.end();
+  next.end();
+  expect(await next.ended).toBe('next');
+  expect(begun).toEqual(['holding', 'next']);
+  expect(semaphore.gauge().total).toBe(0);
+});
+
+test('without an end of places nobody ever waits', async () => {
+  const semaphore = new Semaphore({ places: Number.POSITIVE_INFINITY, waitMaxMs: 0 });
+  const { begun, start } = starter(semaphore);
+  const all = ['a', 'b', 'c'].map(start);
+  expect(begun).toEqual(['a', 'b', 'c']);
+  for (const { end } of all) end();
+  await Promise.all(all.map(async ({ ended }) => await ended));
+});
+
+describe('those who wait in front of the line', () => {
+  /** Comes near and then runs, as a request does. */
+  function comer(semaphore: Semaphore) {
+    const { begun, start } = starter(semaphore);
+    const near: string[] = [];
+    const come = async (name: string): Promise<ReturnType<typeof start>> => {
+      await semaphore.near();
+      near.push(name);
+      return start(name);
+    };
+    return { begun, near, come };
+  }
+
+  test('are let near while there are not twice as many as places, first come, first served', async () => {
+    const semaphore = new Semaphore({ places: 2, waitMaxMs: LONG_MS });
+    const { begun, near, come } = comer(semaphore);
+    const first = [await come('a'), await come('b'), await come('c'), await come('d')];
+    const last = [come('e'), come('f')];
+    await setImmediate();
+    expect({ begun, near }).toEqual({ begun: ['a', 'b'], near: ['a', 'b', 'c', 'd'] });
+    expect(semaphore.gauge()).toEqual({ total: 2, idle: 0, waiting: 4, max: 2 });
+
+    first[0]?.end();
+    await setImmediate();
+    expect({ begun, near }).toEqual({ begun: ['a', 'b', 'c'], near: ['a', 'b', 'c', 'd', 'e'] });
+    for (const { end } of first) end();
+    for (const one of last) (await one).end();
+    await setImmediate();
+    expect(begun).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+    expect(semaphore.gauge().waiting).toBe(0);
+  });
+
+  test('are not overtaken when there is room for the last who came', async () => {
+    const semaphore = new Semaphore({ places: 1, waitMaxMs: LONG_MS });
+    const { near, come } = comer(semaphore);
+    const [first, second] = [await come('first'), await come('second')];
+    const pass = async (name: string): Promise<void> => {
+      await semaphore.near();
+      near.push(name);
+    };
+    // More than are let near at once, and they run nothing: so there is room while some are still outside.
+    const outside = ['a', 'b', 'c', 'd', 'e'].map(pass);
+    first.end();
+    second.end();
+    await second.ended;
+    await Promise.all([...outside, pass('late')]);
+    expect(near).toEqual(['first', 'second', 'a', 'b', 'c', 'd', 'e', 'late']);
+  });
+
+  test('are let near also by those who then run nothing', async () => {
+    const semaphore = new Semaphore({ places: 1, waitMaxMs: LONG_MS });
+    const { come } = comer(semaphore);
+    const [first, second] = [await come('first'), await come('second')];
+    const idle = Array.from({ length: 5 }, async () => await semaphore.near());
+    first.end();
+    second.end();
+    await Promise.all(idle);
+    expect(semaphore.gauge()).toEqual({ total: 0, idle: 0, waiting: 0, max: 1 });
+  });
+
+  test('are told when they have waited too long, and leave no gap', async () => {
+    const semaphore = new Semaphore({ places: 1, waitMaxMs: 50 });
+    const { come } = comer(semaphore);
+    const holding = await come('holding');
+    const inLine = await come('in line');
+    const [outside] = await Promise.allSettled([semaphore.near(), inLine.ended]);
+    expect(outside).toMatchObject({ status: 'rejected', reason: expect.any(PoolExhausted) });
+    expect(semaphore.gauge().waiting).toBe(0);
+    holding.end();
+    await holding.ended;
+    (await come('next')).end();
+  });
+});

@@ -1,0 +1,81 @@
+import { beforeAll, expect, test } from 'vitest';
+import { SUBJECTS } from '../../../src/domain/reporting/reconciliation.ts';
+import { ReconciliationService } from '../../../src/services/reporting/reconciliation-service.ts';
+import { startBilling } from '../../support/billing.ts';
+
+const billing = await startBilling();
+const events: object[] = [];
+const service = new ReconciliationService({
+  unitOfWork: billing.product.unitOfWork,
+  clock: billing.clock,
+  log: { info: (facts, event) => events.push({ ...facts, event }) },
+});
+
+beforeAll(async () => {
+  // Six invoices, whose numbers are counted one by one; five students.
+  for (let student = 0; student < 4; student++) await billing.anInvoice({ student_id: await billing.aStudent() });
+  const last = await billing.aStudent();
+  for (let invoice = 0; invoice < 2; invoice++) await billing.anInvoice({ student_id: last });
+  await billing.aPayment(await billing.anInvoice({ student_id: last }), '1.00');
+});
+
+test('tells after each batch how far it has come, from nothing to all of it, subject after subject', async () => {
+  const told: { subject: string; done: number; total: number }[] = [];
+
+  const { checked } = await service.run({ onProgress: (progress) => told.push(progress) });
+
+  const rows = Object.values(checked).reduce((sum, count) => sum + count, 0);
+  const total = told.at(-1)?.total ?? 0;
+  // An extent is the largest id, which is the number of rows here: nothing was deleted.
+  expect(total).toBe(rows);
+  expect(told.at(-1)).toEqual({ subject: 'idempotency_keys', done: total, total });
+  let before = 0;
+  for (const subject of SUBJECTS) {
+    const own = told.filter((one) => one.subject === subject);
+    expect(own.length, subject).toBeGreaterThan(0);
+    before += checked[subject];
+    expect(own.at(-1), subject).toEqual({ subject, done: before, total });
+  }
+});
+
+test('looks at as many rows as it is allowed, and a chain of such runs at each row once', async () => {
+  const whole = await service.run();
+  let next: Parameters<typeof service.run>[0] = { rowsMax: 3 };
+  const checked: Record<string, number> = {};
+  for (;;) {
+    const part = await service.run(next);
+    const rows = Object.values(part.checked).reduce((sum, count) => sum + count, 0);
+    expect(rows).toBeLessThanOrEqual(3);
+    for (const [subject, count] of Object.entries(part.checked)) checked[subject] = (checked[subject] ?? 0) + count;
+    if (part.next === null) break;
+    next = { rowsMax: 3, from: part.next };
+  }
+  expect(checked).toEqual(whole.checked);
+});
+
+test('logs what it has looked at, and whether that was all', async () => {
+  events.length = 0;
+  const whole = await service.run();
+  const part = await service.run({ rowsMax: 1 });
+  expect(events).toEqual([
+    { event: 'reconciliation_finished', checked: whole.checked, counts: {}, complete: true },
+    { event: 'reconciliation_finished', checked: part.checked, counts: {}, complete: false },
+  ]);
+});
+
+test('begins no batch once its time is over', async () => {
+  const startedAt = billing.clock.now();
+  // Standing: a millisecond that passes before the run has begun would be missing at its end.
+  billing.clock.travelTo(startedAt.toISOString());
+  let batches = 0;
+  const { next } = await service.run({
+    timeMaxMs: 1_000,
+    onProgress: () => {
+      batches += 1;
+      if (batches === 3) billing.clock.travelTo(new Date(startedAt.getTime() + 1_000).toISOString());
+    },
+  });
+  billing.clock.release();
+  expect(batches).toBe(3);
+  expect(next).not.toBeNull();
+});

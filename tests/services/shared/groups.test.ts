@@ -1,0 +1,321 @@
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readConfig } from '../../../src/config.ts';
+import type { Invoice } from '../../../src/domain/billing/invoice.ts';
+import type { Payment } from '../../../src/domain/billing/payment.ts';
+import { UnitOfWork } from '../../../src/repositories/shared/unit-of-work.ts';
+import { InvoiceService } from '../../../src/services/billing/invoice-service.ts';
+import { PaymentService } from '../../../src/services/billing/payment-service.ts';
+import type { Created, Creation } from '../../../src/services/shared/idempotency.ts';
+import { startBilling } from '../../support/billing.ts';
+import { POOLER_ENV } from '../../support/postgres-server.ts';
+import { UnluckyPool } from '../../support/unlucky-pool.ts';
+
+/*
+ * What is asked for in one turn of the event loop is one statement: here nothing comes in between, so it always is. That it
+ * was one shows in xmin, the transaction that wrote a row.
+ */
+
+const billing = await startBilling();
+const { connectionString = '' } = billing.owner.options;
+const pool = new UnluckyPool({ ...readConfig(POOLER_ENV).database, connectionString });
+const events: unknown[] = [];
+const dependencies = {
+  unitOfWork: new UnitOfWork({ pool, streamPool: pool }),
+  clock: billing.clock,
+  log: { info: (_: object, event: string) => events.push(event) },
+};
+const payments = new PaymentService(dependencies);
+const invoices = new InvoiceService(dependencies);
+
+afterAll(async () => await pool.end());
+beforeEach(() => void events.splice(0));
+afterEach(async () => {
+  billing.clock.release();
+  expect(await billing.driftedInvoices()).toEqual([]);
+});
+
+function creation<T>(key: string | null): Creation<T> {
+  return {
+    claim: key === null ? null : { credential: 'c'.repeat(32), key, fingerprint: 'f'.repeat(64) },
+    present: (made) => JSON.stringify({ id: (made as { id: number }).id, way: 'transaction' }),
+  };
+}
+
+async function pay(invoiceId: number, amount = '1.00', key: string | null = null): Promise<Created<Payment>> {
+  const command = { invoiceId, amount, method: 'CASH', reference: 'a "quoted" \\ {1,NULL}', paidAt: null } as const;
+  return await payments.record(command, creation(key));
+}
+
+async function issue(studentId: number, fields: object = {}, key: string | null = null): Promise<Created<Invoice>> {
+  const invoice = { studentId, amountTotal: '5.00', currency: null, dueDate: '2030-01-31', description: null };
+  return await invoices.create({ ...invoice, ...fields }, creation(key));
+}
+
+/** How many transactions wrote these rows. */
+async function transactions(table: 'payments' | 'invoices', made: readonly Created<{ id: number }>[]): Promise<number> {
+  const { rows } = await billing.owner.query<{ n: number }>(
+    `select count(distinct xmin::text)::int as n from ${table} where id = any ($1)`,
+    [made.map((one) => one.made?.id)],
+  );
+  return rows[0]?.n ?? -1;
+}
+
+async function schoolOf(): Promise<{ schoolId: number; studentId: number; bill: (total?: string) => Promise<number> }> {
+  const schoolId = await billing.aSchool();
+  const studentId = await billing.aStudent({ school_id: schoolId });
+  return {
+    schoolId,
+    studentId,
+    bill: async (total = '100.00') => await billing.anInvoice({ student_id: studentId, amount_total: total }),
+  };
+}
+
+function refusal(code: string): object {
+  return expect.objectContaining({ status: 'rejected', reason: expect.objectContaining({ code }) });
+}
+
+/** Whether it could not be made in a statement for several. */
+function isOfTransaction(ended: PromiseSettledResult<Created<unknown>>): boolean {
+  return ended.status === 'fulfilled' && 'way' in JSON.parse(ended.value.body);
+}
+
+const MADE = expect.objectContaining({
+  status: 'fulfilled',
+  value: expect.objectContaining({ made: expect.anything() }),
+});
+
+describe('payments of the same moment', () => {
+  test('are one statement, of several schools, with keys and without, numbered in the order they came', async () => {
+    const [a, b] = [await schoolOf(), await schoolOf()];
+    const bills = [await a.bill(), await b.bill(), await a.bill(), await a.bill(), await b.bill()];
+
+    const made = await Promise.all(
+      bills.map(async (id, index) => await pay(id, `${index + 1}.50`, index % 2 ? `together ${index}` : null)),
+    );
+
+    expect(await transactions('payments', made)).toBe(1);
+    expect(made.map((one) => one.made?.invoiceId)).toEqual(bills);
+    expect(made.map((one) => one.made?.amount)).toEqual(['1.50', '2.50', '3.50', '4.50', '5.50']);
+    expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000001', '000002', '000003', '000002']);
+    for (const { made: payment, body } of made) {
+      expect(JSON.parse(body)).toMatchObject({
+        id: payment?.id,
+        reference: 'a "quoted" \\ {1,NULL}',
+        reversed_at: null,
+      });
+    }
+    const keys = await billing.owner.query("select body from idempotency_keys where key like 'together%' order by key");
+    expect(keys.rows.map(({ body }) => body)).toEqual([made[1]?.body, made[3]?.body]);
+    expect(await pay(bills[1] ?? 0, '2.50', 'together 1')).toEqual({ body: made[1]?.body });
+    expect(events.filter((event) => event === 'payment_processed')).toHaveLength(5);
+    for (const { schoolId, paid } of [
+      { ...a, paid: '9.50' },
+      { ...b, paid: '8.00' },
+    ]) {
+      const { rows } = await billing.owner.query('select paid from school_totals where school_id = $1', [schoolId]);
+      expect(rows).toEqual([{ paid }]);
+    }
+  });
+
+  test('one that cannot be taken is left out and told why; the others are paid', async () => {
+    const { bill } = await schoolOf();
+    const [good, small, gone, last] = [await bill(), await bill('1.00'), await bill(), await bill()];
+    await billing.delete(`/invoices/${gone}`);
+
+    const ended = await Promise.allSettled([pay(good), pay(small, '1.01'), pay(gone), pay(2_000_000_000), pay(last)]);
+
+    const codes = ['payment_exceeds_pending', 'invoice_void', 'invoice_not_found'];
+    expect(ended).toEqual([MADE, ...codes.map(refusal), MADE]);
+    const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(await transactions('payments', made)).toBe(1);
+    expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000002']);
+  });
+
+  test('one that breaks a constraint undoes the statement; halves of it then go without that one', async () => {
+    const { schoolId, bill } = await schoolOf();
+    const chile = await billing.aSchool({ country: 'CL', currency: 'CLP' });
+    const whole = await billing.anInvoice({
+      student_id: await billing.aStudent({ school_id: chile }),
+      amount_total: '100.00',
+      currency: 'CLP',
+    });
+    const [first, ...others] = [await bill(), await bill(), await bill(), await bill(), await bill(), await bill()];
+    const ended = await Promise.allSettled([
+      pay(first ?? 0),
+      pay(whole, '1.50', 'not whole'),
+      ...others.map(async (id) => await pay(id)),
+    ]);
+    expect(ended).toEqual([MADE, refusal('amount_not_whole'), MADE, MADE, MADE, MADE, MADE]);
+    expect(ended.filter(isOfTransaction)).toEqual([]);
+    const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(await transactions('payments', made)).toBe(3);
+    expect(made.map((one) => one.made?.number.slice(-1))).toEqual(['1', '2', '3', '4', '5', '6']);
+    expect(await billing.invoice(whole)).toMatchObject({ paid: '0.00' });
+    const { rows } = await billing.owner.query('select paid from school_totals where school_id = $1', [schoolId]);
+    expect(rows).toEqual([{ paid: '6.00' }]);
+  });
+
+  test('of one invoice are paid one after the other, as far as they fit', async () => {
+    const { bill } = await schoolOf();
+    const [id, other] = [await bill('2.00'), await bill()];
+    const ended = await Promise.allSettled([pay(id), pay(id), pay(id), pay(other)]);
+    expect(ended).toEqual([MADE, MADE, refusal('payment_exceeds_pending'), MADE]);
+    expect(ended.filter(isOfTransaction)).toEqual([]);
+    expect(await billing.invoice(id)).toMatchObject({ status: 'PAID', paid: '2.00' });
+  });
+
+  test('under one key are one payment, and a replay of it', async () => {
+    const { bill } = await schoolOf();
+    const [id, other] = [await bill(), await bill()];
+    const [first, second, third] = await Promise.all([pay(id, '1.00', 'twin'), pay(id, '1.00', 'twin'), pay(other)]);
+    expect(first.made).toBeDefined();
+    expect(second).toEqual({ body: first.body });
+    expect(await transactions('payments', [first, third])).toBe(1);
+    expect(await billing.invoice(id)).toMatchObject({ paid: '1.00' });
+  });
+
+  test('on either side of New Year are numbered in their years', async () => {
+    const { bill } = await schoolOf();
+    const [old, young] = [await bill(), await bill()];
+    // Midnight in Mexico City.
+    billing.clock.travelTo('2027-01-01T05:59:59.999Z');
+    const before = pay(old);
+    billing.clock.travelTo('2027-01-01T06:00:00.000Z');
+    const made = await Promise.all([before, pay(young)]);
+    expect(await transactions('payments', made)).toBe(1);
+    expect(made.map((one) => one.made?.number)).toEqual(['R-2026-000001', 'R-2027-000001']);
+  });
+
+  test('nobody waits for the invoice of another: that one alone does', async () => {
+    const { bill } = await schoolOf();
+    const [held, free] = [await bill(), await bill()];
+    let late: Promise<Created<Payment>> | undefined;
+    const lock = `select from invoices where id = ${held} for update`;
+    const waiting = async (): Promise<Created<Payment>> => {
+      late = pay(held);
+      expect((await pay(free)).made).toBeDefined();
+      expect(await billing.invoice(held)).toMatchObject({ paid: '0.00' });
+      return await late;
+    };
+    await billing.collideOn(lock, [waiting]);
+    expect(await billing.invoice(held)).toMatchObject({ paid: '1.00' });
+  });
+
+  test('nobody waits for long because the counter of another school is held', async () => {
+    const [a, b] = [await schoolOf(), await schoolOf()];
+    const [held, free] = [await a.bill(), await b.bill()];
+    await pay(held);
+    let isHeld = true;
+    const lock = `select from document_counters where school_id = ${a.schoolId} and kind = 'RECEIPT' for update`;
+    const both = async (): Promise<void> => {
+      const late = pay(held);
+      expect((await pay(free)).made).toBeDefined();
+      expect(isHeld).toBe(true);
+      await late;
+    };
+    // Until the free one is paid the lock is kept, so it can only be paid without waiting for it.
+    await billing.collideOn(lock, [both], async () => {
+      for (let tries = 0; (await billing.invoice(free)).paid !== '1.00' && tries < 400; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      isHeld = (await billing.invoice(free)).paid === '1.00';
+    });
+    expect(await billing.invoice(held)).toMatchObject({ paid: '2.00' });
+  });
+
+  test('when the answer is lost, those with a key find theirs, and those without are told that nobody knows', async () => {
+    const { bill } = await schoolOf();
+    const [one, two, three] = [await bill(), await bill(), await bill()];
+    pool.loses = 'answer';
+    const ended = await Promise.allSettled([pay(one), pay(two, '1.00', 'lost'), pay(three)]);
+    expect(ended).toEqual([refusal('outcome_unknown'), MADE, refusal('outcome_unknown')]);
+    for (const id of [one, two, three]) expect(await billing.invoice(id)).toMatchObject({ paid: '1.00' });
+  });
+});
+
+test('whoever waits for others counts as waiting for a connection, where load is shed and in the metrics', async () => {
+  const { bill } = await schoolOf();
+  const ids = [await bill(), await bill(), await bill()];
+  const { services, telemetry, unitOfWork } = billing.product;
+  const command = { amount: '1.00', method: null, reference: null, paidAt: null };
+  const made = ids.map(async (invoiceId) => await services.payments.record({ ...command, invoiceId }, creation(null)));
+  expect(unitOfWork.waitingForBatches).toBe(3);
+  expect(telemetry.load.waitingPerConnection()).toBe(3 / billing.config.database.connectionsMax);
+  expect(telemetry.load.readsWaitingPerConnection()).toBe(3 / billing.config.database.connectionsMax);
+  expect(await telemetry.metrics.expose()).toContain('database_pool_waiting{pool="groups"} 3');
+  await Promise.all(made);
+});
+
+test('there is a connection for each group there can be, of every kind', async () => {
+  const { telemetry, unitOfWork } = billing.product;
+  expect(await telemetry.metrics.expose()).toContain(
+    `database_pool_connections_max{pool="groups"} ${unitOfWork.groupsMax}\n`,
+  );
+});
+
+describe('invoices of the same moment', () => {
+  test('are one statement, of several schools, with keys and without, numbered in the order they came', async () => {
+    const [a, b] = [await schoolOf(), await schoolOf()];
+    const students = [a.studentId, b.studentId, a.studentId, a.studentId];
+
+    const made = await Promise.all(
+      students.map(
+        async (id, index) =>
+          await issue(
+            id,
+            { amountTotal: `${index + 1}.50`, description: 'ñ "1" \\' },
+            index % 2 ? `issued ${index}` : null,
+          ),
+      ),
+    );
+
+    expect(await transactions('invoices', made)).toBe(1);
+    expect(made.map((one) => one.made?.studentId)).toEqual(students);
+    expect(made.map(({ body }) => JSON.parse(body).amount_total)).toEqual(['1.50', '2.50', '3.50', '4.50']);
+    expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000001', '000002', '000003']);
+    expect(made.map((one) => one.made?.description)).toEqual(Array(4).fill('ñ "1" \\'));
+    expect(await issue(b.studentId, {}, 'issued 1')).toEqual({ body: made[1]?.body });
+    const { rows } = await billing.owner.query(
+      'select invoiced from school_totals where school_id = any ($1) order by school_id',
+      [[a.schoolId, b.schoolId]],
+    );
+    expect(rows).toEqual([{ invoiced: '9.50' }, { invoiced: '2.50' }]);
+  });
+
+  test('under one key are one invoice, and a replay of it', async () => {
+    const { studentId } = await schoolOf();
+    const ended = await Promise.allSettled([
+      issue(studentId, {}, 'twice'),
+      issue(studentId, {}, 'twice'),
+      issue(studentId),
+    ]);
+    expect(ended.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+    expect(ended.filter(isOfTransaction)).toEqual([]);
+    const [first, second, third] = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(second).toEqual({ body: first?.body });
+    expect(third?.made?.number).not.toBe(first?.made?.number);
+  });
+
+  test('one that cannot be issued is left out and told why; the others are issued', async () => {
+    const { studentId } = await schoolOf();
+    const ended = await Promise.allSettled([
+      issue(studentId),
+      issue(2_000_000_000),
+      issue(studentId, { currency: 'USD' }),
+      issue(studentId),
+    ]);
+    expect(ended).toEqual([MADE, refusal('student_not_found'), refusal('invoice_currency_mismatch'), MADE]);
+    const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(await transactions('invoices', made)).toBe(1);
+    expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000002']);
+  });
+
+  test('one that breaks a constraint undoes the statement; halves of it then go without that one', async () => {
+    const { studentId } = await schoolOf();
+    const school = await billing.aSchool({ country: 'CL', currency: 'CLP' });
+    const whole = await billing.aStudent({ school_id: school });
+    const ended = await Promise.allSettled([issue(studentId), issue(whole, { amountTotal: '1.50' }), issue(studentId)]);
+    expect(ended).toEqual([MADE, refusal('amount_not_whole'), MADE]);
+    expect(ended.filter(isOfTransaction)).toEqual([]);
+  });
+});
