@@ -10,7 +10,6 @@ const LEFT_OUT = new Set(['node_modules', 'dist', 'coverage', 'reports', '.git',
 
 const files = markdownFiles(ROOT);
 const pages = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
-const readme = pages.get(join(ROOT, 'README.md')) ?? '';
 
 describe.each(files.map((file) => [relative(ROOT, file), file]))('%s', (_name, file) => {
   const page = pages.get(file) ?? '';
@@ -26,21 +25,21 @@ describe.each(files.map((file) => [relative(ROOT, file), file]))('%s', (_name, f
   });
 });
 
-test('the README has every environment variable, and no other', () => {
+test('the configuration page has every environment variable, and no other', () => {
   const config = readFileSync(join(ROOT, 'src/config.ts'), 'utf8');
   const read = [...config.matchAll(/\('([A-Z][A-Z0-9_]+)'/g)].map(([, name = '']) => name);
-  expect(new Set(firstCells('Configuration'))).toEqual(new Set(read));
+  expect(new Set(firstCells('docs/configuration.md'))).toEqual(new Set(read));
 });
 
 test('.env.example has no variable that nobody reads', () => {
   const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
   const composition = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
-  const known = [...firstCells('Configuration'), ...composition.split(/\W+/)];
+  const known = [...firstCells('docs/configuration.md'), ...composition.split(/\W+/)];
   const named = [...example.matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name);
   expect(named.filter((name) => !known.includes(name))).toEqual([]);
 });
 
-test('the README has every route that a program may use, and none that is not there', async () => {
+test('the page of routes has every route that a program may use, and none that is not there', async () => {
   const { all, documented } = await withServer((_app, routes) => {
     const names = routes.flatMap(({ method, url, schema }) =>
       [method].flat().map((one) => ({ name: `${one} ${url.replaceAll(/:(\w+)/g, '{$1}')}`, hidden: schema?.hide })),
@@ -52,7 +51,7 @@ test('the README has every route that a program may use, and none that is not th
         .map(({ name }) => name),
     };
   });
-  const shown = firstCells('Routes');
+  const shown = firstCells('docs/routes.md');
   const below = (name: string): string => name.replace(' /', ' /api/v1/');
   expect(shown.filter((name) => !all.has(name) && !all.has(`${name}/`) && !all.has(below(name)))).toEqual([]);
   expect(documented.filter((name) => !shown.includes(name) && !shown.map(below).includes(name))).toEqual([]);
@@ -110,10 +109,13 @@ function scriptsOf(manifest: string): string[] {
   return Object.keys(scripts);
 }
 
-/** What stands in code in the first column of the table below a heading of the README. */
-function firstCells(heading: string): string[] {
-  const section = readme.split(`\n## ${heading}\n`, 2)[1]?.split('\n## ', 1)[0] ?? '';
-  const cells = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, cell = '']) => cell);
-  if (cells.length === 0) throw new Error(`the README has no table below "${heading}"`);
+/** What stands in code in the first column of a page's tables. */
+function firstCells(name: string): string[] {
+  const cells = [...(pages.get(join(ROOT, name)) ?? '').matchAll(/^\| `([^`]+)` \|/gm)].map(([, cell = '']) => cell);
+  if (cells.length === 0) throw new Error(`${name} has no table`);
   return cells;
 }
+
+test('the README is short', () => {
+  expect((pages.get(join(ROOT, 'README.md')) ?? '').split('\n').length).toBeLessThanOrEqual(200);
+});

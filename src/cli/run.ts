@@ -15,7 +15,7 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   -h, --help     this text, or that of a command: mattilda-billing check --help
   -v, --version
 
-Configuration comes from environment variables: see the README.
+Configuration comes from environment variables: see docs/configuration.md.
 Exit codes: 0 done, 1 it failed or found something wrong, 2 it was asked wrongly.`;
 
 type Command = Readonly<{ help: string; run(args: string[], io: Io): Promise<number> }>;

@@ -19,7 +19,7 @@ Without DATABASE_URL it starts an embedded PostgreSQL, whose data stays in DATA_
   ENVIRONMENT           development, test or production
   LOG_LEVEL             TRACE, DEBUG, INFO, WARN, ERROR, FATAL (INFO)
 
-The README names the rest.`;
+docs/configuration.md names the rest.`;
 
 /** Beyond this a stop is no longer graceful, and no longer waited for. */
 const STOP_MAX_MS = 9_500;
