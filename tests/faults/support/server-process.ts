@@ -10,7 +10,7 @@ import { scale } from './scale.ts';
 // Starting servers is slow on a busy machine, and no test here fails by being slow.
 vi.setConfig({ testTimeout: scale(120_000, 3_600_000), hookTimeout: 120_000 });
 
-const MAIN = fileURLToPath(new URL('../../../src/cli/running-server.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const TSX = createRequire(import.meta.url).resolve('tsx');
 const START_MAX_MS = 60_000;
 
