@@ -15,6 +15,7 @@ import { newestMigration } from './infrastructure/postgres/migrate.ts';
 import { Pool, type PoolOptions } from './infrastructure/postgres/pool.ts';
 import { Readiness } from './infrastructure/postgres/readiness.ts';
 import { TracedPool } from './infrastructure/postgres/traced-pool.ts';
+import { CountryTimeZones } from './infrastructure/time-zones.ts';
 import { VERSION } from './infrastructure/version.ts';
 import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
@@ -117,7 +118,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const renderer = new PdfPool();
   return {
     services: {
-      schools: new SchoolService(dependencies),
+      schools: new SchoolService({ ...dependencies, timeZones: new CountryTimeZones() }),
       students: new StudentService(dependencies),
       invoices: new InvoiceService(dependencies),
       payments: new PaymentService(dependencies),

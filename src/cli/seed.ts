@@ -2,7 +2,6 @@ import { parseArgs } from 'node:util';
 import { compose, type Services } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { DomainError, type ErrorCode } from '../domain/shared/errors.ts';
-import { defaultTimezone } from '../domain/shared/iso.ts';
 import type { Page, PageRequest } from '../domain/shared/page.ts';
 import { createLogger } from '../infrastructure/observability/logging.ts';
 import type { Created, Creation } from '../services/shared/idempotency.ts';
@@ -81,9 +80,8 @@ class Seeder {
         (row) => row['name'] === name,
       );
     const id = await this.#ensure('schools', find, async () => {
-      const timezone = defaultTimezone(country);
       return await schools.create(
-        { name, country, currency, timezone, invoicePrefix: 'F', receiptPrefix: 'R' },
+        { name, country, currency, timezone: null, invoicePrefix: 'F', receiptPrefix: 'R' },
         unkeyed(),
       );
     });

@@ -1,5 +1,4 @@
-import type { NewSchool, School, SchoolChanges } from '../../domain/accounts/school.ts';
-import { defaultTimezone } from '../../domain/shared/iso.ts';
+import type { School, SchoolChanges } from '../../domain/accounts/school.ts';
 import { Id, STRICT, Timestamp, text } from './common.ts';
 import { type Static, Type } from './type.ts';
 
@@ -61,13 +60,13 @@ export const SchoolResponse = Type.Object({
   updated_at: Timestamp,
 });
 
-export function toNewSchool(body: Static<typeof SchoolCreate>): NewSchool {
+export function toNewSchool(body: Static<typeof SchoolCreate>): SchoolOpening {
   const country = body.country.toUpperCase();
   return {
     name: body.name,
     country,
     currency: body.currency.toUpperCase(),
-    timezone: body.timezone ?? defaultTimezone(country),
+    timezone: body.timezone ?? null,
     invoicePrefix: body.invoice_prefix ?? 'F',
     receiptPrefix: body.receipt_prefix ?? 'R',
   };

@@ -17,5 +17,8 @@ export type School = Readonly<{
 
 export type NewSchool = Omit<School, 'id' | 'isActive' | 'createdAt' | 'updatedAt'>;
 
+/** What opens a school: without a time zone it gets that of its country. */
+export type SchoolOpening = Omit<NewSchool, 'timezone'> & Readonly<{ timezone: string | null }>;
+
 /** Absent means unchanged. */
 export type SchoolChanges = Partial<NewSchool>;

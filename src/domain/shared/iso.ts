@@ -36,13 +36,6 @@ const CURRENCY_CODES_BY_DECIMALS: ReadonlyArray<readonly [decimals: number, code
   [4, 'CLF UYW'],
 ];
 
-/** IANA time zone database names. A country with several zones gets that of its capital. */
-const TIMEZONES: ReadonlyMap<string, string> = new Map([
-  ['MX', 'America/Mexico_City'],
-  ['CO', 'America/Bogota'],
-  ['EC', 'America/Guayaquil'],
-]);
-
 const countries: ReadonlySet<string> = new Set(words(COUNTRY_CODES));
 
 const decimalsByCurrency: ReadonlyMap<string, number> = new Map(
@@ -78,11 +71,6 @@ export function currencyDecimals(code: string): number {
   const decimals = decimalsByCurrency.get(code);
   if (decimals === undefined) throw new RangeError(`Not an ISO 4217 currency code: ${code}`);
   return decimals;
-}
-
-/** Gives the IANA time zone in which a school of this ISO 3166-1 country reads its dates, "UTC" where none is known. */
-export function defaultTimezone(country: string): string {
-  return TIMEZONES.get(country) ?? 'UTC';
 }
 
 function words(text: string): string[] {

@@ -9,6 +9,14 @@ export interface Clock {
   now(): Date;
 }
 
+export interface TimeZones {
+  /**
+   * The IANA zone that a school in `country` (ISO 3166-1 alpha-2) is in unless it says otherwise: where there are several,
+   * the one in which most people live; UTC where nobody does.
+   */
+  ofCountry(country: string): string;
+}
+
 /**
  * What a printed document is made of: texts in their places, ready to be read. Services choose language, number and
  * date forms; the renderer chooses fonts, sizes and page breaks, and never looks at what a text means.

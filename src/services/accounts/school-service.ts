@@ -1,4 +1,4 @@
-import type { NewSchool, School, SchoolChanges } from '../../domain/accounts/school.ts';
+import type { School, SchoolChanges, SchoolOpening } from '../../domain/accounts/school.ts';
 import {
   assertActivatable,
   assertDeactivatable,
@@ -8,7 +8,7 @@ import {
 } from '../../domain/billing/business-rules.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
-import type { Clock, Log } from '../../domain/shared/ports.ts';
+import type { Clock, Log, TimeZones } from '../../domain/shared/ports.ts';
 import { nameTaken, type SchoolFilter } from '../../repositories/accounts/school-repository.ts';
 import type { Batched, Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { type Created, type Creation, createOnce } from '../shared/idempotency.ts';
@@ -18,12 +18,14 @@ export class SchoolService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #timeZones: TimeZones;
   readonly #findJson: Batched<number, string>;
 
-  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log; timeZones: TimeZones }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
+    this.#timeZones = dependencies.timeZones;
     this.#findJson = dependencies.unitOfWork.batchedRead(async ({ schools }, ids) => await schools.findManyJson(ids));
   }
 
@@ -60,8 +62,9 @@ export class SchoolService {
    * @throws DomainError `school_prefixes_equal`, `school_timezone_unknown`, `school_name_taken`, or a refusal of
    *   {@link createOnce}
    */
-  async create(school: NewSchool, creation: Creation<School>): Promise<Created<School>> {
+  async create(opening: SchoolOpening, creation: Creation<School>): Promise<Created<School>> {
     const now = this.#clock.now();
+    const school = { ...opening, timezone: opening.timezone ?? this.#timeZones.ofCountry(opening.country) };
     const insert = async ({ schools }: Repositories): Promise<School> => {
       assertPrefixesDiffer(school);
       const made = await schools.insert(school, now);

@@ -39,6 +39,18 @@ describe('POST /schools', () => {
   });
 
   test.each([
+    ['JP', 'Asia/Tokyo'],
+    ['CL', 'America/Santiago'],
+    ['BR', 'America/Sao_Paulo'],
+    ['US', 'America/New_York'],
+    ['PE', 'America/Lima'],
+    ['ES', 'Europe/Madrid'],
+  ])('201: without a time zone a school in %s is in %s', async (country, timezone) => {
+    const { timezone: _, ...body } = { timezone: '', ...schoolBody({ country }) };
+    expect((await billing.post('/schools', body)).body['timezone']).toBe(timezone);
+  });
+
+  test.each([
     ['spaces at both ends', '  Colegio  '],
     ['SQL', `x'); drop table schools; --`],
     ['markup and a backslash', '<b>"\\n"</b>'],

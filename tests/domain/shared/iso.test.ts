@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest';
 import {
   CURRENCIES_WITHOUT_DECIMALS,
   currencyDecimals,
-  defaultTimezone,
   isCountry,
   isCurrency,
 } from '../../../src/domain/shared/iso.ts';
@@ -75,17 +74,4 @@ describe('currencies', () => {
       expect(() => currencyDecimals(code)).toThrow(RangeError);
     },
   );
-});
-
-describe('time zones', () => {
-  test.each([
-    ['MX', 'America/Mexico_City'],
-    ['CO', 'America/Bogota'],
-    ['EC', 'America/Guayaquil'],
-    ['DE', 'UTC'],
-    ['', 'UTC'],
-  ])('a school in %j reads its dates in %s', (country, timezone) => {
-    expect(defaultTimezone(country)).toBe(timezone);
-    expect(() => new Intl.DateTimeFormat('en', { timeZone: timezone })).not.toThrow();
-  });
 });

@@ -50,7 +50,7 @@ async function twoOfEach() {
 
 describe('reads of the same moment are one statement, and each gets the own answer:', () => {
   const services = {
-    schools: new SchoolService(dependencies),
+    schools: new SchoolService({ ...dependencies, timeZones: { ofCountry: () => 'UTC' } }),
     students: new StudentService(dependencies),
     invoices: new InvoiceService(dependencies),
     payments: new PaymentService(dependencies),
