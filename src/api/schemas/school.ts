@@ -1,4 +1,4 @@
-import type { School, SchoolChanges } from '../../domain/accounts/school.ts';
+import type { School, SchoolChanges, SchoolOpening } from '../../domain/accounts/school.ts';
 import { Id, STRICT, Timestamp, text } from './common.ts';
 import { type Static, Type } from './type.ts';
 
