@@ -7,7 +7,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 /** Which layers a layer may import, itself included. What is not named here (compose, main, cli) may import all. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   domain: ['domain'],
-  infrastructure: ['infrastructure'],
+  infrastructure: ['infrastructure', 'domain'],
   repositories: ['repositories', 'domain', 'infrastructure'],
   services: ['services', 'domain', 'repositories'],
   api: ['api', 'domain', 'services'],
@@ -73,6 +73,14 @@ describe('architecture', () => {
         source.imports.filter((target) => targetOf(source, target) !== 'domain').map((to) => `${source.path}: ${to}`),
       );
     expect(outside).toEqual([]);
+  });
+
+  test('infrastructure knows of the domain only what all of it shares, such as the ports it implements', () => {
+    const known = sources
+      .filter(({ layer }) => layer === 'infrastructure')
+      .flatMap(({ path, imports }) => imports.map((target) => ({ path, target })))
+      .filter(({ target }) => target.includes('/domain/') && !target.includes('/domain/shared/'));
+    expect(known).toEqual([]);
   });
 
   test('the domain asks neither the clock nor chance', () => {
