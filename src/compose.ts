@@ -146,7 +146,7 @@ export async function composeServer(
   product: Product,
   { config, log, clock = systemClock, limits = CONNECTION_LIMITS }: Omit<Runtime, 'databaseUrl'>,
 ): Promise<FastifyInstance> {
-  const { prefix, apiKey, readAccess, rateLimitPerMinute } = config;
+  const { prefix, apiKey, readAccess, rateLimitPerMinute, trustProxy } = config;
   return await buildServer(
     {
       prefix,
@@ -154,6 +154,7 @@ export async function composeServer(
       readAccess,
       rateLimitPerMinute,
       limits,
+      trustProxy,
       connectionsMax: config.database.connectionsMax,
       version: VERSION,
     },

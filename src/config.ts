@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { defaultDataDir } from './infrastructure/embedded-postgres/account.ts';
 import { TRACES_SAMPLERS, type TracingOptions } from './infrastructure/observability/tracing.ts';
@@ -32,6 +33,8 @@ export type Config = Readonly<{
   shutdownDelayMs: number;
   /** Requests per minute and key; 0 is no limit. */
   rateLimitPerMinute: number;
+  /** Whose `X-Forwarded-For` is believed: so many proxies, or these addresses; 0 is nobody's. */
+  trustProxy: number | readonly string[];
   /** Null: no traces. */
   tracing: TracingOptions | null;
 }>;
@@ -85,6 +88,7 @@ export function readConfig(env: Env = process.env): Config {
     },
     shutdownDelayMs: reader.integer('SHUTDOWN_DELAY_MS', 0, { min: 0, max: 8_000 }),
     rateLimitPerMinute: reader.integer('RATE_LIMIT_PER_MINUTE', 0, { min: 0, max: 1_000_000 }),
+    trustProxy: reader.proxies('TRUST_PROXY'),
     tracing: reader.tracing(),
   };
   if (config.databaseMigrationUrl !== null && config.databaseUrl === null) {
@@ -186,6 +190,19 @@ class EnvReader {
     return '/api/v1';
   }
 
+  /** A number of proxies, or their addresses, networks and the names that stand for some. Never "all": then anybody is. */
+  proxies(name: string): number | readonly string[] {
+    const given = this.#get(name);
+    if (given === undefined) return 0;
+    if (/^\d$/.test(given)) return Number(given);
+    const proxies = given.split(',').map((one) => one.trim());
+    if (proxies.every(isNetwork)) return Object.freeze(proxies);
+    this.problems.push(
+      `${name} must be how many proxies there are, at most 9, or their addresses, such as 10.0.0.5,192.168.0.0/16,loopback`,
+    );
+    return 0;
+  }
+
   /** On as soon as there is somewhere to send spans to. The names are OpenTelemetry's own. */
   tracing(): TracingOptions | null {
     const endpoint = this.#get('OTEL_EXPORTER_OTLP_ENDPOINT');
@@ -215,4 +232,12 @@ class EnvReader {
     const value = this.#env[name];
     return value === undefined || value === '' ? undefined : value;
   }
+}
+
+function isNetwork(text: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }

@@ -39,6 +39,7 @@ describe('readConfig', () => {
       },
       shutdownDelayMs: 0,
       rateLimitPerMinute: 0,
+      trustProxy: 0,
       tracing: null,
     });
     expect(DEVELOPMENT_API_KEY).toBe('dev-secret-key');
@@ -89,6 +90,13 @@ describe('readConfig', () => {
     ['DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', '5000', ({ database }) => database.idleInTransactionTimeoutMs, 5_000],
     ['SHUTDOWN_DELAY_MS', '8000', ({ shutdownDelayMs }) => shutdownDelayMs, 8_000],
     ['RATE_LIMIT_PER_MINUTE', '600', ({ rateLimitPerMinute }) => rateLimitPerMinute, 600],
+    ['TRUST_PROXY', '2', ({ trustProxy }) => trustProxy, 2],
+    [
+      'TRUST_PROXY',
+      '10.0.0.5, fd00::/8,loopback',
+      ({ trustProxy }) => trustProxy,
+      ['10.0.0.5', 'fd00::/8', 'loopback'],
+    ],
   ];
   test.each(accepted)('takes %s=%s', (name, value, read, expected) => {
     expect(read(readConfig({ [name]: value }))).toEqual(expected);
@@ -129,6 +137,12 @@ describe('readConfig', () => {
     ['DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', '99'],
     ['SHUTDOWN_DELAY_MS', '8001'],
     ['RATE_LIMIT_PER_MINUTE', 'many'],
+    ['TRUST_PROXY', 'true'],
+    ['TRUST_PROXY', '10'],
+    ['TRUST_PROXY', 'proxy.example'],
+    ['TRUST_PROXY', '10.0.0.0/0'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['TRUST_PROXY', '10.0.0.1,'],
   ])('refuses %s=%s by its name alone', (name, value) => {
     const found = problems({ [name]: value });
     expect(found).toHaveLength(1);

@@ -14,6 +14,7 @@ import type { ReportService } from '../services/reporting/report-service.ts';
 import type { StatementService } from '../services/reporting/statement-service.ts';
 import { authentication, callers } from './edge/authentication.ts';
 import { acceptJsonOnly } from './edge/bodies.ts';
+import { clientAddresses, type TrustedProxies } from './edge/client-address.ts';
 import {
   answerForNode,
   type ConnectionLimits,
@@ -49,6 +50,7 @@ export type ServerOptions = Readonly<{
   /** 0: no limit. */
   rateLimitPerMinute: number;
   limits: ConnectionLimits;
+  trustProxy: TrustedProxies;
   /** To the database, streams left out. */
   connectionsMax: number;
 }>;
@@ -84,6 +86,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   const { log, clock, readiness, metrics, load, tracing } = dependencies;
   const { prefix, limits, rateLimitPerMinute: perMinute } = options;
   const gate = authentication(options);
+  const addresses = clientAddresses(options.trustProxy);
   const handle = problemHandler(log);
   const requestId = requestIds();
   const app = Fastify({
@@ -139,7 +142,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   limitRates(app, {
     prefix,
     perMinute,
-    callerOf: callers(options),
+    callerOf: callers(options, addresses),
     now: () => clock.now().getTime(),
     onLimited: () => metrics.requestLimited(),
   });

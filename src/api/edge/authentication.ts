@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { ClientAddresses } from './client-address.ts';
 import { HttpError } from './problems.ts';
 
 declare module 'fastify' {
@@ -48,11 +49,15 @@ export function authentication({ apiKey, readAccess }: { apiKey: string; readAcc
  * Names who is asking, for whoever counts: the credential if the right key came along, needed or not, else the address.
  * A wrong key names nobody, or everybody could be somebody new with every request.
  */
-export function callers({ apiKey }: { apiKey: string }): (request: FastifyRequest) => string {
+export function callers(
+  { apiKey }: { apiKey: string },
+  addresses: ClientAddresses,
+): (request: FastifyRequest) => string {
   const expected = digest(apiKey);
-  return ({ headers, credential, ip }) => {
+  return ({ headers, credential, raw }) => {
     const presented = headers['x-api-key'];
-    return typeof presented === 'string' && timingSafeEqual(digest(presented), expected) ? credential : ip;
+    const isKnown = typeof presented === 'string' && timingSafeEqual(digest(presented), expected);
+    return isKnown ? credential : addresses.of(raw);
   };
 }
 
