@@ -1,20 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import type { Socket } from 'node:net';
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
-import type { Clock } from '../domain/shared/ports.ts';
-import type { SchoolService } from '../services/accounts/school-service.ts';
-import type { StudentService } from '../services/accounts/student-service.ts';
-import type { InvoiceService } from '../services/billing/invoice-service.ts';
-import type { PaymentService } from '../services/billing/payment-service.ts';
-import type { DocumentService } from '../services/documents/document-service.ts';
-import type { LedgerService } from '../services/reporting/ledger-service.ts';
-import type { ReconciliationService } from '../services/reporting/reconciliation-service.ts';
-import type { ReportService } from '../services/reporting/report-service.ts';
-import type { StatementService } from '../services/reporting/statement-service.ts';
+import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
 import { authentication, callers } from './edge/authentication.ts';
 import { acceptJsonOnly } from './edge/bodies.ts';
-import { clientAddresses, type TrustedProxies } from './edge/client-address.ts';
+import { type ClientAddresses, clientAddresses, type TrustedProxies } from './edge/client-address.ts';
+import { answerClientError } from './edge/client-errors.ts';
 import {
   answerForNode,
   type ConnectionLimits,
@@ -22,9 +10,12 @@ import {
   connectionOptions,
   limitConnections,
 } from './edge/connection-limits.ts';
+import { refuseOtherMethods } from './edge/methods.ts';
 import { type Load, shedLoad } from './edge/overload.ts';
-import { HttpError, PROBLEM_TYPE, problemBody, problemHandler, sendProblem } from './edge/problems.ts';
+import { HttpError, problemHandler, sendProblem } from './edge/problems.ts';
 import { limitRates } from './edge/rate-limit.ts';
+import { type RequestIds, requestIds } from './edge/request-ids.ts';
+import { logRequest, logRequests, type RequestLog, roundMs } from './edge/request-log.ts';
 import { compileValidator, refuseUnknownParameters } from './edge/validation.ts';
 import { registerDocs } from './ops/docs.ts';
 import { healthRoutes, type Readiness } from './ops/health.ts';
@@ -33,14 +24,7 @@ import { problemPages } from './ops/problem-pages.ts';
 import { type RequestTracing, traceRequests } from './ops/tracing.ts';
 import { answerConditionally } from './responses/etag.ts';
 import { leaveHeadsUnread } from './responses/streaming.ts';
-import { invoiceRoutes } from './v1/invoices.ts';
-import { ledgerRoutes } from './v1/ledger.ts';
-import { paymentRoutes } from './v1/payments.ts';
-import { reconciliationRoutes } from './v1/reconciliation.ts';
-import { reportRoutes } from './v1/reports.ts';
-import { schoolRoutes } from './v1/schools.ts';
-import { statementRoutes } from './v1/statements.ts';
-import { studentRoutes } from './v1/students.ts';
+import { type Services, v1Routes } from './v1/index.ts';
 
 export type ServerOptions = Readonly<{
   prefix: string;
@@ -64,53 +48,24 @@ export type Telemetry = Readonly<{
 }>;
 
 export type ServerDependencies = Telemetry &
+  Services &
   Readonly<{
-    schools: SchoolService;
-    students: StudentService;
-    invoices: InvoiceService;
-    payments: PaymentService;
-    statements: StatementService;
-    reconciliation: ReconciliationService;
-    ledgers: LedgerService;
-    documents: DocumentService;
-    reports: ReportService;
     readiness: Readiness & { readonly stopping: boolean };
-    clock: Clock;
-    log: Readonly<Record<'debug' | 'info' | 'error', (facts: object, event: string) => void>>;
+    log: RequestLog & Readonly<{ error(facts: object, event: string): void }>;
   }>;
 
 const PARAM_LENGTH_MAX = 100;
 
-/** The HTTP face of the product: every route and everything they share. */
+/**
+ * The HTTP face of the product. In the order in which a request meets it: what every answer owes, the gate, what is
+ * refused before it costs anything, and the routes.
+ */
 export async function buildServer(options: ServerOptions, dependencies: ServerDependencies): Promise<FastifyInstance> {
-  const { log, clock, readiness, metrics, load, tracing } = dependencies;
-  const { prefix, limits, rateLimitPerMinute: perMinute } = options;
+  const { log, readiness, tracing } = dependencies;
   const gate = authentication(options);
   const addresses = clientAddresses(options.trustProxy);
-  const handle = problemHandler(log);
   const requestId = requestIds();
-  const app = Fastify({
-    logger: false,
-    ...connectionOptions(options.limits),
-    genReqId: requestId,
-    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
-    // An address that cannot be read reaches no hook: what every answer owes is done here.
-    frameworkErrors: (error, request, reply) => {
-      reply.header('x-request-id', request.id);
-      reply.raw.once('finish', () => logRequest(request, reply));
-      gate.call(app, request, reply, (refusal) => handle(refusal ?? error, request, reply));
-    },
-    clientErrorHandler: answerClientError,
-    // Fastify's own 503 is no problem document. What still arrives while the server drains is served, and told to close.
-    return503OnClosing: false,
-  }).withTypeProvider<TypeBoxTypeProvider>();
-  app.setErrorHandler(handle);
-  app.setValidatorCompiler(compileValidator);
-  // Answers are either text already or small objects: a compiled serializer each would cost more at start than it saves.
-  app.setSerializerCompiler(() => JSON.stringify);
-  acceptJsonOnly(app);
-  refuseUnknownParameters(app, prefix);
-  limitConnections(app, limits);
+  const app = createApp(options, { gate, log, requestId });
 
   app.decorateRequest('credential', '');
   app.addHook('onRequest', (request, reply, done) => {
@@ -121,27 +76,67 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   closeWhileStopping(app, readiness);
   traceRequests(app, tracing);
   app.addHook('onRequest', gate);
-  // Before the body is looked at: what was sent to an address that does not exist is not worth reading.
-  app.addHook('onRequest', (request, _reply, done) => {
-    done(request.is404 ? new HttpError('route_not_found', 'There is nothing at this address') : undefined);
-  });
-  app.addHook('onResponse', (request, reply, done) => {
-    logRequest(request, reply);
-    done();
-  });
-  function logRequest({ method, id, routeOptions }: FastifyRequest, reply: FastifyReply): void {
-    const { statusCode: status } = reply;
-    const facts = { request_id: id, method, route: routeOptions.url ?? null, status, ms: roundMs(reply.elapsedTime) };
-    // Balancers ask every second or two, of every process: that all is well would be most of the log.
-    if (routeOptions.config.isProbe === true && status < 400) log.debug(facts, 'request_completed');
-    else log.info(facts, 'request_completed');
-  }
+  refuseUnknownAddresses(app);
+  logRequests(app, log);
 
   answerConditionally(app);
   leaveHeadsUnread(app);
+  limitWork(app, options, dependencies, { addresses, requestId });
+
+  const refuseOthers = refuseOtherMethods(app);
+  await registerRoutes(app, options, dependencies);
+  refuseOthers();
+  return app;
+}
+
+type Edge = Readonly<{ gate: onRequestHookHandler; log: ServerDependencies['log']; requestId: RequestIds }>;
+
+/** An empty server: how requests are read, and refused when they cannot be. */
+function createApp(options: ServerOptions, { gate, log, requestId }: Edge): FastifyInstance {
+  const handle = problemHandler(log);
+  const app = Fastify({
+    logger: false,
+    ...connectionOptions(options.limits),
+    genReqId: requestId,
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    // An address that cannot be read reaches no hook: what every answer owes is done here.
+    frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id);
+      reply.raw.once('finish', () => logRequest(log, request, reply));
+      gate.call(app, request, reply, (refusal) => handle(refusal ?? error, request, reply));
+    },
+    clientErrorHandler: answerClientError,
+    // Fastify's own 503 is no problem document. What still arrives while the server drains is served, and told to close.
+    return503OnClosing: false,
+  });
+  app.setErrorHandler(handle);
+  app.setValidatorCompiler(compileValidator);
+  // Answers are either text already or small objects: a compiled serializer each would cost more at start than it saves.
+  app.setSerializerCompiler(() => JSON.stringify);
+  acceptJsonOnly(app);
+  refuseUnknownParameters(app, options.prefix);
+  limitConnections(app, options.limits);
+  return app;
+}
+
+/** Before the body is looked at: what was sent to an address that does not exist is not worth reading. */
+function refuseUnknownAddresses(app: FastifyInstance): void {
+  const refusal = () => new HttpError('route_not_found', 'There is nothing at this address');
+  app.addHook('onRequest', (request, _reply, done) => done(request.is404 ? refusal() : undefined));
+  app.setNotFoundHandler((request, reply) => sendProblem(refusal(), request, reply));
+}
+
+/** Rate limit, load shedding, and the counts of both and of everything that is answered. */
+function limitWork(
+  app: FastifyInstance,
+  options: ServerOptions,
+  { clock, load, log, metrics, readiness }: ServerDependencies,
+  { addresses, requestId }: Readonly<{ addresses: ClientAddresses; requestId: RequestIds }>,
+): void {
+  const { prefix } = options;
   limitRates(app, {
     prefix,
-    perMinute,
+    perMinute: options.rateLimitPerMinute,
     callerOf: callers(options, addresses),
     now: () => clock.now().getTime(),
     onLimited: () => metrics.requestLimited(),
@@ -162,99 +157,22 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     },
   });
   countRequests(app, { prefix, metrics, log });
+}
 
-  const methods = collectMethods(app);
-  registerDocs(app, options);
-  healthRoutes(app, readiness);
-  metricsRoute(app, metrics);
+async function registerRoutes(
+  app: FastifyInstance,
+  { prefix, version }: ServerOptions,
+  dependencies: ServerDependencies,
+): Promise<void> {
+  registerDocs(app, { version });
+  healthRoutes(app, dependencies.readiness);
+  metricsRoute(app, dependencies.metrics);
   problemPages(app);
   await app.register(
     (routes, _options, done) => {
-      const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
-      schoolRoutes(typed, dependencies.schools);
-      studentRoutes(typed, dependencies.students);
-      invoiceRoutes(typed, dependencies.invoices, dependencies.documents);
-      paymentRoutes(typed, dependencies);
-      statementRoutes(typed, dependencies, options.version);
-      reconciliationRoutes(typed, dependencies.reconciliation);
-      ledgerRoutes(typed, dependencies.ledgers, dependencies.documents);
-      reportRoutes(typed, dependencies.reports);
+      v1Routes(routes, dependencies, version);
       done();
     },
     { prefix },
-  );
-  refuseOtherMethods(app, methods);
-  app.setNotFoundHandler((request, reply) => {
-    sendProblem(new HttpError('route_not_found', 'There is nothing at this address'), request, reply);
-  });
-  return app;
-}
-
-function roundMs(ms: number): number {
-  return Math.round(ms * 100) / 100;
-}
-
-/** A client's own id if it is sane, else a short one that is unique to this process and moment. */
-function requestIds(): (request: { headers: Record<string, unknown> }) => string {
-  const prefix = randomBytes(6).toString('base64url');
-  let counter = 0;
-  return ({ headers }) => {
-    const given = headers['x-request-id'];
-    if (typeof given === 'string' && /^[A-Za-z0-9._:/+=@-]{1,128}$/.test(given)) return given;
-    counter += 1;
-    return `${prefix}-${counter.toString(36)}`;
-  };
-}
-
-const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
-
-function collectMethods(app: FastifyInstance): Map<string, Set<string>> {
-  const methods = new Map<string, Set<string>>();
-  app.addHook('onRoute', ({ url, method }) => {
-    const known = methods.get(url) ?? new Set();
-    for (const one of [method].flat()) known.add(one);
-    methods.set(url, known);
-  });
-  return methods;
-}
-
-/** An address that exists answers 405 with what it allows to every other method, instead of pretending not to exist. */
-function refuseOtherMethods(app: FastifyInstance, methods: ReadonlyMap<string, ReadonlySet<string>>): void {
-  for (const [url, known] of [...methods]) {
-    const others = METHODS.filter((method) => !known.has(method));
-    if (url.includes('*') || others.length === 0) continue;
-    const allow = [...known].join(', ');
-    app.route({
-      method: [...others],
-      url,
-      schema: { hide: true },
-      // Before the body is looked at, which may be of any type and size.
-      onRequest: (request, _reply, done) => {
-        const detail = `${request.method} is not allowed here; allowed: ${allow}`;
-        done(new HttpError('method_not_allowed', detail, { headers: { allow } }));
-      },
-      handler: () => undefined,
-    });
-  }
-}
-
-/** What Node's parser refuses before there is a request: answered on the bare socket, as a problem document too. */
-function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const code =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? 'headers_too_large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? 'request_timeout'
-        : 'request_malformed';
-  const id = randomBytes(6).toString('base64url');
-  const body = problemBody(code, 'The request could not be read', { url: '', id });
-  const text = JSON.stringify(body);
-  const { status, title } = body as { status: number; title: string };
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\n${text}`,
   );
 }

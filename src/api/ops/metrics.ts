@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { roundMs } from '../edge/request-log.ts';
 import { addOnRequest, isBelow, isRead } from '../edge/route-hooks.ts';
 
 declare module 'fastify' {
@@ -53,7 +54,7 @@ export function countRequests(
         if (request.isAnswered) return;
         metrics.requestAborted(what);
         const facts = { request_id: request.id, method: request.method, route: url };
-        log.info({ ...facts, ms: Math.round(reply.elapsedTime * 100) / 100 }, 'request_aborted');
+        log.info({ ...facts, ms: roundMs(reply.elapsedTime) }, 'request_aborted');
       });
       done();
     });

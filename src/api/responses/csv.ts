@@ -82,11 +82,14 @@ export async function sendCsv(request: FastifyRequest, reply: FastifyReply, file
   return await reply.send(streamOf(resumed(first, chunks), file.rows.batches));
 }
 
+type Owner = Readonly<{
+  invoiceId?: number | undefined;
+  studentId?: number | undefined;
+  schoolId?: number | undefined;
+}>;
+
 /** Says whose rows a file holds: `invoices-student-7`. Other filters would make the name longer than they help. */
-export function csvName(
-  kind: string,
-  { invoiceId, studentId, schoolId }: { invoiceId?: number; studentId?: number; schoolId?: number },
-): string {
+export function csvName(kind: string, { invoiceId, studentId, schoolId }: Owner): string {
   if (invoiceId !== undefined) return `${kind}-invoice-${invoiceId}`;
   if (studentId !== undefined) return `${kind}-student-${studentId}`;
   return schoolId === undefined ? kind : `${kind}-school-${schoolId}`;
@@ -111,8 +114,8 @@ export function fileName({ name, rows: { readAt } }: Pick<CsvFile, 'name' | 'row
  *
  * @throws HttpError `request_invalid` that names the parameter
  */
-export function refusePaging(query: Readonly<Record<string, unknown>>): void {
-  const given = ['limit', 'offset', 'cursor', 'count'].filter((name) => query[name] !== undefined);
+export function refusePaging(query: object): void {
+  const given = ['limit', 'offset', 'cursor', 'count'].filter((name) => name in query);
   if (given.length === 0) return;
   throw new HttpError('request_invalid', 'A file holds everything the filter matches', {
     errors: given.map((name) => ({ pointer: `#/${name}`, detail: 'can only be combined with format json' })),

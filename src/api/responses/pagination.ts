@@ -32,7 +32,7 @@ export const PAGE_PARAMETERS = {
   ),
 };
 
-type PageQuery = { limit?: number; offset?: number; cursor?: string; count?: 'exact' | 'none' };
+export type PageQuery = { limit?: number; offset?: number; cursor?: string; count?: 'exact' | 'none' };
 
 /** Types of a cursor's values, in the order of the list's columns. */
 export type CursorShape = readonly ('id' | 'text' | 'time' | 'date')[];
@@ -73,7 +73,20 @@ export function neighbourLinks(request: FastifyRequest, { next, prev }: Pick<Pag
   return links;
 }
 
-export function link({ url }: FastifyRequest, rel: string, place: Readonly<Record<string, string>>): string {
+/** Says how many rows there are, and where the neighbours of a page are that was reached by offset. */
+export function sendOffsetLinks(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { limit, offset, total }: Readonly<{ limit: number; offset: number; total: number }>,
+): void {
+  const links: string[] = [];
+  if (offset + limit < total) links.push(link(request, 'next', { offset: String(offset + limit) }));
+  if (offset > 0) links.push(link(request, 'prev', { offset: String(Math.max(0, offset - limit)) }));
+  if (links.length > 0) reply.header('link', links.join(', '));
+  reply.header('x-total-count', String(total));
+}
+
+function link({ url }: FastifyRequest, rel: string, place: Readonly<Record<string, string>>): string {
   return `<${elsewhere(url, place)}>; rel="${rel}"`;
 }
 

@@ -1,6 +1,6 @@
-import type { Static, TSchema, Type as Typebox } from 'typebox';
+import type { Static, TObject, TProperties, TSchema, Type as Typebox } from 'typebox';
 
-export type { Static, TSchema };
+export type { Static, TObject, TProperties, TSchema };
 
 /** A schema that {@link Type.Optional} has been over; not enumerable, so that no document shows it. */
 const OPTIONAL = '~optional';

@@ -1,10 +1,9 @@
+import type { FastifyInstance } from 'fastify';
 import { SUBJECTS, type WalkPosition } from '../../domain/reporting/reconciliation.ts';
 import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
 import { HttpError } from '../edge/problems.ts';
-import { guardedReadDocs } from '../openapi.ts';
+import { one } from '../endpoint.ts';
 import { elsewhere } from '../responses/pagination.ts';
-import type { Routes } from '../routes.ts';
-import { STRICT } from '../schemas/common.ts';
 import { ReconciliationResponse, toReconciliationResponse } from '../schemas/reconciliation.ts';
 import { Type } from '../schemas/type.ts';
 
@@ -12,61 +11,38 @@ import { Type } from '../schemas/type.ts';
 const TIME_MAX_MS = 5_000;
 const CURSOR_LENGTH_MAX = 1_000;
 
+const limit = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 10_000_000, description: 'Rows to look at. Default: no limit but time.' }),
+);
+const cursor = Type.Optional(
+  Type.String({ minLength: 1, maxLength: CURSOR_LENGTH_MAX, description: 'From `next` of the answer before.' }),
+);
+
 /**
  * One answer covers as much as fits into a few seconds and says where to go on: a GET that ran for minutes would be cut
  * by the first proxy on its way, and a job with an address of its own would need a table and somebody to run it.
  */
-export function reconciliationRoutes(routes: Routes, reconciliation: ReconciliationService): void {
-  routes.get(
-    '/reconciliation',
-    {
-      config: { isGuarded: true },
-      schema: {
-        ...guardedReadDocs({
-          tag: 'service',
-          id: 'reconcile',
-          summary: 'Compare every stored figure with the rows it is made of',
-          description:
-            'Derives what is paid, credited, numbered and owned again from the rows, and lists what disagrees. One answer covers as much as fits into 5 seconds: while `complete` is false, follow `next` (also in `Link`). `mattilda-billing check` does the same in one go.',
-          success: {
-            status: 200,
-            schema: ReconciliationResponse,
-            description: 'What was checked, and what was found.',
-          },
-        }),
-        querystring: Type.Object(
-          {
-            limit: Type.Optional(
-              Type.Integer({
-                minimum: 1,
-                maximum: 10_000_000,
-                description: 'Rows to look at. Default: no limit but time.',
-              }),
-            ),
-            cursor: Type.Optional(
-              Type.String({
-                minLength: 1,
-                maxLength: CURSOR_LENGTH_MAX,
-                description: 'From `next` of the answer before.',
-              }),
-            ),
-          },
-          STRICT,
-        ),
-      },
-    },
-    async (request, reply) => {
-      const { limit, cursor } = request.query;
+export function reconciliationRoutes(routes: FastifyInstance, reconciliation: ReconciliationService): void {
+  one(routes, '/reconciliation', {
+    tag: 'service',
+    id: 'reconcile',
+    summary: 'Compare every stored figure with the rows it is made of',
+    description:
+      'Derives what is paid, credited, numbered and owned again from the rows, and lists what disagrees. One answer covers as much as fits into 5 seconds: while `complete` is false, follow `next` (also in `Link`). `mattilda-billing check` does the same in one go.',
+    answer: { schema: ReconciliationResponse, description: 'What was checked, and what was found.' },
+    config: { isGuarded: true },
+    query: { limit, cursor },
+    json: async ({ query, request, reply }) => {
       const result = await reconciliation.run({
         timeMaxMs: TIME_MAX_MS,
-        ...(limit === undefined ? {} : { rowsMax: limit }),
-        ...(cursor === undefined ? {} : { from: decode(cursor) }),
+        ...(query.limit === undefined ? {} : { rowsMax: query.limit }),
+        ...(query.cursor === undefined ? {} : { from: decode(query.cursor) }),
       });
       const next = result.next === null ? null : elsewhere(request.url, { cursor: encode(result.next) });
       if (next !== null) reply.header('link', `<${next}>; rel="next"`);
-      return await reply.send(toReconciliationResponse(result, next));
+      return toReconciliationResponse(result, next);
     },
-  );
+  });
 }
 
 function encode({ subject, after }: WalkPosition): string {

@@ -1,12 +1,7 @@
+import type { FastifyInstance } from 'fastify';
 import type { SchoolService } from '../../services/accounts/school-service.ts';
-import { answerCreation, JSON_TYPE } from '../edge/idempotency-key.ts';
-import { creationDocs, LIST_HEADERS, readDocs, writeDocs } from '../openapi.ts';
-import { formatOf, formatParameter, LIST_FORMATS } from '../responses/content-negotiation.ts';
-import { refusePaging, sendCsv } from '../responses/csv.ts';
-import { countModeOf, PAGE_PARAMETERS, readPageRequest, sendListing } from '../responses/pagination.ts';
-import type { Routes } from '../routes.ts';
-import { IdParams, NoBody, STRICT } from '../schemas/common.ts';
-import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
+import { change, create, list, one, remove } from '../endpoint.ts';
+import { IdParams } from '../schemas/common.ts';
 import {
   SchoolCreate,
   SchoolQuery,
@@ -16,146 +11,82 @@ import {
   toSchoolChanges,
   toSchoolResponse,
 } from '../schemas/school.ts';
-import { Type } from '../schemas/type.ts';
 
-const ONE = { status: 200, schema: SchoolResponse, description: 'The school.' };
+const tag = 'schools';
+const answer = { schema: SchoolResponse, description: 'The school.' };
 
-export function schoolRoutes(routes: Routes, schools: SchoolService): void {
-  routes.get(
-    '/schools',
-    {
-      schema: {
-        ...readDocs({
-          tag: 'schools',
-          id: 'listSchools',
-          summary: 'List schools, by id',
-          success: { status: 200, schema: Type.Array(SchoolResponse), description: 'A page.', headers: LIST_HEADERS },
-          formats: LIST_FORMATS,
-        }),
-        querystring: Type.Object({ ...SchoolQuery, ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS) }, STRICT),
-      },
-    },
-    async (request, reply) => {
-      const { is_active: isActive, country, q } = request.query;
-      const filter = {
-        ...(isActive === undefined ? {} : { isActive }),
-        ...(country === undefined ? {} : { country: country.toUpperCase() }),
-        ...(q === undefined ? {} : { q }),
-      };
-      if (formatOf(request, reply, LIST_FORMATS, request.query.format) === 'csv') {
-        refusePaging(request.query);
-        const rows = await schools.stream(filter);
-        return await sendCsv(request, reply, { name: 'schools', columns: CSV_COLUMNS.schools, rows });
-      }
-      const page = readPageRequest(request.query, ['id']);
-      const listing = await schools.list(filter, page, countModeOf(request.query));
-      return sendListing(request, reply, listing, page);
-    },
-  );
+export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): void {
+  list(routes, '/schools', {
+    tag,
+    id: 'listSchools',
+    summary: 'List schools, by id',
+    row: SchoolResponse,
+    query: SchoolQuery,
+    filter: ({ query: { is_active: isActive, country, q } }) => ({ isActive, country: country?.toUpperCase(), q }),
+    order: ['id'],
+    page: async (filter, page, count) => await schools.list(filter, page, count),
+    rows: async (filter) => await schools.stream(filter),
+    fileName: () => 'schools',
+  });
 
-  routes.post(
-    '/schools',
-    {
-      schema: {
-        ...creationDocs({
-          tag: 'schools',
-          id: 'createSchool',
-          summary: 'Open a school',
-          refusals: ['school_prefixes_equal', 'school_timezone_unknown', 'school_name_taken'],
-          success: { status: 201, schema: SchoolResponse, description: 'The new school.' },
-        }),
-        body: SchoolCreate,
-      },
-    },
-    async (request, reply) =>
-      await answerCreation(
-        request,
-        reply,
-        toSchoolResponse,
-        async (creation) => await schools.create(toNewSchool(request.body), creation),
-      ),
-  );
+  create(routes, '/schools', {
+    tag,
+    id: 'createSchool',
+    summary: 'Open a school',
+    refusals: ['school_prefixes_equal', 'school_timezone_unknown', 'school_name_taken'],
+    answer: { ...answer, description: 'The new school.' },
+    body: SchoolCreate,
+    run: async ({ body }, creation) => await schools.create(toNewSchool(body), creation),
+    toResponse: toSchoolResponse,
+  });
 
-  routes.get(
-    '/schools/:id',
-    {
-      schema: {
-        ...readDocs({
-          tag: 'schools',
-          id: 'getSchool',
-          summary: 'Get a school',
-          refusals: ['school_not_found'],
-          success: ONE,
-          isConditional: true,
-        }),
-        params: IdParams,
-      },
-    },
-    async (request, reply) => await reply.type(JSON_TYPE).send(await schools.findJson(request.params.id)),
-  );
+  one(routes, '/schools/:id', {
+    tag,
+    id: 'getSchool',
+    summary: 'Get a school',
+    refusals: ['school_not_found'],
+    answer,
+    isConditional: true,
+    params: IdParams,
+    json: async ({ params: { id } }) => await schools.findJson(id),
+  });
 
-  routes.patch(
-    '/schools/:id',
-    {
-      schema: {
-        ...writeDocs({
-          tag: 'schools',
-          id: 'updateSchool',
-          summary: 'Change a school',
-          description: 'What is absent stays as it is.',
-          refusals: [
-            'school_not_found',
-            'school_inactive',
-            'school_prefixes_equal',
-            'school_timezone_unknown',
-            'school_name_taken',
-            'school_currency_locked',
-          ],
-          success: ONE,
-        }),
-        params: IdParams,
-        body: SchoolUpdate,
-      },
-    },
-    async (request) => toSchoolResponse(await schools.update(request.params.id, toSchoolChanges(request.body))),
-  );
+  change(routes, '/schools/:id', {
+    tag,
+    id: 'updateSchool',
+    summary: 'Change a school',
+    description: 'What is absent stays as it is.',
+    refusals: [
+      'school_not_found',
+      'school_inactive',
+      'school_prefixes_equal',
+      'school_timezone_unknown',
+      'school_name_taken',
+      'school_currency_locked',
+    ],
+    answer,
+    params: IdParams,
+    body: SchoolUpdate,
+    run: async ({ params: { id }, body }) => toSchoolResponse(await schools.update(id, toSchoolChanges(body))),
+  });
 
-  routes.delete(
-    '/schools/:id',
-    {
-      schema: {
-        ...writeDocs({
-          tag: 'schools',
-          id: 'deactivateSchool',
-          summary: 'Deactivate a school without students',
-          refusals: ['school_not_found', 'school_already_inactive', 'school_has_students'],
-          success: { status: 204, description: 'Deactivated.' },
-        }),
-        params: IdParams,
-        body: NoBody,
-      },
-    },
-    async (request, reply) => {
-      await schools.deactivate(request.params.id);
-      return await reply.code(204).send();
-    },
-  );
+  remove(routes, '/schools/:id', {
+    tag,
+    id: 'deactivateSchool',
+    summary: 'Deactivate a school without students',
+    refusals: ['school_not_found', 'school_already_inactive', 'school_has_students'],
+    answer: 'Deactivated.',
+    params: IdParams,
+    run: async ({ params: { id } }) => void (await schools.deactivate(id)),
+  });
 
-  routes.patch(
-    '/schools/:id/activate',
-    {
-      schema: {
-        ...writeDocs({
-          tag: 'schools',
-          id: 'activateSchool',
-          summary: 'Activate a deactivated school',
-          refusals: ['school_not_found', 'school_already_active'],
-          success: ONE,
-        }),
-        params: IdParams,
-        body: NoBody,
-      },
-    },
-    async (request) => toSchoolResponse(await schools.activate(request.params.id)),
-  );
+  change(routes, '/schools/:id/activate', {
+    tag,
+    id: 'activateSchool',
+    summary: 'Activate a deactivated school',
+    refusals: ['school_not_found', 'school_already_active'],
+    answer,
+    params: IdParams,
+    run: async ({ params: { id } }) => toSchoolResponse(await schools.activate(id)),
+  });
 }

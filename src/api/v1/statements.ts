@@ -1,19 +1,14 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountOwner, StatementTotals } from '../../domain/reporting/statement.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import type { StatementService } from '../../services/reporting/statement-service.ts';
-import { JSON_TYPE } from '../edge/idempotency-key.ts';
-import { readDocs } from '../openapi.ts';
-import { ACCOUNT_FORMATS, formatOf, formatParameter } from '../responses/content-negotiation.ts';
-import { refusePaging, sendCsv } from '../responses/csv.ts';
+import { one } from '../endpoint.ts';
 import { isKnown } from '../responses/etag.ts';
 import { PAGE_PARAMETERS } from '../responses/pagination.ts';
-import { languageOf, languageParameter, sendPdf } from '../responses/pdf.ts';
-import type { Routes } from '../routes.ts';
-import { IdParams, STRICT } from '../schemas/common.ts';
+import { IdParams } from '../schemas/common.ts';
 import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import { SchoolStatementResponse, StudentStatementResponse, toStatementResponse } from '../schemas/statement.ts';
-import { type TSchema, Type } from '../schemas/type.ts';
+import { Type } from '../schemas/type.ts';
 
 const { offset } = PAGE_PARAMETERS;
 const limit = Type.Optional(
@@ -24,74 +19,60 @@ const limit = Type.Optional(
   }),
 );
 
-type Dependencies = Readonly<{ statements: StatementService; documents: DocumentService }>;
+const KINDS = {
+  student: { id: 'getStudentStatement', schema: StudentStatementResponse },
+  school: { id: 'getSchoolStatement', schema: SchoolStatementResponse },
+};
 
-/** @param release of the product */
-export function statementRoutes(routes: Routes, { statements, documents }: Dependencies, release: string): void {
-  /** Lines only, so that a program can read the file; their totals go beside it, so that it can check it. */
-  async function sendLines(request: FastifyRequest, reply: FastifyReply, owner: AccountOwner): Promise<FastifyReply> {
-    const { header, rows } = await statements.stream(owner);
-    reply.header('x-statement-totals', toDictionary(header.totals));
-    return await sendCsv(request, reply, {
-      name: `statement-${owner.kind}-${owner.id}`,
-      columns: CSV_COLUMNS.statement,
-      rows,
-    });
-  }
+type Services = Readonly<{ statements: StatementService; documents: DocumentService }>;
 
+/** @param release of the product: another one may write the same statement in another form */
+export function statementRoutes(routes: FastifyInstance, services: Services, release: string): void {
+  statementRoute(routes, 'student', services, release);
+  statementRoute(routes, 'school', services, release);
+}
+
+function statementRoute(
+  routes: FastifyInstance,
+  kind: AccountOwner['kind'],
+  { statements, documents }: Services,
+  release: string,
+): void {
   /** Asks for the version first, where somebody has one: it costs a tenth of a page of lines, and of all lines nothing. */
   async function hasUnchanged(request: FastifyRequest, reply: FastifyReply, owner: AccountOwner): Promise<boolean> {
     if (owner.kind === 'student' || request.headers['if-none-match'] === undefined) return false;
-    return isKnown(request, reply, tagged(await statements.findSchoolVersion(owner.id)));
+    return isKnown(request, reply, `${release} ${await statements.findSchoolVersion(owner.id)}`);
   }
 
-  /** Another release may write the same statement in another form. */
-  function tagged(version: string): string {
-    return `${release} ${version}`;
-  }
-
-  const register = (kind: 'student' | 'school', schema: TSchema): void => {
-    routes.get(
-      `/${kind}s/:id/statement`,
-      {
-        config: { isBatched: kind === 'student' },
-        schema: {
-          ...readDocs({
-            tag: 'statements',
-            id: kind === 'student' ? 'getStudentStatement' : 'getSchoolStatement',
-            summary: `What a ${kind} was invoiced, has paid, and owes`,
-            description:
-              'One snapshot: totals are the sum of all lines. Lines are complete by default, at any size; `limit` and `offset` page the lines alone.',
-            refusals: [`${kind}_not_found`, 'document_too_long'],
-            success: { status: 200, schema, description: 'The statement.' },
-            formats: ACCOUNT_FORMATS,
-            isConditional: true,
-          }),
-          params: IdParams,
-          querystring: Type.Object(
-            { limit, offset, format: formatParameter(ACCOUNT_FORMATS), lang: languageParameter },
-            STRICT,
-          ),
-        },
-      },
-      async (request, reply) => {
-        const owner = { kind, id: request.params.id };
-        const { limit: lines = null, offset: skip = 0, lang, format: asked } = request.query;
-        const format = formatOf(request, reply, ACCOUNT_FORMATS, asked);
-        if (format === 'json') {
-          if (await hasUnchanged(request, reply, owner)) return await reply.code(304).send();
-          const statement = await statements.open(owner, { limit: lines, offset: skip });
-          if (statement.header.version !== null) isKnown(request, reply, tagged(statement.header.version));
-          return await reply.type(JSON_TYPE).send(toStatementResponse(statement));
-        }
-        refusePaging(request.query);
-        if (format === 'csv') return await sendLines(request, reply, owner);
-        return await sendPdf(reply, await documents.render({ kind: 'statement', owner }, languageOf(request, lang)));
-      },
-    );
-  };
-  register('student', StudentStatementResponse);
-  register('school', SchoolStatementResponse);
+  one(routes, `/${kind}s/:id/statement`, {
+    tag: 'statements',
+    id: KINDS[kind].id,
+    summary: `What a ${kind} was invoiced, has paid, and owes`,
+    description:
+      'One snapshot: totals are the sum of all lines. Lines are complete by default, at any size; `limit` and `offset` page the lines alone.',
+    refusals: [`${kind}_not_found`, 'document_too_long'],
+    answer: { schema: KINDS[kind].schema, description: 'The statement.' },
+    isConditional: true,
+    config: { isBatched: kind === 'student' },
+    params: IdParams,
+    query: { limit, offset },
+    json: async ({ params: { id }, query, request, reply }) => {
+      const owner = { kind, id };
+      if (await hasUnchanged(request, reply, owner)) return undefined;
+      const statement = await statements.open(owner, { limit: query.limit ?? null, offset: query.offset ?? 0 });
+      const { version } = statement.header;
+      if (version !== null) isKnown(request, reply, `${release} ${version}`);
+      return toStatementResponse(statement);
+    },
+    // Lines only, so that a program can read the file; their totals go beside it, so that it can check it.
+    csv: async ({ params: { id }, reply }) => {
+      const { header, rows } = await statements.stream({ kind, id });
+      reply.header('x-statement-totals', toDictionary(header.totals));
+      return { name: `statement-${kind}-${id}`, columns: CSV_COLUMNS.statement, rows };
+    },
+    pdf: async ({ params: { id } }, language) =>
+      await documents.render({ kind: 'statement', owner: { kind, id } }, language),
+  });
 }
 
 /** RFC 9651. */

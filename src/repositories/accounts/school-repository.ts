@@ -20,7 +20,11 @@ type SchoolRow = {
   updated_at: Date;
 };
 
-export type SchoolFilter = Readonly<{ isActive?: boolean; country?: string; q?: string }>;
+export type SchoolFilter = Readonly<{
+  isActive?: boolean | undefined;
+  country?: string | undefined;
+  q?: string | undefined;
+}>;
 
 const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, is_active, created_at, updated_at`;
 

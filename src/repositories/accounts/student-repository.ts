@@ -17,7 +17,7 @@ type StudentRow = {
   updated_at: Date;
 };
 
-export type StudentFilter = Readonly<{ schoolId?: number; q?: string }>;
+export type StudentFilter = Readonly<{ schoolId?: number | undefined; q?: string | undefined }>;
 
 const COLUMNS = sql`id, school_id, first_name, last_name, email, created_at, updated_at`;
 

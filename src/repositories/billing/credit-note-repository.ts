@@ -14,7 +14,7 @@ type CreditNoteRow = {
   created_at: Date;
 };
 
-export type CreditNoteFilter = Readonly<{ invoiceId?: number; schoolId?: number }>;
+export type CreditNoteFilter = Readonly<{ invoiceId?: number | undefined; schoolId?: number | undefined }>;
 
 /** A credit note as the API shows it; `toCreditNoteResponse` writes the same (a test compares them). */
 const JSON_COLUMNS = sql`c.id, c.invoice_id, c.amount::text as amount, c.reason,

@@ -37,12 +37,12 @@ export type InvoiceAsk = Readonly<{ invoice: NewInvoice; now: Date; claim: Idemp
 
 /** Dates are YYYY-MM-DD, both ends included. `now` decides what is overdue, by each school's own calendar. */
 export type InvoiceFilter = Readonly<{
-  studentId?: number;
-  schoolId?: number;
-  status?: InvoiceStatus;
-  dueFrom?: string;
-  dueTo?: string;
-  overdue?: boolean;
+  studentId?: number | undefined;
+  schoolId?: number | undefined;
+  status?: InvoiceStatus | undefined;
+  dueFrom?: string | undefined;
+  dueTo?: string | undefined;
+  overdue?: boolean | undefined;
   now: Date;
 }>;
 

@@ -34,12 +34,12 @@ export type TimeBound = Readonly<{ instant: Date } | { date: string }>;
 
 /** Both ends of `paidFrom` to `paidTo` are included. */
 export type PaymentFilter = Readonly<{
-  invoiceId?: number;
-  studentId?: number;
-  schoolId?: number;
-  method?: PaymentMethod;
-  paidFrom?: TimeBound;
-  paidTo?: TimeBound;
+  invoiceId?: number | undefined;
+  studentId?: number | undefined;
+  schoolId?: number | undefined;
+  method?: PaymentMethod | undefined;
+  paidFrom?: TimeBound | undefined;
+  paidTo?: TimeBound | undefined;
 }>;
 
 /** A payment as the API shows it; `toPaymentResponse` writes the same (a test compares them). */

@@ -1,0 +1,232 @@
+import type {
+  FastifyContextConfig,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RouteShorthandOptions,
+} from 'fastify';
+import type { CountMode, PageRequest } from '../domain/shared/page.ts';
+import type { FinishedDocument } from '../services/documents/document-service.ts';
+import type { Language } from '../services/documents/locale.ts';
+import type { Created, Creation } from '../services/shared/idempotency.ts';
+import type { Listing, Rows } from '../services/shared/listing.ts';
+import { answerCreation, JSON_TYPE } from './edge/idempotency-key.ts';
+import type { ProblemCode } from './edge/problems.ts';
+import { creationDocs, guardedReadDocs, LIST_HEADERS, readDocs, writeDocs } from './openapi.ts';
+import { type Format, formatOf, formatParameter, LIST_FORMATS } from './responses/content-negotiation.ts';
+import { type CsvFile, columnsOf, refusePaging, sendCsv } from './responses/csv.ts';
+import {
+  type CursorShape,
+  countModeOf,
+  PAGE_PARAMETERS,
+  type PageQuery,
+  readPageRequest,
+  sendListing,
+} from './responses/pagination.ts';
+import { languageOf, languageParameter, sendPdf } from './responses/pdf.ts';
+import { NoBody, STRICT } from './schemas/common.ts';
+import { type Static, type TObject, type TProperties, type TSchema, Type } from './schemas/type.ts';
+
+/** A request that its schemas have let through, so its parts are what these say, and the answer that is being made. */
+export type Call<P extends TSchema, Query, B extends TSchema = TSchema> = Readonly<{
+  params: Static<P>;
+  query: Query;
+  body: Static<B>;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}>;
+
+type Operation<P extends TSchema> = Readonly<{
+  tag: string;
+  /** `operationId`, which generated clients name their function after. Never changes. */
+  id: string;
+  summary: string;
+  description?: string;
+  /** Codes of the business it can refuse with. */
+  refusals?: readonly ProblemCode[];
+  /** Schema of what the path names. */
+  params?: P;
+  /** What the edge has to know of it, such as who may use it. */
+  config?: FastifyContextConfig;
+}>;
+
+type Answer = Readonly<{ schema: TSchema; description: string; headers?: object }>;
+
+type ListOf<P extends TSchema, Q extends TProperties, F> = Operation<P> &
+  Readonly<{
+    row: TObject;
+    /** Query parameters beside those that say which page. */
+    query?: Q;
+    filter: (call: Call<P, Static<TObject<Q>>>) => F;
+    /** Types of the columns the list is ordered by: those of a cursor's values. */
+    order: CursorShape | ((filter: F) => CursorShape);
+    page: (filter: F, page: PageRequest, count: CountMode) => Promise<Listing>;
+    /** All of them, for CSV. */
+    rows: (filter: F) => Promise<Rows>;
+    /** The name of that file without day and ending. */
+    fileName: (filter: F) => string;
+  }>;
+
+/** GET of a list: a page of it as a bare array, or all of it as CSV. */
+export function list<P extends TSchema, Q extends TProperties, F>(
+  routes: FastifyInstance,
+  path: string,
+  { row, query, filter, order, page, rows, fileName, ...operation }: ListOf<P, Q, F>,
+): void {
+  const columns = columnsOf(row);
+  const answer = { schema: Type.Array(row), description: 'A page.', headers: LIST_HEADERS };
+  const parameters = { ...query, ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS) };
+  const docs = docsOfRead(operation, answer, LIST_FORMATS);
+
+  routes.get(path, optionsOf(operation, { ...docs, ...queryOf(parameters) }), async (request, reply) => {
+    const call = callOf<P, Static<TObject<Q>> & PageQuery & { format?: 'json' | 'csv' }>(request, reply);
+    const asked = filter(call);
+    if (formatOf(request, reply, LIST_FORMATS, call.query.format) === 'csv') {
+      refusePaging(call.query);
+      return await sendCsv(request, reply, { name: fileName(asked), columns, rows: await rows(asked) });
+    }
+    const place = readPageRequest(call.query, typeof order === 'function' ? order(asked) : order);
+    return sendListing(request, reply, await page(asked, place, countModeOf(call.query)), place);
+  });
+}
+
+type OneOf<P extends TSchema, Q extends TProperties> = Operation<P> &
+  Readonly<{
+    answer: Answer;
+    query?: Q;
+    /** Has an ETag, and is 304 to who has that body already. */
+    isConditional?: boolean;
+    /** JSON as text, as a stream of text, or as an object; undefined when the client has it already. */
+    json: (call: Call<P, Static<TObject<Q>>>) => Promise<string | object | undefined>;
+    csv?: (call: Call<P, Static<TObject<Q>>>) => Promise<CsvFile>;
+    /** Undefined when too many are being made. @param language asked for, null if none of ours was */
+    pdf?: (call: Call<P, Static<TObject<Q>>>, language: Language | null) => Promise<FinishedDocument | undefined>;
+  }>;
+
+/** GET of one thing: a resource, a statement, a report; in as many forms as it is given for. */
+export function one<P extends TSchema, Q extends TProperties>(
+  routes: FastifyInstance,
+  path: string,
+  { answer, query, json, csv, pdf, isConditional = false, ...operation }: OneOf<P, Q>,
+): void {
+  const others: Format[] = [...(csv ? (['csv'] as const) : []), ...(pdf ? (['pdf'] as const) : [])];
+  const formats = ['json', ...others] as const;
+  const parameters = {
+    ...query,
+    ...(others.length > 0 ? { format: formatParameter(formats) } : {}),
+    ...(pdf ? { lang: languageParameter } : {}),
+  };
+  const docs = docsOfRead(operation, answer, others.length > 0 ? formats : undefined, isConditional);
+
+  routes.get(path, optionsOf(operation, { ...docs, ...queryOf(parameters) }), async (request, reply) => {
+    const call = callOf<P, Static<TObject<Q>> & { format?: Format; lang?: Language }>(request, reply);
+    const format = others.length > 0 ? formatOf(request, reply, formats, call.query.format) : 'json';
+    if (format !== 'json') refusePaging(call.query);
+    if (format === 'csv' && csv) return await sendCsv(request, reply, await csv(call));
+    if (format === 'pdf' && pdf) return await sendPdf(reply, await pdf(call, languageOf(request, call.query.lang)));
+    const body = await json(call);
+    return body === undefined ? await reply.code(304).send() : await reply.type(JSON_TYPE).send(body);
+  });
+}
+
+type CreateOf<P extends TSchema, B extends TSchema, T> = Operation<P> &
+  Readonly<{
+    answer: Answer;
+    body: B;
+    run: (call: Call<P, unknown, B>, creation: Creation<T>) => Promise<Created<T>>;
+    toResponse: (made: T) => object;
+  }>;
+
+/** POST that makes something: 201, once per `Idempotency-Key`. */
+export function create<P extends TSchema, B extends TSchema, T>(
+  routes: FastifyInstance,
+  path: string,
+  { answer, body, run, toResponse, ...operation }: CreateOf<P, B, T>,
+): void {
+  const docs = creationDocs({ ...operation, success: { status: 201, ...answer } });
+  routes.post(path, optionsOf(operation, { ...docs, body }), async (request, reply) => {
+    const call = callOf<P, unknown, B>(request, reply);
+    return await answerCreation(request, reply, toResponse, async (creation) => await run(call, creation));
+  });
+}
+
+type ChangeOf<P extends TSchema, B extends TSchema> = Operation<P> &
+  Readonly<{
+    answer: Answer;
+    /** Absent: it takes none. */
+    body?: B;
+    /** The answer's body. */
+    run: (call: Call<P, unknown, B>) => Promise<object>;
+  }>;
+
+/** PATCH: 200 and what there is afterwards. */
+export function change<P extends TSchema, B extends TSchema>(
+  routes: FastifyInstance,
+  path: string,
+  { answer, body, run, ...operation }: ChangeOf<P, B>,
+): void {
+  const docs = writeDocs({ ...operation, success: { status: 200, ...answer } });
+  routes.patch(path, optionsOf(operation, { ...docs, body: body ?? NoBody }), async (request, reply) => {
+    return await reply.type(JSON_TYPE).send(await run(callOf<P, unknown, B>(request, reply)));
+  });
+}
+
+type RemoveOf<P extends TSchema, Q extends TProperties> = Operation<P> &
+  Readonly<{
+    /** What 204 means here, such as `Voided.` */
+    answer: string;
+    query?: Q;
+    run: (call: Call<P, Static<TObject<Q>>>) => Promise<void>;
+  }>;
+
+/** DELETE: 204. */
+export function remove<P extends TSchema, Q extends TProperties>(
+  routes: FastifyInstance,
+  path: string,
+  { answer, query, run, ...operation }: RemoveOf<P, Q>,
+): void {
+  const docs = writeDocs({ ...operation, success: { status: 204, description: answer } });
+  routes.delete(
+    path,
+    optionsOf(operation, { ...docs, ...queryOf({ ...query }), body: NoBody }),
+    async (request, reply) => {
+      await run(callOf<P, Static<TObject<Q>>>(request, reply));
+      return await reply.code(204).send();
+    },
+  );
+}
+
+function docsOfRead(
+  operation: Operation<TSchema>,
+  answer: Answer,
+  formats: readonly Format[] | undefined,
+  isConditional = false,
+) {
+  const documented = {
+    ...operation,
+    ...(formats === undefined ? {} : { formats }),
+    isConditional,
+    success: { status: 200, ...answer },
+  };
+  return operation.config?.isGuarded === true ? guardedReadDocs(documented) : readDocs(documented);
+}
+
+function queryOf(parameters: TProperties): { querystring?: TSchema } {
+  return Object.keys(parameters).length === 0 ? {} : { querystring: Type.Object(parameters, STRICT) };
+}
+
+function optionsOf({ config, params }: Operation<TSchema>, schema: object): RouteShorthandOptions {
+  return {
+    schema: { ...schema, ...(params === undefined ? {} : { params }) },
+    ...(config === undefined ? {} : { config }),
+  };
+}
+
+/** The one place that takes the validator's word for what a request holds. */
+function callOf<P extends TSchema, Query, B extends TSchema = TSchema>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Call<P, Query, B> {
+  const { params, query, body } = request as Pick<Call<P, Query, B>, 'params' | 'query' | 'body'>;
+  return { params, query, body, request, reply };
+}

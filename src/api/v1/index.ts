@@ -1,0 +1,47 @@
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../../domain/shared/ports.ts';
+import type { SchoolService } from '../../services/accounts/school-service.ts';
+import type { StudentService } from '../../services/accounts/student-service.ts';
+import type { InvoiceService } from '../../services/billing/invoice-service.ts';
+import type { PaymentService } from '../../services/billing/payment-service.ts';
+import type { DocumentService } from '../../services/documents/document-service.ts';
+import type { LedgerService } from '../../services/reporting/ledger-service.ts';
+import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
+import type { ReportService } from '../../services/reporting/report-service.ts';
+import type { StatementService } from '../../services/reporting/statement-service.ts';
+import { creditNoteRoutes } from './credit-notes.ts';
+import { invoiceRoutes } from './invoices.ts';
+import { ledgerRoutes } from './ledger.ts';
+import { paymentRoutes } from './payments.ts';
+import { reconciliationRoutes } from './reconciliation.ts';
+import { reportRoutes } from './reports.ts';
+import { schoolRoutes } from './schools.ts';
+import { statementRoutes } from './statements.ts';
+import { studentRoutes } from './students.ts';
+
+/** What the routes ask. */
+export type Services = Readonly<{
+  schools: SchoolService;
+  students: StudentService;
+  invoices: InvoiceService;
+  payments: PaymentService;
+  statements: StatementService;
+  reconciliation: ReconciliationService;
+  ledgers: LedgerService;
+  documents: DocumentService;
+  reports: ReportService;
+  clock: Clock;
+}>;
+
+/** Every resource of version 1. @param release of the product */
+export function v1Routes(routes: FastifyInstance, services: Services, release: string): void {
+  schoolRoutes(routes, services.schools);
+  studentRoutes(routes, services.students);
+  invoiceRoutes(routes, services);
+  creditNoteRoutes(routes, services.invoices);
+  paymentRoutes(routes, services);
+  statementRoutes(routes, services, release);
+  reconciliationRoutes(routes, services.reconciliation);
+  ledgerRoutes(routes, services);
+  reportRoutes(routes, services.reports);
+}
