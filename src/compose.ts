@@ -91,7 +91,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     connectionsMax: BATCH_CONNECTIONS_MAX,
     keepPlans: config.database.prepare,
   });
-  const { connectionsMax, connectTimeoutMs: waitMaxMs } = config.database;
+  const { connectionsMax, connectTimeoutMs: waitMaxMs, lockTimeoutMs: lockWaitMaxMs } = config.database;
   const reads = new Semaphore({ places: Math.ceil(connectionsMax * READS_SHARE), waitMaxMs });
   const eventLoop = new EventLoopDelay();
   const pools = {
@@ -107,6 +107,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     reads,
     streamPool,
     batchWaitMaxMs: waitMaxMs,
+    lockWaitMaxMs,
     onRetry: (reason) => {
       log.warn({ reason }, 'database_work_repeated');
       metrics.workRepeated(reason);

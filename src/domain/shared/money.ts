@@ -38,6 +38,11 @@ export function normalizeAmount(text: string): string {
   return `${whole}.${fraction.padEnd(2, '0')}`;
 }
 
+/** Whether an amount exists in every currency. @param text decimal text with two places */
+export function isWhole(text: string): boolean {
+  return text.endsWith('.00');
+}
+
 /** Reads decimal text with exactly two places, as PostgreSQL writes numeric(12,2). @throws RangeError otherwise */
 export function parseMoney(text: string, currency: string): Money {
   const match = DECIMAL.exec(text);

@@ -6,9 +6,11 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isCheckViolation, isForeignKeyViolation } from '../shared/database-failures.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
+import { HELD, type LockMode, lockTimeoutOf } from '../shared/locks.ts';
 import { type List, type Order, readEach, readPage, streamRows, where } from '../shared/paging.ts';
-import { BRIEFLY, isoTime, PATIENTLY } from '../shared/sql-fragments.ts';
+import { isoTime, isPayableIn } from '../shared/sql-fragments.ts';
 import { countDocuments, numbered, seriesOf } from './document-numbers.ts';
+import { ANSWER_OR_HELD, heldSchools } from './held-schools.ts';
 import { addToTotals, changeTotals } from './school-totals.ts';
 
 type InvoiceRow = {
@@ -30,7 +32,8 @@ type InvoiceRow = {
   updated_at: Date;
 };
 
-type InsertedRow = InvoiceRow & { place: number; body: string };
+/** Where `is_held` is true, nothing but `place` is there. */
+type InsertedRow = InvoiceRow & { place: number; body: string; is_held?: boolean | null };
 
 /** An invoice to issue at the instant `now`, under an idempotency key if it came with one. */
 export type InvoiceAsk = Readonly<{ invoice: NewInvoice; now: Date; claim: IdempotencyClaim | null }>;
@@ -118,26 +121,33 @@ export class InvoiceRepository {
   /**
    * Issues each invoice in its student's school and currency, with the next numbers, in one statement that commits by
    * itself. In the order of `asks`, undefined where nothing was written: the student does not exist, `currency` is given
-   * and not the school's; the key has an answer, or somebody is at work under it. No two may be under one key.
+   * and not the school's, the amount does not exist in it; the key has an answer, or somebody is at work under it. No two
+   * may be under one key.
    *
-   * Fails for all together when it fails, see `failsTogether`; waits for locks only briefly.
+   * Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, or not at all (`skip`): then
+   * those are {@link HELD} whose school somebody holds.
    */
-  async insertMany(asks: readonly InvoiceAsk[]): Promise<({ made: Invoice; body: string } | undefined)[]> {
-    const rows = await this.#sql.rows<InsertedRow>(insertion(asks, BRIEFLY));
-    const byPlace = new Map(rows.map((row) => [row.place, { made: toInvoice(row), body: row.body }]));
+  async insertMany(
+    asks: readonly InvoiceAsk[],
+    locks: 'wait' | 'skip',
+  ): Promise<({ made: Invoice; body: string } | typeof HELD | undefined)[]> {
+    const rows = await this.#sql.rows<InsertedRow>(insertion(asks, locks));
+    const byPlace = new Map(
+      rows.map((row) => [row.place, row.is_held === true ? HELD : { made: toInvoice(row), body: row.body }]),
+    );
     return asks.map((_, index) => byPlace.get(index + 1));
   }
 
   /**
-   * Issues an invoice, in a transaction. Undefined when the student does not exist, or `currency` is given and not the
-   * school's.
+   * Issues an invoice, in a transaction. Undefined when the student does not exist, `currency` is given and not the
+   * school's, or the amount does not exist in it.
    *
    * @throws DomainError `amount_not_whole`, `student_not_found` (deleted meanwhile), `invoice_currency_mismatch`
    *   (the school's currency changed meanwhile)
    */
   async insert(invoice: NewInvoice, now: Date): Promise<Invoice | undefined> {
     try {
-      const row = await this.#sql.first<InsertedRow>(insertion([{ invoice, now, claim: null }], PATIENTLY));
+      const row = await this.#sql.first<InsertedRow>(insertion([{ invoice, now, claim: null }], 'patient'));
       return row && toInvoice(row);
     } catch (error) {
       throw toRefusal(error, invoice);
@@ -185,23 +195,29 @@ export class InvoiceRepository {
   }
 }
 
-function insertion(asks: readonly InvoiceAsk[], patience: Statement): Statement {
+/** For `skip`: those invoices that could be issued and meet no row of their school that somebody holds. */
+const DOCUMENT_UNLESS_HELD = sql`${heldSchools('INVOICE')}, document as (
+      select * from wanted where place not in (select place from held)
+    ),`;
+
+function insertion(asks: readonly InvoiceAsk[], locks: LockMode): Statement {
   const of = <T>(field: (invoice: NewInvoice) => T): T[] => asks.map(({ invoice }) => field(invoice));
   return sql`
     with asked as (
-      select each.* from ${patience}, unnest(
+      select each.* from ${lockTimeoutOf(locks)}, unnest(
         ${of(({ studentId }) => studentId)}::bigint[], ${of(({ amountTotal }) => amountTotal)}::numeric[],
         ${of(({ currency }) => currency)}::text[], ${of(({ dueDate }) => dueDate)}::date[],
         ${of(({ description }) => description)}::text[], ${asks.map(({ now }) => now)}::timestamptz[],
         ${claimArrays(asks.map(({ claim }) => claim))}
       ) with ordinality each (student_id, amount, asked_currency, due_date, description, now, ${CLAIM_COLUMNS}, place)
-    ), document as (
+    ), ${locks === 'skip' ? sql`wanted` : sql`document`} as (
       select asked.*, st.school_id, sc.currency, ${seriesOf(sql`sc.invoice_prefix`, sql`asked.now`)} as series
       from asked
       join students st on st.id = asked.student_id
       join schools sc on sc.id = st.school_id
-      where (asked.asked_currency is null or sc.currency = asked.asked_currency) and ${IS_FREE}
-    ), ${numbered('INVOICE')}, totals as (
+      where (asked.asked_currency is null or sc.currency = asked.asked_currency)
+        and ${isPayableIn(sql`asked.amount`, sql`sc.currency`)} and ${IS_FREE}
+    ), ${locks === 'skip' ? DOCUMENT_UNLESS_HELD : sql``} ${numbered('INVOICE')}, totals as (
       ${addToTotals(sql`numbered`)}
     ), i as (
       insert into invoices
@@ -216,7 +232,7 @@ function insertion(asks: readonly InvoiceAsk[], patience: Statement): Statement 
     ), kept as (
       ${keepAnswers(sql`answer`)}
     )
-    select * from answer`;
+    ${locks === 'skip' ? ANSWER_OR_HELD : sql`select * from answer`}`;
 }
 
 function toRefusal(error: unknown, { studentId, amountTotal, currency }: NewInvoice): unknown {

@@ -5,9 +5,11 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isUniqueViolation } from '../shared/database-failures.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
+import { HELD, type LockMode, lockTimeoutOf } from '../shared/locks.ts';
 import { type List, type Order, readEach, readPage, streamRows, where } from '../shared/paging.ts';
-import { BRIEFLY, isoTime, PATIENTLY, ZONE_MARGIN } from '../shared/sql-fragments.ts';
+import { isoTime, isPayableIn, ZONE_MARGIN } from '../shared/sql-fragments.ts';
 import { countDocuments, numbered, seriesOf } from './document-numbers.ts';
+import { ANSWER_OR_HELD, heldSchools } from './held-schools.ts';
 import { changeTotals } from './school-totals.ts';
 
 type PaymentRow = {
@@ -24,7 +26,8 @@ type PaymentRow = {
   reversal_reason: string | null;
 };
 
-type InsertedRow = PaymentRow & { place: number; body: string };
+/** Where `is_held` is true, nothing but `place` is there. */
+type InsertedRow = PaymentRow & { place: number; body: string; is_held?: boolean | null };
 
 /** A payment to record at the instant `now`, under an idempotency key if it came with one. */
 export type PaymentAsk = Readonly<{ payment: NewPayment; now: Date; claim: IdempotencyClaim | null }>;
@@ -100,20 +103,27 @@ export class PaymentRepository {
 
   /**
    * Records each payment whose invoice can take it, and raises what is paid, in one statement that commits by itself. In
-   * the order of `asks`, undefined where nothing was written: the invoice does not exist, is void, has less pending, or
-   * somebody holds its row; the key has an answer, or somebody is at work under it. No two may be of one invoice or key.
+   * the order of `asks`, undefined where nothing was written: the invoice does not exist, is void, has less pending, knows
+   * no decimals, or somebody holds its row; the key has an answer, or somebody is at work under it. No two may be of one
+   * invoice or key.
    *
-   * Fails for all together when it fails, see `failsTogether`; waits for locks only briefly.
+   * Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, or not at all (`skip`): then
+   * those are {@link HELD} whose school somebody holds.
    */
-  async insertMany(asks: readonly PaymentAsk[]): Promise<({ made: Payment; body: string } | undefined)[]> {
-    const rows = await this.#sql.rows<InsertedRow>(insertion(asks, BRIEFLY));
-    const byPlace = new Map(rows.map((row) => [row.place, { made: toPayment(row), body: row.body }]));
+  async insertMany(
+    asks: readonly PaymentAsk[],
+    locks: 'wait' | 'skip',
+  ): Promise<({ made: Payment; body: string } | typeof HELD | undefined)[]> {
+    const rows = await this.#sql.rows<InsertedRow>(insertion(asks, locks));
+    const byPlace = new Map(
+      rows.map((row) => [row.place, row.is_held === true ? HELD : { made: toPayment(row), body: row.body }]),
+    );
     return asks.map((_, index) => byPlace.get(index + 1));
   }
 
   /** Records a payment of an invoice that the transaction has locked. Undefined when the invoice cannot take it. */
   async insert(payment: NewPayment, now: Date): Promise<Payment | undefined> {
-    const row = await this.#sql.first<InsertedRow>(insertion([{ payment, now, claim: null }], PATIENTLY));
+    const row = await this.#sql.first<InsertedRow>(insertion([{ payment, now, claim: null }], 'patient'));
     return row && toPayment(row);
   }
 
@@ -131,35 +141,48 @@ export class PaymentRepository {
   }
 }
 
+/** What `applyPayment` of the business rules asks, of an invoice `i` and an `amount`. */
+const FITS = sql`i.voided_at is null and i.amount_paid + i.amount_credited + amount <= i.amount_total
+  and ${isPayableIn(sql`amount`, sql`i.currency`)}`;
+
+/** For `skip`: the payments that could be made, and which of them meet rows of their school that somebody holds. */
+const WANTED_AND_HELD = sql`
+  wanted as (
+    select asked.place, i.school_id, ${seriesOf(sql`sc.receipt_prefix`, sql`asked.now`)} as series
+    from asked join invoices i on i.id = asked.invoice_id join schools sc on sc.id = i.school_id
+    where ${FITS} and ${IS_FREE}
+  ), ${heldSchools('RECEIPT')},`;
+
+const IS_WANTED = sql`asked.place in (select place from wanted) and asked.place not in (select place from held)`;
+
 /**
  * The update holds each invoice's row, looks again at what it then finds, and only if the amount still fits is there a
  * payment and a receipt number. Rows that somebody else holds are left out before: whoever waited for one would hold up
  * all who wait with them, and those who wait for them.
  *
  * No index of invoices holds a column that changes here, so the row is changed in place; a test looks that it stays so.
- * The condition is `applyPayment` of the business rules in SQL. It must stay an UPDATE with its own guard: with a
- * sum beside a lock in one statement, the sum is as old as the statement and overpays (docs/decisions/0003).
+ * It must stay an UPDATE with its own guard: with a sum beside a lock in one statement, the sum is as old as the statement
+ * and overpays (docs/decisions/0003).
  */
-function insertion(asks: readonly PaymentAsk[], patience: Statement): Statement {
+function insertion(asks: readonly PaymentAsk[], locks: LockMode): Statement {
   const of = <T>(field: (payment: NewPayment) => T): T[] => asks.map(({ payment }) => field(payment));
-  const fits = sql`voided_at is null and amount_paid + amount_credited + amount <= amount_total`;
   return sql`
     with asked as (
-      select each.* from ${patience}, unnest(
+      select each.* from ${lockTimeoutOf(locks)}, unnest(
         ${of(({ invoiceId }) => invoiceId)}::bigint[], ${of(({ amount }) => amount)}::numeric[],
         ${of(({ method }) => method)}::text[], ${of(({ reference }) => reference)}::text[],
         ${of(({ paidAt }) => paidAt)}::timestamptz[], ${asks.map(({ now }) => now)}::timestamptz[],
         ${claimArrays(asks.map(({ claim }) => claim))}
       ) with ordinality each (invoice_id, amount, method, reference, paid_at, now, ${CLAIM_COLUMNS}, place)
-    ), free as (
+    ), ${locks === 'skip' ? WANTED_AND_HELD : sql``} free as (
       select asked.* from asked join invoices i on i.id = asked.invoice_id
-      where ${fits} and ${IS_FREE}
+      where ${FITS} and ${locks === 'skip' ? IS_WANTED : IS_FREE}
       for no key update of i skip locked
     ), raised as (
-      update invoices set amount_paid = amount_paid + amount, updated_at = now
+      update invoices i set amount_paid = i.amount_paid + amount, updated_at = now
       from free
-      where id = invoice_id and ${fits}
-      returning school_id, free.*
+      where i.id = invoice_id and ${FITS}
+      returning i.school_id, free.*
     ), document as (
       select raised.*, ${seriesOf(sql`sc.receipt_prefix`, sql`raised.now`)} as series
       from raised join schools sc on sc.id = raised.school_id
@@ -180,7 +203,7 @@ function insertion(asks: readonly PaymentAsk[], patience: Statement): Statement 
     ), kept as (
       ${keepAnswers(sql`answer`)}
     )
-    select * from answer`;
+    ${locks === 'skip' ? ANSWER_OR_HELD : sql`select * from answer`}`;
 }
 
 function isCountedByNumber({ schoolId: _, ...others }: PaymentFilter): boolean {

@@ -58,7 +58,8 @@ export function translate(error: unknown, work: Work): unknown {
   return AWAY.has(state) ? new UnavailableError('database_unavailable', 'The database takes no writes', error) : error;
 }
 
-function busy(cause: unknown): UnavailableError {
+/** Waiting may help, and nothing was done. */
+export function busy(cause: unknown): UnavailableError {
   return new UnavailableError('database_busy', 'The database is too busy to answer in time', cause);
 }
 

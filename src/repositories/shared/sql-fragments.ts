@@ -1,3 +1,4 @@
+import { CURRENCIES_WITHOUT_DECIMALS } from '../../domain/shared/iso.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 
 /**
@@ -29,14 +30,10 @@ export function containing(part: string): string {
   return `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`;
 }
 
-/** What a statement may wait for a lock when others wait for the statement. Nobody of ours holds one so long. */
-const LOCK_WAIT_MAX_MS = 100;
-
 /**
- * To read from before any lock is taken: whoever waits for a lock longer than {@link LOCK_WAIT_MAX_MS} fails with 55P03,
- * until the transaction ends. In the statement itself, because before it would be a round trip more.
+ * Whether an amount exists in its currency: `assertWhole` of the business rules. The list is only looked at for amounts
+ * that are not whole.
  */
-export const BRIEFLY = sql`(select set_config('lock_timeout', ${`${LOCK_WAIT_MAX_MS}ms`}, true)) patience`;
-
-/** In the place of {@link BRIEFLY}: as long as the connection has it. */
-export const PATIENTLY = sql`(select) patience`;
+export function isPayableIn(amount: Statement, currency: Statement): Statement {
+  return sql`(${amount} = trunc(${amount}) or ${currency} <> all (${CURRENCIES_WITHOUT_DECIMALS}::text[]))`;
+}

@@ -22,6 +22,7 @@ import {
   type Work,
 } from './database-failures.ts';
 import { IdempotencyRepository } from './idempotency-repository.ts';
+import { type HELD, LockCaution, untilFree } from './locks.ts';
 
 export type Repositories = Readonly<{
   schools: SchoolRepository;
@@ -44,6 +45,8 @@ const RETRY_BASE_DELAY_MS = 20;
 const KEY_WAIT_MS = 2_000;
 /** How long a caller waits for others, unless told otherwise. */
 const GROUP_WAIT_MAX_MS = 10_000;
+/** How long a caller of a batched write waits for rows that are held, unless told otherwise. */
+const LOCK_WAIT_MAX_MS = 5_000;
 
 /** Answers those who ask together, in their order. */
 type GroupWork<Ask, Answer> = (
@@ -71,6 +74,7 @@ export class UnitOfWork {
   readonly #onGroupPool: Repositories;
   readonly #onRetry: (reason: string) => void;
   readonly #batchWaitMaxMs: number;
+  readonly #lockWaitMaxMs: number;
   readonly #groupings: Readonly<{ waiting: number }>[] = [];
 
   /**
@@ -78,6 +82,7 @@ export class UnitOfWork {
    * @param reads how many of the pool's connections reads may use at once; default: all
    * @param streamPool connections for answers that are read slowly, so that they cannot use up those that take payments
    * @param batchWaitMaxMs how long a caller may wait for others
+   * @param lockWaitMaxMs how long a caller of a batched write may wait for rows that somebody holds
    * @param onRetry told why work was repeated: an SQLSTATE, or `connection_lost`
    */
   constructor(dependencies: {
@@ -86,10 +91,12 @@ export class UnitOfWork {
     reads?: Semaphore;
     streamPool: Pool;
     batchWaitMaxMs?: number;
+    lockWaitMaxMs?: number;
     onRetry?: (reason: string) => void;
   }) {
     const { pool, batchPool = pool, reads = unbounded(), streamPool, onRetry = () => undefined } = dependencies;
     this.#batchWaitMaxMs = dependencies.batchWaitMaxMs ?? GROUP_WAIT_MAX_MS;
+    this.#lockWaitMaxMs = dependencies.lockWaitMaxMs ?? LOCK_WAIT_MAX_MS;
     this.#pool = pool;
     this.#streamPool = streamPool;
     this.#reads = reads;
@@ -135,15 +142,24 @@ export class UnitOfWork {
    * The same for a {@link write}.
    *
    * @param of.work answers all, in their order; undefined where nothing was done, as for all when one of them breaks a
-   *   constraint or a lock is not to be had at once
+   *   constraint; {@link HELD} for whom it is done again, because somebody else has rows that this one needs
    * @param of.claimsOf what only one of them may have, see {@link Batcher}
    */
   batchedWrite<Ask, Made>(of: {
-    work: GroupWork<Ask, Made>;
+    work: (
+      repositories: Repositories,
+      asks: readonly Ask[],
+      locks: 'wait' | 'skip',
+    ) => Promise<readonly (Made | typeof HELD | undefined)[]>;
     claimsOf: (ask: Ask) => readonly string[];
   }): Batched<Ask, Made> {
-    const run = this.#grouped('statement', of.work, of.claimsOf);
-    return async (ask) => {
+    const caution = new LockCaution();
+    const run = this.#grouped<Ask, Made | typeof HELD>(
+      'statement',
+      async (repositories, asks) => await caution.run(async (locks) => await of.work(repositories, asks, locks)),
+      of.claimsOf,
+    );
+    const tryOnce = async (ask: Ask): Promise<Made | typeof HELD | undefined> => {
       try {
         return await run(ask);
       } catch (error) {
@@ -152,6 +168,7 @@ export class UnitOfWork {
         return undefined;
       }
     };
+    return async (ask) => await untilFree(async () => await tryOnce(ask), this.#lockWaitMaxMs);
   }
 
   #grouped<Ask, Answer>(

@@ -13,7 +13,7 @@ import type {
   NewInvoice,
 } from '../../domain/billing/invoice.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
-import { formatMoney, parseMoney } from '../../domain/shared/money.ts';
+import { formatMoney, isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { CreditNoteFilter } from '../../repositories/billing/credit-note-repository.ts';
@@ -38,7 +38,7 @@ export class InvoiceService {
     this.#log = dependencies.log;
     this.#findJson = dependencies.unitOfWork.batchedRead(async ({ invoices }, ids) => await invoices.findManyJson(ids));
     this.#insert = dependencies.unitOfWork.batchedWrite({
-      work: async ({ invoices }, asks) => await invoices.insertMany(asks),
+      work: async ({ invoices }, asks, locks) => await invoices.insertMany(asks, locks),
       claimsOf: ({ claim }) => keyOf(claim),
     });
   }
@@ -87,6 +87,7 @@ export class InvoiceService {
     const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
       fastPath: {
         insert: async () => await this.#insert({ invoice, now, claim: creation.claim }),
+        refuse: async () => await this.#refuseFraction(invoice),
         find: async ({ invoices }, id) => await invoices.find(id),
       },
       inTransaction: async (repositories) =>
@@ -101,6 +102,16 @@ export class InvoiceService {
       );
     }
     return created;
+  }
+
+  /** An amount that does not exist in the currency of the student's school. */
+  async #refuseFraction(invoice: NewInvoice): Promise<void> {
+    if (isWhole(invoice.amountTotal)) return;
+    const school = await this.#unitOfWork.read(async ({ students, schools }) => {
+      const student = await students.find(invoice.studentId);
+      return student && (await schools.find(student.schoolId));
+    });
+    if (school !== undefined) assertIssuable(parseMoney(invoice.amountTotal, school.currency), invoice.currency);
   }
 
   /** @throws DomainError `invoice_not_found`, `invoice_void`, `invoice_paid`, or a refusal of {@link changeTotal} */

@@ -1,7 +1,7 @@
-import { applyPayment, reversePayment } from '../../domain/billing/business-rules.ts';
+import { applyPayment, assertWhole, reversePayment } from '../../domain/billing/business-rules.ts';
 import type { NewPayment, Payment } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
-import { parseMoney } from '../../domain/shared/money.ts';
+import { isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { PaymentAsk, PaymentFilter } from '../../repositories/billing/payment-repository.ts';
@@ -25,7 +25,7 @@ export class PaymentService {
     this.#log = dependencies.log;
     this.#findJson = dependencies.unitOfWork.batchedRead(async ({ payments }, ids) => await payments.findManyJson(ids));
     this.#insert = dependencies.unitOfWork.batchedWrite({
-      work: async ({ payments }, asks) => await payments.insertMany(asks),
+      work: async ({ payments }, asks, locks) => await payments.insertMany(asks, locks),
       claimsOf: ({ payment, claim }) => [`invoice ${payment.invoiceId}`, ...keyOf(claim)],
     });
   }
@@ -87,6 +87,7 @@ export class PaymentService {
     const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
       fastPath: {
         insert: async () => await this.#insert({ payment, now, claim: creation.claim }),
+        refuse: async () => await this.#refuseFraction(payment),
         find: async ({ payments }, id) => await payments.find(id),
       },
       inTransaction: async (repositories) => await decide(repositories, payment, now),
@@ -97,6 +98,14 @@ export class PaymentService {
       this.#log.info({ payment_id: id, invoice_id: invoiceId, amount, method }, 'payment_processed');
     }
     return created;
+  }
+
+  /** An amount that does not exist in the invoice's currency, which never changes. Only a void invoice says so before. */
+  async #refuseFraction({ invoiceId, amount }: NewPayment): Promise<void> {
+    if (isWhole(amount)) return;
+    const invoice = await this.#unitOfWork.read(async ({ invoices }) => await invoices.find(invoiceId));
+    if (invoice === undefined || invoice.status === 'VOID') return;
+    assertWhole(parseMoney(amount, invoice.total.currency));
   }
 
   /**

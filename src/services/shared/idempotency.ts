@@ -28,6 +28,11 @@ export type Ways<T> = Readonly<{
      * possible, whatever the reason, which {@link Ways.inTransaction} then finds out.
      */
     insert: () => Promise<Required<Created<T>> | undefined>;
+    /**
+     * Asked when {@link insert} made nothing: throws the refusal that no lock, no key and no other request could change, so
+     * that it costs no transaction.
+     */
+    refuse?: () => Promise<void>;
     /** What it made, should its answer be lost. */
     find: (repositories: Repositories, id: number) => Promise<T | undefined>;
   }>;
@@ -48,11 +53,13 @@ export async function createOnce<T>(
   if (claim === null) {
     const done = await fastPath?.insert();
     if (done !== undefined) return done;
+    await fastPath?.refuse?.();
     const made = await withoutKey();
     return { made, body: present(made) };
   }
   const done = fastPath && (await unitOfWork.orUndecided(fastPath.insert));
   if (done !== undefined && done !== 'undecided') return done;
+  if (done === undefined) await fastPath?.refuse?.();
 
   // What the try before made, if its COMMIT may have gone through: found in the database, it is ours and no replay. No
   // two tries have the same body, because an id that was drawn from a sequence is never drawn again.

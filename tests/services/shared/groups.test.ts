@@ -17,10 +17,12 @@ import { UnluckyPool } from '../../support/unlucky-pool.ts';
 
 const billing = await startBilling();
 const { connectionString = '' } = billing.owner.options;
-const pool = new UnluckyPool({ ...readConfig(POOLER_ENV).database, connectionString });
+const { database } = readConfig(POOLER_ENV);
+const CONNECTIONS = database.connectionsMax;
+const pool = new UnluckyPool({ ...database, connectionString });
 const events: unknown[] = [];
 const dependencies = {
-  unitOfWork: new UnitOfWork({ pool, streamPool: pool }),
+  unitOfWork: new UnitOfWork({ pool, streamPool: pool, lockWaitMaxMs: 60_000 }),
   clock: billing.clock,
   log: { info: (_: object, event: string) => events.push(event) },
 };
@@ -68,6 +70,19 @@ async function schoolOf(): Promise<{ schoolId: number; studentId: number; bill: 
     studentId,
     bill: async (total = '100.00') => await billing.anInvoice({ student_id: studentId, amount_total: total }),
   };
+}
+
+/** Looks while somebody else has locked rows by `lock`. */
+async function whileHeld<T>(lock: string, look: () => Promise<T>): Promise<T> {
+  const holder = await billing.owner.connect();
+  try {
+    await holder.query('begin');
+    await holder.query(lock);
+    return await look();
+  } finally {
+    await holder.query('rollback');
+    holder.release();
+  }
 }
 
 function refusal(code: string): object {
@@ -133,26 +148,53 @@ describe('payments of the same moment', () => {
 
   test('one that breaks a constraint undoes the statement; halves of it then go without that one', async () => {
     const { schoolId, bill } = await schoolOf();
-    const chile = await billing.aSchool({ country: 'CL', currency: 'CLP' });
-    const whole = await billing.anInvoice({
-      student_id: await billing.aStudent({ school_id: chile }),
-      amount_total: '100.00',
-      currency: 'CLP',
-    });
-    const [first, ...others] = [await bill(), await bill(), await bill(), await bill(), await bill(), await bill()];
+    const [first, bad, ...others] = [
+      await bill(),
+      await bill(),
+      await bill(),
+      await bill(),
+      await bill(),
+      await bill(),
+    ];
+    const tooLong = { method: null, reference: 'x'.repeat(101), paidAt: null };
     const ended = await Promise.allSettled([
       pay(first ?? 0),
-      pay(whole, '1.50', 'not whole'),
+      payments.record({ ...tooLong, invoiceId: bad ?? 0, amount: '1.00' }, creation('too long')),
       ...others.map(async (id) => await pay(id)),
     ]);
-    expect(ended).toEqual([MADE, refusal('amount_not_whole'), MADE, MADE, MADE, MADE, MADE]);
+    const broken = { constraint: 'payments_reference_length_check' };
+    expect(ended[1]).toMatchObject({ status: 'rejected', reason: expect.objectContaining(broken) });
     expect(ended.filter(isOfTransaction)).toEqual([]);
     const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(made).toHaveLength(5);
     expect(await transactions('payments', made)).toBe(3);
-    expect(made.map((one) => one.made?.number.slice(-1))).toEqual(['1', '2', '3', '4', '5', '6']);
-    expect(await billing.invoice(whole)).toMatchObject({ paid: '0.00' });
+    expect(made.map((one) => one.made?.number.slice(-1))).toEqual(['1', '2', '3', '4', '5']);
+    expect(await billing.invoice(bad ?? 0)).toMatchObject({ paid: '0.00' });
     const { rows } = await billing.owner.query('select paid from school_totals where school_id = $1', [schoolId]);
-    expect(rows).toEqual([{ paid: '6.00' }]);
+    expect(rows).toEqual([{ paid: '5.00' }]);
+  });
+
+  test('one whose amount does not exist in its currency undoes nothing and waits for nothing, not even its invoice', async () => {
+    const { bill } = await schoolOf();
+    const chile = await billing.aStudent({ school_id: await billing.aSchool({ country: 'CL', currency: 'CLP' }) });
+    const billWhole = async (): Promise<number> =>
+      await billing.anInvoice({ student_id: chile, amount_total: '100.00', currency: 'CLP' });
+    const [whole, held, gone] = [await billWhole(), await billWhole(), await billWhole()];
+    await billing.delete(`/invoices/${gone}`);
+    const [first, last] = [await bill(), await bill()];
+    await whileHeld(`select from invoices where id = ${held} for update`, async () => {
+      const ended = await Promise.allSettled([
+        pay(first),
+        pay(whole, '1.50'),
+        pay(held, '1.50', 'not whole'),
+        pay(gone, '1.50'),
+        pay(last),
+      ]);
+      const codes = ['amount_not_whole', 'amount_not_whole', 'invoice_void'];
+      expect(ended).toEqual([MADE, ...codes.map(refusal), MADE]);
+      const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      expect(await transactions('payments', made)).toBe(1);
+    });
   });
 
   test('of one invoice are paid one after the other, as far as they fit', async () => {
@@ -201,26 +243,53 @@ describe('payments of the same moment', () => {
     expect(await billing.invoice(held)).toMatchObject({ paid: '1.00' });
   });
 
-  test('nobody waits for long because the counter of another school is held', async () => {
-    const [a, b] = [await schoolOf(), await schoolOf()];
-    const [held, free] = [await a.bill(), await b.bill()];
-    await pay(held);
-    let isHeld = true;
-    const lock = `select from document_counters where school_id = ${a.schoolId} and kind = 'RECEIPT' for update`;
-    const both = async (): Promise<void> => {
-      const late = pay(held);
-      expect((await pay(free)).made).toBeDefined();
-      expect(isHeld).toBe(true);
-      await late;
-    };
-    // Until the free one is paid the lock is kept, so it can only be paid without waiting for it.
-    await billing.collideOn(lock, [both], async () => {
-      for (let tries = 0; (await billing.invoice(free)).paid !== '1.00' && tries < 400; tries++) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      isHeld = (await billing.invoice(free)).paid === '1.00';
+  // More than there are connections: none of them may keep one while it waits.
+  test.each(['document_counters', 'school_totals', 'schools'])(
+    'nobody waits because rows of another school are held: %s',
+    async (table) => {
+      const [a, b] = [await schoolOf(), await schoolOf()];
+      const heldBills: number[] = [];
+      for (let count = 0; count < 2 * CONNECTIONS; count++) heldBills.push(await a.bill());
+      const [free, next, small] = [await b.bill(), await b.bill(), await b.bill('1.00')];
+      await pay(await a.bill());
+      await pay(await b.bill());
+
+      const column = table === 'schools' ? 'id' : 'school_id';
+      const late = await whileHeld(`select from ${table} where ${column} = ${a.schoolId} for update`, async () => {
+        const waiting: Promise<Created<Payment | Invoice>>[] = heldBills.map(
+          async (id, index) => await pay(id, '1.00', index % 2 ? `held ${table} ${id}` : null),
+        );
+        waiting.push(...heldBills.slice(0, 2).map(async () => await issue(a.studentId)));
+        const all = Promise.all(waiting);
+        all.catch(() => undefined);
+        expect((await pay(free)).made).toBeDefined();
+        await issue(b.studentId);
+        // A transaction, a read, and a statement of those who come after.
+        await expect(pay(small, '2.00', `no ${table}`)).rejects.toMatchObject({ code: 'payment_exceeds_pending' });
+        expect((await pay(next)).made).toBeDefined();
+        await expect.poll(async () => pool.gauge()).toMatchObject({ waiting: 0 });
+        return { all };
+      });
+      const made = await late.all;
+      const receipts = made.map((one) => String(one.made?.number)).filter((number) => number.startsWith('R'));
+      expect(receipts.map((number) => Number(number.slice(-6))).sort((x, y) => x - y)).toEqual(
+        heldBills.map((_, index) => index + 2),
+      );
+      expect(made.filter((one) => isOfTransaction({ status: 'fulfilled', value: one }))).toEqual([]);
+    },
+  );
+
+  test('who has waited too long for rows of the school is told so, and nothing is made', async () => {
+    const { schoolId, bill } = await schoolOf();
+    const id = await bill();
+    await pay(id);
+    const unitOfWork = new UnitOfWork({ pool, streamPool: pool, lockWaitMaxMs: 20 });
+    const impatient = new PaymentService({ ...dependencies, unitOfWork });
+    const command = { invoiceId: id, amount: '1.00', method: null, reference: null, paidAt: null };
+    await whileHeld(`select from school_totals where school_id = ${schoolId} for update`, async () => {
+      await expect(impatient.record(command, creation(null))).rejects.toMatchObject({ code: 'database_busy' });
     });
-    expect(await billing.invoice(held)).toMatchObject({ paid: '2.00' });
+    expect(await billing.invoice(id)).toMatchObject({ paid: '1.00' });
   });
 
   test('when the answer is lost, those with a key find theirs, and those without are told that nobody knows', async () => {
@@ -310,12 +379,23 @@ describe('invoices of the same moment', () => {
     expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000002']);
   });
 
-  test('one that breaks a constraint undoes the statement; halves of it then go without that one', async () => {
+  test('one whose amount does not exist in its currency undoes nothing and waits for nothing', async () => {
     const { studentId } = await schoolOf();
     const school = await billing.aSchool({ country: 'CL', currency: 'CLP' });
     const whole = await billing.aStudent({ school_id: school });
-    const ended = await Promise.allSettled([issue(studentId), issue(whole, { amountTotal: '1.50' }), issue(studentId)]);
-    expect(ended).toEqual([MADE, refusal('amount_not_whole'), MADE]);
-    expect(ended.filter(isOfTransaction)).toEqual([]);
+    await issue(whole);
+    await whileHeld(`select from document_counters where school_id = ${school} for update`, async () => {
+      const ended = await Promise.allSettled([
+        issue(studentId),
+        issue(whole, { amountTotal: '1.50' }),
+        issue(whole, { amountTotal: '1.50' }, 'not whole either'),
+        issue(whole, { amountTotal: '1.50', currency: 'MXN' }),
+        issue(studentId),
+      ]);
+      const codes = ['amount_not_whole', 'amount_not_whole', 'invoice_currency_mismatch'];
+      expect(ended).toEqual([MADE, ...codes.map(refusal), MADE]);
+      const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      expect(await transactions('invoices', made)).toBe(1);
+    });
   });
 });
