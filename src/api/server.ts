@@ -11,7 +11,8 @@ import {
   limitConnections,
 } from './edge/connection-limits.ts';
 import { refuseOtherMethods } from './edge/methods.ts';
-import { type Load, shedLoad } from './edge/overload.ts';
+import { type Load, type Refusals, shedLoad } from './edge/overload.ts';
+import { limitPipelining } from './edge/pipelining.ts';
 import { HttpError, problemHandler, sendProblem } from './edge/problems.ts';
 import { limitRates } from './edge/rate-limit.ts';
 import { type RequestIds, requestIds } from './edge/request-ids.ts';
@@ -142,21 +143,21 @@ function limitWork(
     onLimited: () => metrics.requestLimited(),
   });
   const countRefused = metrics.route([], '');
+  /** What hooks do for other answers: those in front of routing have none. */
+  const onRefused: Refusals['onRefused'] = ({ method, id, status, ms }) => {
+    countRefused(status, ms);
+    log.info({ request_id: id, method, route: null, status, ms: roundMs(ms) }, 'request_completed');
+  };
   shedLoad(app, {
     prefix,
     load,
     connections: options.connectionsMax,
     onShed: (what) => metrics.requestShed(what),
-    refusals: {
-      isOpen: () => !readiness.stopping,
-      requestId,
-      onRefused: ({ method, id, status, ms }) => {
-        countRefused(status, ms);
-        log.info({ request_id: id, method, route: null, status, ms: roundMs(ms) }, 'request_completed');
-      },
-    },
+    refusals: { isOpen: () => !readiness.stopping, requestId, onRefused },
   });
   countRequests(app, { prefix, metrics, log });
+  // In front of all others who listen for requests.
+  limitPipelining(app, { limits: options.limits, requestId, onRefused });
 }
 
 async function registerRoutes(

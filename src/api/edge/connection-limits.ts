@@ -17,6 +17,8 @@ export type ConnectionLimits = Readonly<{
   bodyBytesMax: number;
   /** Beyond it new connections are closed at once. An idle one costs about 12 KB. */
   connectionsMax: number;
+  /** Requests held on a connection until the answers before them are sent. One more gets 429, and ends the connection. */
+  pipelinedMax: number;
 }>;
 
 export const CONNECTION_LIMITS: ConnectionLimits = {
@@ -28,6 +30,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   headersBytesMax: 16 * 1024,
   bodyBytesMax: 64 * 1024,
   connectionsMax: 2_048,
+  pipelinedMax: 256,
 };
 
 /** A peer that vanished without a word is asked after so long, by TCP itself. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { CONNECTION_LIMITS } from './connection-limits.ts';
-import { HttpError, PROBLEM_TYPE, PROBLEMS, problemBody, RETRY_AFTER_SECONDS } from './problems.ts';
+import { onClosed } from './on-closed.ts';
+import { HttpError, PROBLEMS, RETRY_AFTER_SECONDS, writeProblem } from './problems.ts';
 import { addOnRequest, isBelow, isHeavyRead, isRead } from './route-hooks.ts';
 
 /** How busy the process is, as of now. */
@@ -116,7 +117,7 @@ export function shedLoad(
       request.isAdmitted = true;
       pace.begin();
       // Of a client that left half-way there is no onResponse.
-      reply.raw.once('close', () => leave(request, false));
+      onClosed(reply.raw, () => leave(request, false));
       done();
     };
   };
@@ -171,14 +172,8 @@ function classOf(prefix: string, { url = '', method = '' }: IncomingMessage): Lo
 /** Answers with the problem document. Returns the request's id. */
 function refuse(request: IncomingMessage, response: ServerResponse, { requestId }: Refusals): string {
   const id = requestId(request);
-  const text = JSON.stringify(problemBody('overloaded', DETAIL, { url: request.url ?? '', id }));
-  response.writeHead(STATUS, {
-    'content-type': PROBLEM_TYPE,
-    'content-length': Buffer.byteLength(text),
-    'retry-after': RETRY_AFTER,
-    'x-request-id': id,
-  });
-  response.end(text);
+  const headers = { 'retry-after': RETRY_AFTER };
+  writeProblem(response, { code: 'overloaded', detail: DETAIL, url: request.url ?? '', id, headers });
   return id;
 }
 

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, type ErrorCode, type UnavailableCode, UnavailableError } from '../../domain/shared/errors.ts';
 
@@ -16,6 +17,7 @@ export type HttpCode =
   | 'body_too_large'
   | 'media_type_unsupported'
   | 'headers_too_large'
+  | 'pipeline_too_long'
   | 'rate_limited'
   | 'overloaded'
   | 'internal_error';
@@ -68,6 +70,7 @@ export const PROBLEMS = {
   body_too_large: { status: 413, title: 'Body is too large' },
   media_type_unsupported: { status: 415, title: 'Media type is not supported' },
   headers_too_large: { status: 431, title: 'Headers are too large' },
+  pipeline_too_long: { status: 429, title: 'Too many requests without waiting' },
   rate_limited: { status: 429, title: 'Too many requests' },
   overloaded: { status: 503, title: 'Server is overloaded' },
   internal_error: { status: 500, title: 'Internal server error' },
@@ -142,6 +145,22 @@ export function sendProblem(
     .code(status)
     .type(PROBLEM_TYPE)
     .send(JSON.stringify(toProblem(error, request)));
+}
+
+/** Answers with a problem document where no hook of Fastify's runs: in front of its routing. */
+export function writeProblem(
+  response: ServerResponse,
+  problem: Readonly<{ code: ProblemCode; detail: string; url: string; id: string; headers: Record<string, string> }>,
+): void {
+  const { code, detail, headers, ...request } = problem;
+  const text = JSON.stringify(problemBody(code, detail, request));
+  response.writeHead(PROBLEMS[code].status, {
+    'content-type': PROBLEM_TYPE,
+    'content-length': Buffer.byteLength(text),
+    'x-request-id': request.id,
+    ...headers,
+  });
+  response.end(text);
 }
 
 function toProblem(error: DomainError | UnavailableError | HttpError, request: FastifyRequest): object {

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { onClosed } from '../edge/on-closed.ts';
 import { roundMs } from '../edge/request-log.ts';
 import { addOnRequest, isBelow, isRead } from '../edge/route-hooks.ts';
 
@@ -50,7 +51,7 @@ export function countRequests(
     const what = isRead(method) ? 'reads' : 'writes';
     // A client that leaves gets no answer, so no hook is told: neither a count nor a line in the log would be left of it.
     addOnRequest(route, (request, reply, done) => {
-      reply.raw.once('close', () => {
+      onClosed(reply.raw, () => {
         if (request.isAnswered) return;
         metrics.requestAborted(what);
         const facts = { request_id: request.id, method: request.method, route: url };

@@ -1,4 +1,5 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { onClosed } from '../edge/on-closed.ts';
 
 /** Where a request's span comes from. */
 export interface RequestTracing {
@@ -7,6 +8,9 @@ export interface RequestTracing {
     end(status: number): void;
   };
 }
+
+/** nginx's, for a client that closed the connection: no answer, but how it ended. */
+const STATUS_ABANDONED = 499;
 
 type RequestSpan = ReturnType<RequestTracing['startRequest']>;
 
@@ -20,10 +24,11 @@ declare module 'fastify' {
 export function traceRequests(app: FastifyInstance, tracing: RequestTracing | null): void {
   if (tracing === null) return;
   app.decorateRequest('traceSpan', null);
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const { method, id, headers, routeOptions } = request;
     const route = routeOptions.url ?? 'unknown';
     request.traceSpan = tracing.startRequest({ method, route, id, traceparent: headers['traceparent'] });
+    onClosed(reply.raw, () => end(request, STATUS_ABANDONED));
     done();
   });
   // Not before: reading the body leaves the asynchronous context of whoever began to read it.
@@ -32,7 +37,12 @@ export function traceRequests(app: FastifyInstance, tracing: RequestTracing | nu
     else request.traceSpan.run(done);
   });
   app.addHook('onResponse', (request, reply, done) => {
-    request.traceSpan?.end(reply.statusCode);
+    end(request, reply.statusCode);
     done();
   });
+}
+
+function end(request: FastifyRequest, status: number): void {
+  request.traceSpan?.end(status);
+  request.traceSpan = null;
 }

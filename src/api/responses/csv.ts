@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Rows } from '../../services/shared/listing.ts';
+import { onClosed } from '../edge/on-closed.ts';
 import { HttpError } from '../edge/problems.ts';
 import { AMOUNT_OUT_PATTERN } from '../schemas/common.ts';
 import { streamOf } from './streaming.ts';
@@ -68,7 +69,7 @@ export async function sendCsv(request: FastifyRequest, reply: FastifyReply, file
   const chunks = csvChunks(file);
   // Whoever leaves before there is a stream must end the query too: the first rows are those that take longest.
   const leave = (): void => void file.rows.batches.return().catch(() => undefined);
-  reply.raw.once('close', leave);
+  onClosed(reply.raw, leave);
   const first = await chunks.next().catch((error: unknown) => {
     if (reply.raw.destroyed) return undefined;
     throw error;
