@@ -183,7 +183,7 @@ class EnvReader {
   }
 
   prefix(): string {
-    const given = this.text('API_V1_PREFIX', '/api/v1').replace(/\/+$/, '');
+    const given = this.text('API_V1_PREFIX', '/api/v1').replace(/(?<!\/)\/+$/, '');
     // Clients resolve . and .. before they ask, so nothing below such a prefix could be reached.
     if (/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)+$/.test(given)) return given;
     this.problems.push('API_V1_PREFIX must be a path such as /api/v1');

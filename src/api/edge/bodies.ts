@@ -5,8 +5,9 @@ import { escapePointer } from './validation.ts';
 
 /** Shorter than this no number is rounded: a double keeps every decimal number of 15 digits (IEEE 754, DBL_DIG). */
 const LONG_NUMBER = /[\d.]{17}/;
-/** Texts and numbers. */
-const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.]*(?:[eE][+-]?\d+)?/g;
+/** An amount has 13 characters at most. A fraction that is longer than this is not looked at any further. */
+const FRACTION_LENGTH_MAX = 32;
+const OF_NUMBERS = '0123456789+-.eE';
 
 /** One parser: JSON in UTF-8. An empty body is no body, whatever the content type says. */
 export function acceptJsonOnly(app: FastifyInstance): void {
@@ -39,22 +40,49 @@ export function acceptJsonOnly(app: FastifyInstance): void {
 
 /**
  * The field whose number would not be read as it stands: 1.00000000000000000001 would be a whole one. Fields hold no
- * objects here, so its name is the text before the number.
+ * objects here, so its name is the text before the number. Looks at every character once.
+ *
+ * @param json that JSON.parse has taken
  */
 function findRounded(json: string): string | undefined {
   if (!LONG_NUMBER.test(json)) return undefined;
   let name = '';
-  for (const [token] of json.matchAll(TOKENS)) {
-    if (token.startsWith('"')) name = token.slice(1, -1);
-    else if (LONG_NUMBER.test(token) && isRounded(token)) return name;
+  for (let at = 0; at < json.length; ) {
+    const char = json.charAt(at);
+    const end = char === '"' ? endOfText(json, at) : endOfNumber(json, at);
+    if (char === '"') name = json.slice(at + 1, end - 1);
+    else if (isRounded(json.slice(at, end))) return name;
+    at = Math.max(end, at + 1);
   }
   return undefined;
 }
 
+/** @returns the place behind the closing quote */
+function endOfText(json: string, start: number): number {
+  let at = start + 1;
+  while (at < json.length && json.charAt(at) !== '"') at += json.charAt(at) === '\\' ? 2 : 1;
+  return at + 1;
+}
+
+/** @returns `start` where no number begins */
+function endOfNumber(json: string, start: number): number {
+  let at = start;
+  while (at < json.length && OF_NUMBERS.includes(json.charAt(at))) at += 1;
+  return at;
+}
+
 /** Whole numbers are left to the bounds of their field, which are those of exact ones. */
 function isRounded(number: string): boolean {
-  if (/[eE]/.test(number)) return true;
-  return number.includes('.') && String(Number(number)) !== number.replace(/\.?0+$/, '');
+  if (!LONG_NUMBER.test(number)) return false;
+  if (number.includes('e') || number.includes('E')) return true;
+  if (!number.includes('.')) return false;
+  return number.length > FRACTION_LENGTH_MAX || String(Number(number)) !== withoutLastZeros(number);
+}
+
+function withoutLastZeros(fraction: string): string {
+  let end = fraction.length;
+  while (fraction.charAt(end - 1) === '0') end -= 1;
+  return fraction.slice(0, fraction.charAt(end - 1) === '.' ? end - 1 : end);
 }
 
 function tooPrecise(name: string): HttpError {

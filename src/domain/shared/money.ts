@@ -25,7 +25,7 @@ export const AMOUNT_MAX = '9999999999.99';
  * sign, exponent, spaces or leading zeros.
  */
 export function isAmount(text: string): boolean {
-  return AMOUNT.test(text) && /[1-9]/.test(text);
+  return text.length <= AMOUNT_MAX.length && AMOUNT.test(text) && /[1-9]/.test(text);
 }
 
 /**
