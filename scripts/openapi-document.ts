@@ -6,7 +6,14 @@ import { createLogger } from '../src/infrastructure/observability/logging.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 export type MediaType = Readonly<{ schema: Schema; examples?: Readonly<Record<string, { value: unknown }>> }>;
-export type Parameter = Readonly<{ name: string; in: string; schema: Schema; example?: unknown; required?: boolean }>;
+export type Parameter = Readonly<{
+  name: string;
+  in: string;
+  schema: Schema;
+  example?: unknown;
+  examples?: unknown;
+  required?: boolean;
+}>;
 export type Answer = Readonly<{
   description: string;
   headers?: Readonly<Record<string, { schema: Schema }>>;
@@ -15,11 +22,14 @@ export type Answer = Readonly<{
 export type Operation = Readonly<{
   operationId?: string;
   summary?: string;
+  description?: string;
   tags?: readonly string[];
   security?: readonly object[];
   parameters?: readonly Parameter[];
   requestBody?: Readonly<{ content: Readonly<Record<string, MediaType>> }>;
   responses: Readonly<Record<string, Answer>>;
+  'x-problem-codes'?: readonly string[];
+  'x-files'?: Readonly<Record<string, string>>;
 }>;
 
 /** As much of an OpenAPI document as is looked at here. */
@@ -28,6 +38,7 @@ export type OpenApiDocument = Readonly<{
   tags: readonly { name: string }[];
   components: Readonly<{
     schemas: Readonly<Record<string, Schema>>;
+    responses: Readonly<Record<string, Answer>>;
     securitySchemes: Readonly<Record<string, unknown>>;
   }>;
   paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
@@ -40,13 +51,14 @@ const NO_DATABASE = 'postgresql://nobody@127.0.0.1:1/none';
 const METHOD_ORDER = ['get', 'post', 'put', 'patch', 'delete'];
 
 /**
- * Builds the product with its default settings and without a database, and lets `look` see its server and every route
- * it registered.
+ * Builds the product without a database and, but for `env`, with its default settings, and lets `look` see its server
+ * and every route it registered.
  */
 export async function withServer<T>(
   look: (app: FastifyInstance, routes: readonly RouteOptions[]) => T | Promise<T>,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<T> {
-  const config = readConfig({});
+  const config = readConfig(env);
   const log = createLogger({ level: 'silent', isTerminal: false });
   const product = await compose({ config, databaseUrl: NO_DATABASE, log });
   const routes: RouteOptions[] = [];
@@ -69,15 +81,41 @@ export async function withServer<T>(
   }
 }
 
-/** The OpenAPI document of the routes as they are, paths by name and methods in one order, so that diffs stay small. */
-export async function openApiDocument(): Promise<OpenApiDocument> {
+/**
+ * The OpenAPI document of the routes as they are, paths by name and methods in one order, so that diffs stay small.
+ *
+ * @param env configuration that differs from the default
+ */
+export async function openApiDocument(env: Readonly<Record<string, string>> = {}): Promise<OpenApiDocument> {
   return await withServer(async (app) => {
     const document: OpenApiDocument = JSON.parse((await app.inject('/openapi.json')).body);
     const paths = Object.entries(document.paths)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([path, item]) => [path, byMethod(item)]);
     return { ...document, paths: Object.fromEntries(paths) };
-  });
+  }, env);
+}
+
+/** The document with every reference replaced by what it refers to; what stands beside a reference wins. */
+export function dereferenced(document: OpenApiDocument): OpenApiDocument {
+  const follow = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(follow);
+    if (typeof value !== 'object' || value === null) return value;
+    const { $ref, ...own }: { $ref?: unknown } = value;
+    const members = Object.fromEntries(Object.entries(own).map(([name, member]) => [name, follow(member)]));
+    return typeof $ref === 'string' ? { ...Object(follow(targetOf(document, $ref))), ...members } : members;
+  };
+  return Object(follow(document));
+}
+
+/** What a reference such as `#/components/schemas/Invoice` refers to. @throws Error when there is no such thing */
+export function targetOf(document: OpenApiDocument, reference: string): unknown {
+  const found = reference
+    .split('/')
+    .slice(1)
+    .reduce<unknown>((at, name) => Reflect.get(Object(at), name), document);
+  if (found === undefined) throw new Error(`${reference} refers to nothing`);
+  return found;
 }
 
 function byMethod<T>(item: Readonly<Record<string, T>>): Record<string, T> {

@@ -1,23 +1,6 @@
-import { PROBLEMS, type ProblemCode } from './edge/problems.ts';
+import type { ProblemCode } from './edge/problems.ts';
 import type { Format } from './responses/content-negotiation.ts';
 import { type TSchema, Type } from './schemas/type.ts';
-
-const ProblemSchema = Type.Object(
-  {
-    type: Type.String({ description: 'Address of the page that explains this code.' }),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String({ description: 'For people.' }),
-    code: Type.String({ description: 'For programs. Never changes its meaning.' }),
-    instance: Type.String(),
-    request_id: Type.String(),
-    errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }))),
-  },
-  { description: 'RFC 9457 problem document.' },
-);
-
-/** Under the name that {@link problemResponses} refers to. */
-export const PROBLEM_SCHEMA = { ...ProblemSchema, $id: 'Problem' };
 
 /** Refused by HTTP before any rule: on every route, on those that need the key, on those that read what is sent. */
 const ALWAYS: readonly ProblemCode[] = [
@@ -28,129 +11,124 @@ const ALWAYS: readonly ProblemCode[] = [
   'database_busy',
   'internal_error',
 ];
-const WITH_KEY: readonly ProblemCode[] = ['api_key_missing', 'api_key_invalid', 'outcome_unknown'];
+/** How a request without the right key is refused. */
+export const KEY_CODES: readonly ProblemCode[] = ['api_key_missing', 'api_key_invalid'];
+const WITH_WRITE: readonly ProblemCode[] = [...KEY_CODES, 'outcome_unknown'];
 const WITH_BODY: readonly ProblemCode[] = ['json_invalid', 'body_too_large', 'media_type_unsupported'];
 const WITH_IDEMPOTENCY: readonly ProblemCode[] = ['idempotency_key_reused', 'idempotency_in_flight'];
 
-const KEY = [{ apiKey: [] }];
+export type Security = { [scheme: string]: string[] }[];
+/** Of what needs the key. */
+export const NEEDS_KEY: Security = [{ apiKey: [] }];
+/** Of what does not: what is not needed is not asked for either. */
+const OPEN: Security = [];
 
 type Operation = Readonly<{
   tag: string;
   id: string;
   summary: string;
+  /** What the summary and the sentences that go without saying, such as those about pages and files, leave open. */
   description?: string;
   /** Codes of the business this route can refuse with. */
   refusals?: readonly ProblemCode[];
-  success: Readonly<{ status: number; schema?: TSchema; description: string; headers?: object }>;
+  success: Readonly<{
+    status: number;
+    /** Of an answer in JSON. */
+    schema?: TSchema;
+    /** Of an answer in something else, by media type. */
+    content?: Readonly<Record<string, { schema: TSchema }>>;
+    description: string;
+    headers?: object;
+  }>;
   /** Forms the answer can have, JSON first. Absent: JSON, whatever `Accept` says. */
   formats?: readonly Format[];
-  /** Whether the answer has an ETag, and is 304 to who knows that already: see conditional.ts. */
+  /** Whether the answer has an ETag, and is 304 to who knows that already: see etag.ts. */
   isConditional?: boolean;
 }>;
 
 /** Documents a GET: open by default, behind the key with READ_ACCESS=key. */
 export function readDocs(operation: Operation) {
   const negotiation: readonly ProblemCode[] = operation.formats === undefined ? [] : ['not_acceptable'];
-  return docs(operation, [...ALWAYS, ...negotiation, ...(operation.refusals ?? [])], [{}, ...KEY]);
+  return docs(operation, [...ALWAYS, ...negotiation, ...(operation.refusals ?? [])], OPEN);
 }
 
 /** Documents a GET that needs the key whatever READ_ACCESS says. */
 export function guardedReadDocs(operation: Operation) {
-  return docs(operation, [...WITH_KEY.slice(0, 2), ...ALWAYS, ...(operation.refusals ?? [])], KEY);
+  return docs(operation, [...KEY_CODES, ...ALWAYS, ...(operation.refusals ?? [])], NEEDS_KEY);
+}
+
+/** Documents what is no part of the API itself and has no refusals but its own, such as /health. */
+export function serviceDocs(operation: Operation, security: Security = OPEN) {
+  return docs(operation, operation.refusals ?? [], security);
 }
 
 /** Documents a write, which needs the key. One that takes no body still refuses one that cannot be read. */
 export function writeDocs(operation: Operation) {
-  return docs(operation, [...WITH_KEY, ...WITH_BODY, ...ALWAYS, ...(operation.refusals ?? [])], KEY);
+  return docs(operation, [...WITH_WRITE, ...WITH_BODY, ...ALWAYS, ...(operation.refusals ?? [])], NEEDS_KEY);
 }
 
 /** Documents a POST, which may be repeated under an Idempotency-Key. */
-export function creationDocs({ success, ...more }: Operation) {
-  const operation = { ...more, success: { ...success, headers: { ...success.headers, ...CREATION_HEADERS } } };
-  return {
-    ...docs(operation, [...WITH_KEY, ...WITH_BODY, ...ALWAYS, ...WITH_IDEMPOTENCY, ...(operation.refusals ?? [])], KEY),
-    headers: Type.Object({
-      'idempotency-key': Type.Optional(
-        Type.String({
-          description:
-            '1 to 255 visible characters. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.',
-          examples: ['0f8fad5b-d9cb-469f-a165-70867728950e'],
-        }),
-      ),
-    }),
+export function creationDocs({ success, description, ...more }: Operation) {
+  const operation = {
+    ...more,
+    description: sentences(description, IDEMPOTENT),
+    success: { ...success, headers: { ...success.headers, ...CREATION_HEADERS } },
   };
+  const codes = [...WITH_WRITE, ...WITH_BODY, ...ALWAYS, ...WITH_IDEMPOTENCY, ...(operation.refusals ?? [])];
+  return { ...docs(operation, codes, NEEDS_KEY), headers: CREATION_REQUEST_HEADERS };
 }
 
 function docs(
   { tag, id, summary, description, success, formats = [], isConditional = false }: Operation,
   codes: readonly ProblemCode[],
-  security: object[],
+  security: Security,
 ) {
-  const headers = { ...success.headers, ...(isConditional ? CONDITIONAL_HEADERS : {}) };
+  const { headers: own, schema } = success;
+  const content = schema === undefined ? success.content : { 'application/json': { schema } };
+  const headers = { ...own, ...(isConditional ? CONDITIONAL_HEADERS : {}) };
+  const files = formats.filter((format) => format !== 'json');
   return {
     tags: [tag],
     operationId: id,
     summary,
-    ...(description === undefined ? {} : { description }),
-    security: security as { [scheme: string]: string[] }[],
+    description: sentences(
+      description,
+      own === LIST_HEADERS ? PAGED : '',
+      files.length === 0 ? '' : filesSentence(files),
+      isConditional ? CONDITIONAL : '',
+    ),
+    security,
     response: {
       [success.status]: {
         description: success.description,
         ...(Object.keys(headers).length === 0 ? {} : { headers }),
-        ...(success.schema === undefined
-          ? { type: 'null' }
-          : { content: { 'application/json': { schema: success.schema }, ...filesOf(formats) } }),
+        ...(content === undefined ? { type: 'null' } : { content }),
       },
       ...(isConditional ? { 304: NOT_MODIFIED } : {}),
-      ...problemResponses(codes),
     },
+    // Turned into the answers of these codes where the document is put together: see ops/openapi-document.ts.
+    'x-problem-codes': [...new Set(codes)],
+    ...(files.length === 0 ? {} : { 'x-files': Object.fromEntries(files.map((format) => [format, FILES[format]])) }),
   };
 }
 
-/** Answers that are files: no schema describes their inside, docs/statements.md does. */
-function filesOf(formats: readonly Format[]): Record<string, object> {
-  return {
-    ...(formats.includes('csv') ? { 'text/csv': { schema: { type: 'string' } } } : {}),
-    ...(formats.includes('pdf') ? { 'application/pdf': { schema: { type: 'string', format: 'binary' } } } : {}),
-  };
+function sentences(...texts: readonly (string | undefined)[]): string {
+  return texts.filter((text) => text !== undefined && text !== '').join(' ');
 }
 
-function problemResponses(codes: readonly ProblemCode[]): Record<number, object> {
-  const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of new Set(codes)) {
-    const { status } = PROBLEMS[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
-  return Object.fromEntries(
-    [...byStatus].map(([status, list]) => [
-      status,
-      {
-        description: list.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('. '),
-        ...(PROBLEM_HEADERS[status] === undefined ? {} : { headers: PROBLEM_HEADERS[status] }),
-        content: { 'application/problem+json': { schema: Type.Ref('Problem'), examples: examplesOf(list) } },
-      },
-    ]),
-  );
-}
+const PAGED = 'One page at a time: `Link` names the next one, and is absent on the last.';
+const CONDITIONAL = 'With `If-None-Match` and the `ETag` of an earlier answer it is 304 while nothing has changed.';
+const IDEMPOTENT = 'Send an `Idempotency-Key` and repeat it as often as it takes: it is done once.';
 
-function examplesOf(codes: readonly ProblemCode[]): Record<string, object> {
-  return Object.fromEntries(
-    codes.map((code) => {
-      const { status, title } = PROBLEMS[code];
-      const more = status === 422 ? { errors: [{ pointer: '#/amount', detail: 'is required' }] } : {};
-      const value = {
-        type: `/problems/${code}`,
-        title,
-        status,
-        detail: title,
-        code,
-        instance: '/',
-        request_id: 'r-1',
-        ...more,
-      };
-      return [code, { summary: title, value }];
-    }),
-  );
+/** Files have no schema here, and no parameter: a client made from this document would take every answer for text. */
+const FILES = { csv: 'text/csv', pdf: 'application/pdf' } as const;
+
+function filesSentence(files: readonly (keyof typeof FILES)[]): string {
+  const forms = files.map((format) => `\`?format=${format}\` or \`Accept: ${FILES[format]}\``);
+  const language = files.includes('pdf')
+    ? ' A PDF is in the language of `?lang=es` or `en`, or of `Accept-Language`.'
+    : '';
+  return `Also as a file: ${forms.join('; ')}.${language}`;
 }
 
 const CONDITIONAL_HEADERS = {
@@ -168,15 +146,17 @@ const CREATION_HEADERS = {
     type: 'string',
   },
 };
-
-const RETRY_AFTER = { 'Retry-After': { description: 'Seconds to wait before trying again.', type: 'integer' } };
-
-/** Headers that every problem of a status has. */
-const PROBLEM_HEADERS: Readonly<Partial<Record<number, object>>> = {
-  401: { 'WWW-Authenticate': { description: 'Always `ApiKey`.', type: 'string' } },
-  429: RETRY_AFTER,
-  503: RETRY_AFTER,
-};
+/** No example: pages that send examples by themselves would send the same key twice, which is refused. */
+const CREATION_REQUEST_HEADERS = Type.Object({
+  'Idempotency-Key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description:
+        '1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.',
+    }),
+  ),
+});
 
 /** Headers of a list's answer. */
 export const LIST_HEADERS = {

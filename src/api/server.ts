@@ -21,6 +21,7 @@ import { compileValidator, refuseUnknownParameters } from './edge/validation.ts'
 import { registerDocs } from './ops/docs.ts';
 import { healthRoutes, type Readiness } from './ops/health.ts';
 import { countRequests, type Metrics, metricsRoute } from './ops/metrics.ts';
+import { indexPage } from './ops/pages.ts';
 import { problemPages } from './ops/problem-pages.ts';
 import { type RequestTracing, traceRequests } from './ops/tracing.ts';
 import { answerConditionally } from './responses/etag.ts';
@@ -162,13 +163,15 @@ function limitWork(
 
 async function registerRoutes(
   app: FastifyInstance,
-  { prefix, version }: ServerOptions,
+  options: ServerOptions,
   dependencies: ServerDependencies,
 ): Promise<void> {
-  registerDocs(app, { version });
+  const { prefix, version } = options;
+  await registerDocs(app, options);
   healthRoutes(app, dependencies.readiness);
   metricsRoute(app, dependencies.metrics);
   problemPages(app);
+  indexPage(app, options);
   await app.register(
     (routes, _options, done) => {
       v1Routes(routes, dependencies, version);

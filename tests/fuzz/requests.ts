@@ -31,6 +31,7 @@ type Parameter = Readonly<{
 }>;
 type Operation = Readonly<{
   parameters?: readonly Parameter[];
+  'x-files'?: Readonly<Record<string, string>>;
   requestBody?: { content?: Readonly<Record<string, { schema?: Schema }>> };
 }>;
 export type OpenApi = Readonly<{ paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> }>;
@@ -125,7 +126,9 @@ function requestOf(
   document: OpenApi,
   of: { path: string; method: string; operation: Operation; apiKey: string },
 ): fc.Arbitrary<FuzzedRequest> {
-  const parameters = (of.operation.parameters ?? []).map((one) => resolve(document, one));
+  const parameters = [...(of.operation.parameters ?? []), ...filesOf(of.operation)].map((one) =>
+    resolve(document, one),
+  );
   const schema = of.operation.requestBody?.content?.['application/json']?.schema;
   return fc.record({
     method: fc.oneof(
@@ -136,6 +139,13 @@ function requestOf(
     headers: headersOf(of.apiKey),
     body: bodyOf(document, schema),
   });
+}
+
+/** The parameters of files, which the document tells of by convention. */
+function filesOf({ 'x-files': files }: Operation): Parameter[] {
+  if (files === undefined) return [];
+  const choices = { format: ['json', ...Object.keys(files)], lang: ['es', 'en'] };
+  return Object.entries(choices).map(([name, values]) => ({ name, in: 'query', schema: { enum: values } }));
 }
 
 function pathOf(template: string): fc.Arbitrary<string> {
@@ -284,7 +294,7 @@ function validOf(document: OpenApi, given: Schema | undefined): fc.Arbitrary<unk
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map((one) => validOf(document, one)));
   const [type] = [schema.type].flat();
-  if ('x-amount' in schema) return AMOUNT;
+  if (schema.type?.includes('number') === true && schema.pattern !== undefined) return AMOUNT;
   if (type === 'object') return objectOf(document, schema);
   if (type === 'array') return fc.array(validOf(document, schema.items), { maxLength: 3 });
   if (type === 'integer') return fc.integer({ min: schema.minimum ?? 0, max: Math.min(schema.maximum ?? 12, 12) });

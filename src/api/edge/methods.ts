@@ -12,7 +12,8 @@ export function refuseOtherMethods(app: FastifyInstance): () => void {
   const methods = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
     const known = methods.get(url) ?? new Set();
-    for (const one of [method].flat()) known.add(one);
+    // Of /docs/, which comes with /docs, only HEAD is announced.
+    for (const one of [method].flat()) known.add(one === 'HEAD' ? 'GET' : one).add(one);
     methods.set(url, known);
   });
   return () => {

@@ -22,6 +22,8 @@ const ajv = new Ajv({
   allowUnionTypes: true,
   // An error then carries the schema it comes from, and with it what to tell of a pattern.
   verbose: true,
+  // The names that schemas have in the OpenAPI document are no addresses here.
+  addUsedSchema: false,
 });
 
 /** Formats by name, and what a value that has not the form is told. */
@@ -59,6 +61,17 @@ ajv.addKeyword({
   validate: (_: boolean, value: unknown) =>
     (typeof value === 'string' && isAmount(value)) || (typeof value === 'number' && isAmount(String(value))),
 });
+/** NUL, and halves of surrogate pairs, which no UTF-8 holds. */
+const UNSTORABLE = /[\0\ud800-\udfff]/u;
+ajv.addKeyword({
+  keyword: 'x-text',
+  type: 'string',
+  schemaType: 'boolean',
+  validate: (_: boolean, value: string) => !UNSTORABLE.test(value),
+});
+
+/** Keywords of this validator, which mean nothing to others: the OpenAPI document leaves them out. */
+export const OWN_KEYWORDS: ReadonlySet<string> = new Set(['x-amount', 'x-text', 'x-pattern-detail']);
 
 /** Compiles at the first request instead of at the start: most processes serve few of the routes in their first second. */
 export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {
@@ -156,6 +169,7 @@ function detailOfText(error: ErrorObject): string {
 }
 
 function detailOf({ keyword, params, message, parentSchema }: ErrorObject): string {
+  if (keyword !== 'type' && parentSchema?.['x-amount'] === true) return AMOUNT_DETAIL;
   switch (keyword) {
     case 'required':
       return 'is required';
@@ -165,8 +179,8 @@ function detailOf({ keyword, params, message, parentSchema }: ErrorObject): stri
         : 'is not a field or parameter of this request';
     case 'format':
       return FORMATS[String(params['format'])]?.[1] ?? 'has the wrong form';
-    case 'x-amount':
-      return AMOUNT_DETAIL;
+    case 'x-text':
+      return 'must not contain NUL or unpaired surrogates';
     case 'enum':
       return `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}`;
     case 'pattern':

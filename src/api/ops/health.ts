@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { UnavailableError } from '../../domain/shared/errors.ts';
-import { readDocs } from '../openapi.ts';
+import { serviceDocs } from '../openapi.ts';
+import { oneOf } from '../schemas/common.ts';
 import { Type } from '../schemas/type.ts';
 
 /** Whether the service can do its work: the database answers and its schema is the one this version knows. */
@@ -15,6 +16,9 @@ declare module 'fastify' {
   }
 }
 
+const Health = Type.Object({ status: oneOf(['healthy'], { examples: ['healthy'] }) }, { $id: 'Health' });
+const Ready = Type.Object({ status: oneOf(['ready'], { examples: ['ready'] }) }, { $id: 'Readiness' });
+
 const HEALTHY = JSON.stringify({ status: 'healthy' });
 
 export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
@@ -23,15 +27,12 @@ export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
     '/health',
     {
       config: probe,
-      schema: readDocs({
+      schema: serviceDocs({
         tag: 'service',
         id: 'getHealth',
-        summary: 'Whether the process lives. Touches no database.',
-        success: {
-          status: 200,
-          schema: Type.Object({ status: Type.String({ examples: ['healthy'] }) }),
-          description: 'It does.',
-        },
+        summary: 'Whether the process lives',
+        description: 'Touches no database, needs no key, and is never refused for load.',
+        success: { status: 200, schema: Health, description: 'It does.' },
       }),
     },
     (_request, reply) => {
@@ -42,15 +43,13 @@ export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
     '/health/ready',
     {
       config: probe,
-      schema: readDocs({
+      schema: serviceDocs({
         tag: 'service',
         id: 'getReadiness',
-        summary: 'Whether the service can work: database and schema are usable.',
-        success: {
-          status: 200,
-          schema: Type.Object({ status: Type.String({ examples: ['ready'] }) }),
-          description: 'It can.',
-        },
+        summary: 'Whether the service can work',
+        description: 'The database answers, and its schema is the one this version needs. Needs no key.',
+        refusals: ['database_unavailable'],
+        success: { status: 200, schema: Ready, description: 'It can.' },
       }),
     },
     async (_request, reply) => {

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { onClosed } from '../edge/on-closed.ts';
 import { roundMs } from '../edge/request-log.ts';
 import { addOnRequest, isBelow, isRead } from '../edge/route-hooks.ts';
+import { KEY_CODES, NEEDS_KEY, serviceDocs } from '../openapi.ts';
+import { Type } from '../schemas/type.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -76,7 +78,18 @@ function countPayment(metrics: Metrics, { body }: FastifyRequest, reply: Fastify
 
 /** GET /metrics for Prometheus, behind the key: how much a school is paid is nobody's business. */
 export function metricsRoute(app: FastifyInstance, metrics: Metrics): void {
-  app.get('/metrics', { config: { isGuarded: true }, schema: { hide: true } }, async (_request, reply) => {
+  const schema = serviceDocs(
+    {
+      tag: 'service',
+      id: 'getMetrics',
+      summary: 'Figures for Prometheus',
+      description: 'Requests, payments, database connections and the process itself, in the text format of Prometheus.',
+      refusals: KEY_CODES,
+      success: { status: 200, content: { 'text/plain': { schema: Type.String() } }, description: 'The figures.' },
+    },
+    NEEDS_KEY,
+  );
+  app.get('/metrics', { config: { isGuarded: true }, schema }, async (_request, reply) => {
     const text = await metrics.expose();
     return await reply.type(metrics.contentType).send(text);
   });

@@ -48,16 +48,27 @@ export function formatOf<F extends Format>(
   const { accept } = headers;
   if (asked !== undefined) return asked;
   if (accept === undefined || accept === '*/*' || accept === MEDIA_TYPES[offered[0]]) return offered[0];
-  const ranges = parseAccept(accept);
-  let best: F | undefined;
-  let bestQuality = 0;
-  for (const format of offered) {
-    const quality = qualityOf(MEDIA_TYPES[format], ranges);
-    if (quality > bestQuality) [best, bestQuality] = [format, quality];
-  }
+  const best = preferred(accept, offered, (format) => MEDIA_TYPES[format]);
   if (best !== undefined) return best;
   const types = offered.map((format) => MEDIA_TYPES[format]).join(', ');
   throw new HttpError('not_acceptable', `This address answers as ${types}`);
+}
+
+/** Of `offered` what an Accept header likes best, of what it likes equally the first; undefined when it likes none. */
+export function preferred<T>(
+  accept: string | undefined,
+  offered: readonly [T, ...T[]],
+  mediaTypeOf: (one: T) => string,
+): T | undefined {
+  if (accept === undefined) return offered[0];
+  const ranges = parseAccept(accept);
+  let best: T | undefined;
+  let bestQuality = 0;
+  for (const one of offered) {
+    const quality = qualityOf(mediaTypeOf(one), ranges);
+    if (quality > bestQuality) [best, bestQuality] = [one, quality];
+  }
+  return best;
 }
 
 type Range = Readonly<{ range: string; quality: number }>;

@@ -14,7 +14,7 @@ const CURSOR_MAX = 2_000;
 /** Query parameters every list takes. */
 export const PAGE_PARAMETERS = {
   limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: LIMIT_MAX, description: `Rows on a page. Default ${LIMIT_DEFAULT}.` }),
+    Type.Integer({ minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT, description: 'Rows on a page.' }),
   ),
   offset: Type.Optional(Type.Integer({ minimum: 0, maximum: OFFSET_MAX, description: 'Rows to skip. Default 0.' })),
   cursor: Type.Optional(
@@ -25,7 +25,9 @@ export const PAGE_PARAMETERS = {
     }),
   ),
   count: Type.Optional(
-    Type.Enum(['exact', 'none'], {
+    Type.Unsafe<'exact' | 'none'>({
+      type: 'string',
+      enum: ['exact', 'none'],
       description:
         'Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.',
     }),

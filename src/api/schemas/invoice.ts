@@ -44,7 +44,7 @@ export const InvoiceCreate = Type.Object(
     due_date: CalendarDate,
     description: Type.Optional(Description),
   },
-  STRICT,
+  { ...STRICT, $id: 'InvoiceCreate' },
 );
 
 export const InvoiceUpdate = Type.Object(
@@ -53,7 +53,7 @@ export const InvoiceUpdate = Type.Object(
     due_date: Type.Optional(CalendarDate),
     description: Type.Optional(Description),
   },
-  STRICT,
+  { ...STRICT, $id: 'InvoiceUpdate' },
 );
 
 export const VoidQuery = Type.Object({ reason: Type.Optional(VoidReason) }, STRICT);
@@ -87,22 +87,31 @@ export const INVOICE_FIELDS = {
   updated_at: Timestamp,
 };
 
-export const InvoiceResponse = Type.Object({
-  ...INVOICE_FIELDS,
-  school_id: Id,
-  voided_at: TimestampOrNull,
-  void_reason: textOrNull(200, { examples: [] }),
-});
+export const InvoiceResponse = Type.Object(
+  {
+    ...INVOICE_FIELDS,
+    school_id: Id,
+    voided_at: TimestampOrNull,
+    void_reason: textOrNull(200, { examples: [] }),
+  },
+  { $id: 'Invoice' },
+);
 
-export const CreditNoteCreate = Type.Object({ amount: AmountIn, reason: oneOf(CREDIT_NOTE_REASONS) }, STRICT);
+export const CreditNoteCreate = Type.Object(
+  { amount: AmountIn, reason: oneOf(CREDIT_NOTE_REASONS) },
+  { ...STRICT, $id: 'CreditNoteCreate' },
+);
 
-export const CreditNoteResponse = Type.Object({
-  id: Id,
-  invoice_id: Id,
-  amount: amountOut('500.00'),
-  reason: oneOf(CREDIT_NOTE_REASONS, { examples: ['scholarship'] }),
-  created_at: Timestamp,
-});
+export const CreditNoteResponse = Type.Object(
+  {
+    id: Id,
+    invoice_id: Id,
+    amount: amountOut('500.00'),
+    reason: oneOf(CREDIT_NOTE_REASONS, { examples: ['scholarship'] }),
+    created_at: Timestamp,
+  },
+  { $id: 'CreditNote' },
+);
 
 /**
  * @throws DomainError `amount_not_whole` when the body names a currency that its amount does not exist in: then its form

@@ -27,7 +27,10 @@ export const LedgerQuery = Type.Object(
 
 const DateOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date', examples: ['2026-01-01'] });
 
-export const StudentReference = Type.Object({ id: Id, name: Type.String({ examples: ['María Hernández Ñúñez'] }) });
+export const StudentReference = Type.Object(
+  { id: Id, name: Type.String({ examples: ['María Hernández Ñúñez'] }) },
+  { $id: 'StudentReference' },
+);
 
 const ENTRY_FIELDS = {
   date: Type.String({ format: 'date', description: "Value date, in the school's zone.", examples: ['2026-03-15'] }),
@@ -58,8 +61,8 @@ const ENTRY_FIELDS = {
   recorded_at: Timestamp,
 };
 
-export const StudentEntry = Type.Object(ENTRY_FIELDS);
-export const SchoolEntry = Type.Object({ ...ENTRY_FIELDS, student: StudentReference });
+export const StudentEntry = Type.Object(ENTRY_FIELDS, { $id: 'StudentLedgerEntry' });
+export const SchoolEntry = Type.Object({ ...ENTRY_FIELDS, student: StudentReference }, { $id: 'SchoolLedgerEntry' });
 
 const HEADER_FIELDS = {
   currency: Type.String({ description: 'Of all amounts.', examples: ['MXN'] }),
@@ -73,24 +76,30 @@ const HEADER_FIELDS = {
 const SUM_FIELDS = {
   totals: Type.Object(
     { debit: amountOut('10000.00'), credit: amountOut('5000.00') },
-    { description: 'Of the whole period, whatever page is shown.' },
+    { $id: 'LedgerTotals', description: 'Of the whole period, whatever page is shown.' },
   ),
   closing_balance: amountOut('7000.00', 'opening_balance + debit - credit. Without an end: what is pending.'),
 };
 
-export const StudentLedgerResponse = Type.Object({
-  student: StudentResponse,
-  ...HEADER_FIELDS,
-  entries: Type.Array(StudentEntry),
-  ...SUM_FIELDS,
-});
+export const StudentLedgerResponse = Type.Object(
+  {
+    student: StudentResponse,
+    ...HEADER_FIELDS,
+    entries: Type.Array(StudentEntry),
+    ...SUM_FIELDS,
+  },
+  { $id: 'StudentLedger' },
+);
 
-export const SchoolLedgerResponse = Type.Object({
-  school: SchoolResponse,
-  ...HEADER_FIELDS,
-  entries: Type.Array(SchoolEntry),
-  ...SUM_FIELDS,
-});
+export const SchoolLedgerResponse = Type.Object(
+  {
+    school: SchoolResponse,
+    ...HEADER_FIELDS,
+    entries: Type.Array(SchoolEntry),
+    ...SUM_FIELDS,
+  },
+  { $id: 'SchoolLedger' },
+);
 
 /** @throws HttpError `request_invalid` when the period ends before it begins */
 export function toLedgerPeriod(query: Pick<Static<typeof LedgerQuery>, 'from' | 'to' | 'as_of'>): LedgerPeriod {

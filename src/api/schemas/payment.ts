@@ -34,13 +34,13 @@ const CREATE_FIELDS = {
   reference: Type.Optional(Reference),
 };
 
-export const PaymentCreate = Type.Object({ invoice_id: Id, ...CREATE_FIELDS }, STRICT);
+export const PaymentCreate = Type.Object({ invoice_id: Id, ...CREATE_FIELDS }, { ...STRICT, $id: 'PaymentCreate' });
 
-export const InvoicePaymentCreate = Type.Object(CREATE_FIELDS, STRICT);
+export const InvoicePaymentCreate = Type.Object(CREATE_FIELDS, { ...STRICT, $id: 'InvoicePaymentCreate' });
 
 export const ReversalCreate = Type.Object(
   { reason: text(1, 200, { description: 'Why the payment was wrong.', examples: ['Bounced'] }) },
-  STRICT,
+  { ...STRICT, $id: 'PaymentReversalCreate' },
 );
 
 const TimeBoundText = Type.String({
@@ -58,18 +58,24 @@ export const PaymentQuery = {
   paid_to: Type.Optional(TimeBoundText),
 };
 
-export const PaymentResponse = Type.Object({
-  id: Id,
-  number: Type.String({ description: 'Receipt number, gap-free per school and series.', examples: ['R-2026-000123'] }),
-  invoice_id: Id,
-  amount: amountOut('5000.00'),
-  paid_at: Timestamp,
-  method: Method,
-  reference: Reference,
-  created_at: Timestamp,
-  reversed_at: TimestampOrNull,
-  reversal_reason: textOrNull(200, { examples: [] }),
-});
+export const PaymentResponse = Type.Object(
+  {
+    id: Id,
+    number: Type.String({
+      description: 'Receipt number, gap-free per school and series.',
+      examples: ['R-2026-000123'],
+    }),
+    invoice_id: Id,
+    amount: amountOut('5000.00'),
+    paid_at: Timestamp,
+    method: Method,
+    reference: Reference,
+    created_at: Timestamp,
+    reversed_at: TimestampOrNull,
+    reversal_reason: textOrNull(200, { examples: [] }),
+  },
+  { $id: 'Payment' },
+);
 
 export function toRecordPayment(invoiceId: number, body: Static<typeof InvoicePaymentCreate>): RecordPayment {
   const { amount, paid_at, method = null, reference = null } = body;

@@ -70,7 +70,10 @@ const AGING_FIELDS = {
       '61_90': bucket('0.00', 0, '61 to 90 days.'),
       over_90: bucket('0.00', 0, '91 days or more.'),
     },
-    { description: 'Every invoice on which something is owed is in one group, with all that is owed on it.' },
+    {
+      $id: 'AgingBuckets',
+      description: 'Every invoice on which something is owed is in one group, with all that is owed on it.',
+    },
   ),
 };
 
@@ -83,18 +86,21 @@ export const AgingRow = Type.Object({
   invoice_count: Type.Integer({ minimum: 0, examples: [1] }),
 });
 
-export const StudentAgingResponse = Type.Object({ student: StudentResponse, ...AGING_FIELDS });
-export const SchoolAgingResponse = Type.Object({ school: SchoolResponse, ...AGING_FIELDS });
+export const StudentAgingResponse = Type.Object({ student: StudentResponse, ...AGING_FIELDS }, { $id: 'StudentAging' });
+export const SchoolAgingResponse = Type.Object({ school: SchoolResponse, ...AGING_FIELDS }, { $id: 'SchoolAging' });
 
-export const DebtorResponse = Type.Object({
-  student: StudentReference,
-  currency: Currency,
-  pending: amountOut('7000.00'),
-  overdue: amountOut('5000.00'),
-  invoice_count: Type.Integer({ minimum: 1, description: 'Invoices on which something is owed.', examples: [2] }),
-  oldest_due_date: CalendarDate,
-  days_overdue: Type.Integer({ minimum: 0, description: 'Since the oldest due day; 0 if not past.', examples: [12] }),
-});
+export const DebtorResponse = Type.Object(
+  {
+    student: StudentReference,
+    currency: Currency,
+    pending: amountOut('7000.00'),
+    overdue: amountOut('5000.00'),
+    invoice_count: Type.Integer({ minimum: 1, description: 'Invoices on which something is owed.', examples: [2] }),
+    oldest_due_date: CalendarDate,
+    days_overdue: Type.Integer({ minimum: 0, description: 'Since the oldest due day; 0 if not past.', examples: [12] }),
+  },
+  { $id: 'Debtor' },
+);
 
 const COLLECTED_FIELDS = {
   payment_count: Type.Integer({ minimum: 0, examples: [1] }),
@@ -109,10 +115,23 @@ const FLOW_FIELDS = {
   voided: amountOut('0.00', 'What was still billed on voided invoices, by the day they were voided.'),
   ...COLLECTED_FIELDS,
 };
-const CollectedByMethodResponse = Type.Object({
-  method: oneOfOrNull(PAYMENT_METHODS, { examples: ['TRANSFER'] }),
-  ...COLLECTED_FIELDS,
-});
+const CollectedByMethodResponse = Type.Object(
+  {
+    method: oneOfOrNull(PAYMENT_METHODS, { examples: ['TRANSFER'] }),
+    ...COLLECTED_FIELDS,
+  },
+  { $id: 'CollectedByMethod' },
+);
+
+const MonthlyFlowsResponse = Type.Object(
+  { month: Type.String({ description: 'YYYY-MM.', examples: ['2026-03'] }), ...FLOW_FIELDS },
+  { $id: 'MonthlyFlows' },
+);
+
+const DailyCollectionsResponse = Type.Object(
+  { date: CalendarDate, ...COLLECTED_FIELDS, by_method: Type.Array(CollectedByMethodResponse) },
+  { $id: 'DailyCollections' },
+);
 
 function rate(example: string, description: string) {
   return Type.Unsafe<string | null>({
@@ -123,36 +142,39 @@ function rate(example: string, description: string) {
   });
 }
 
-export const SummaryResponse = Type.Object({
-  school: SchoolResponse,
-  currency: Currency,
-  timezone: Zone,
-  from: CalendarDate,
-  to: CalendarDate,
-  as_of: Type.String({
-    format: 'date',
-    description: 'The earlier of `to` and today: the day that decides what is overdue.',
-    examples: ['2026-03-31'],
-  }),
-  ...FLOW_FIELDS,
-  pending: amountOut('7000.00', 'What was owed at the end of `to`.'),
-  overdue: amountOut('5000.00', 'The part of it that was past its due day on `as_of`.'),
-  on_time_rate: rate(
-    '0.8750',
-    'Of the money whose due day is in the range and past: the part paid by the due day. Null when none was due.',
-  ),
-  delinquency_rate: rate(
-    '0.7143',
-    'overdue / pending, without what was paid before it was invoiced: 0 to 1. Null when nothing is owed.',
-  ),
-  by_month: Type.Array(Type.Object({ month: Type.String({ examples: ['2026-03'] }), ...FLOW_FIELDS })),
-  by_method: Type.Array(CollectedByMethodResponse),
-  daily: Type.Unsafe<object[] | null>({
-    type: ['array', 'null'],
-    description: `Daily collections (corte de caja), days without any left out; null for more than ${DAILY_DAYS_MAX} days.`,
-    items: Type.Object({ date: CalendarDate, ...COLLECTED_FIELDS, by_method: Type.Array(CollectedByMethodResponse) }),
-  }),
-});
+export const SummaryResponse = Type.Object(
+  {
+    school: SchoolResponse,
+    currency: Currency,
+    timezone: Zone,
+    from: CalendarDate,
+    to: CalendarDate,
+    as_of: Type.String({
+      format: 'date',
+      description: 'The earlier of `to` and today: the day that decides what is overdue.',
+      examples: ['2026-03-31'],
+    }),
+    ...FLOW_FIELDS,
+    pending: amountOut('7000.00', 'What was owed at the end of `to`.'),
+    overdue: amountOut('5000.00', 'The part of it that was past its due day on `as_of`.'),
+    on_time_rate: rate(
+      '0.8750',
+      'Of the money whose due day is in the range and past: the part paid by the due day. Null when none was due.',
+    ),
+    delinquency_rate: rate(
+      '0.7143',
+      'overdue / pending, without what was paid before it was invoiced: 0 to 1. Null when nothing is owed.',
+    ),
+    by_month: Type.Array(MonthlyFlowsResponse),
+    by_method: Type.Array(CollectedByMethodResponse),
+    daily: Type.Unsafe<Static<typeof DailyCollectionsResponse>[] | null>({
+      type: ['array', 'null'],
+      description: `Daily collections (corte de caja), days without any left out; null for more than ${DAILY_DAYS_MAX} days.`,
+      items: DailyCollectionsResponse,
+    }),
+  },
+  { $id: 'SchoolSummary' },
+);
 
 /** Put together as text because the owner already is JSON text. */
 export function toAgingResponse({ kind }: AccountOwner, aging: Aging): string {

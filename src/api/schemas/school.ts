@@ -15,7 +15,7 @@ const Prefix = Type.String({
   'x-pattern-detail': 'must be 1 to 10 capital letters or digits',
   description: 'Beginning of document numbers, such as F in F-2026-000123.',
 });
-const Name = text(1, 255, { examples: ['Instituto Tecnológico de Monterrey'] });
+const Name = text(1, 255, { examples: ['Colegio Miguel Hidalgo'] });
 
 export const SchoolCreate = Type.Object(
   {
@@ -26,7 +26,7 @@ export const SchoolCreate = Type.Object(
     invoice_prefix: Type.Optional(Prefix),
     receipt_prefix: Type.Optional(Prefix),
   },
-  STRICT,
+  { ...STRICT, $id: 'SchoolCreate' },
 );
 
 export const SchoolUpdate = Type.Object(
@@ -38,7 +38,7 @@ export const SchoolUpdate = Type.Object(
     invoice_prefix: Type.Optional(Prefix),
     receipt_prefix: Type.Optional(Prefix),
   },
-  STRICT,
+  { ...STRICT, $id: 'SchoolUpdate' },
 );
 
 export const SchoolQuery = {
@@ -47,18 +47,21 @@ export const SchoolQuery = {
   q: Type.Optional(text(1, 255, { description: 'Part of the name, in any case.' })),
 };
 
-export const SchoolResponse = Type.Object({
-  id: Id,
-  name: Name,
-  country: Country,
-  currency: Currency,
-  timezone: Timezone,
-  invoice_prefix: Type.String({ examples: ['F'] }),
-  receipt_prefix: Type.String({ examples: ['R'] }),
-  is_active: Type.Boolean({ examples: [true] }),
-  created_at: Timestamp,
-  updated_at: Timestamp,
-});
+export const SchoolResponse = Type.Object(
+  {
+    id: Id,
+    name: Name,
+    country: Country,
+    currency: Currency,
+    timezone: Timezone,
+    invoice_prefix: Type.String({ examples: ['F'] }),
+    receipt_prefix: Type.String({ examples: ['R'] }),
+    is_active: Type.Boolean({ examples: [true] }),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { $id: 'School' },
+);
 
 export function toNewSchool(body: Static<typeof SchoolCreate>): SchoolOpening {
   const country = body.country.toUpperCase();

@@ -8,19 +8,25 @@ import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
 import { Type } from './type.ts';
 
-const Totals = Type.Object({
-  invoiced: amountOut('15000.00', 'Sum of amount_total.'),
-  credited: amountOut('0.00'),
-  paid: amountOut('8000.00'),
-  pending: amountOut('7000.00', 'invoiced - credited - paid.'),
-  overdue: amountOut('5000.00', 'The part of pending whose due day has passed.'),
-});
+const Totals = Type.Object(
+  {
+    invoiced: amountOut('15000.00', 'Sum of amount_total.'),
+    credited: amountOut('0.00'),
+    paid: amountOut('8000.00'),
+    pending: amountOut('7000.00', 'invoiced - credited - paid.'),
+    overdue: amountOut('5000.00', 'The part of pending whose due day has passed.'),
+  },
+  { $id: 'StatementTotals' },
+);
 
-export const StatementLine = Type.Object({
-  ...INVOICE_FIELDS,
-  overdue: amountOut('5000.00', 'pending once the due day has passed, else 0.00.'),
-  days_overdue: Type.Integer({ minimum: 0, examples: [12] }),
-});
+export const StatementLine = Type.Object(
+  {
+    ...INVOICE_FIELDS,
+    overdue: amountOut('5000.00', 'pending once the due day has passed, else 0.00.'),
+    days_overdue: Type.Integer({ minimum: 0, examples: [12] }),
+  },
+  { $id: 'StatementLine' },
+);
 
 const FIELDS = {
   currency: Type.String({ examples: ['MXN'] }),
@@ -28,13 +34,19 @@ const FIELDS = {
   invoices: Type.Array(StatementLine, { description: 'Newest first; VOID invoices are left out.' }),
 };
 
-export const StudentStatementResponse = Type.Object({ student: StudentResponse, ...FIELDS });
+export const StudentStatementResponse = Type.Object(
+  { student: StudentResponse, ...FIELDS },
+  { $id: 'StudentStatement' },
+);
 
-export const SchoolStatementResponse = Type.Object({
-  school: SchoolResponse,
-  student_count: Type.Integer({ minimum: 0, examples: [1] }),
-  ...FIELDS,
-});
+export const SchoolStatementResponse = Type.Object(
+  {
+    school: SchoolResponse,
+    student_count: Type.Integer({ minimum: 0, examples: [1] }),
+    ...FIELDS,
+  },
+  { $id: 'SchoolStatement' },
+);
 
 /** A statement as JSON text, or as a stream of it where the lines come in batches. */
 export function toStatementResponse({ owner, header, lines }: Statement): string | Readable {

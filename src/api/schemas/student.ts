@@ -13,12 +13,12 @@ const Email = Type.String({
 
 export const StudentCreate = Type.Object(
   { school_id: Id, first_name: FirstName, last_name: LastName, email: Email },
-  STRICT,
+  { ...STRICT, $id: 'StudentCreate' },
 );
 
 export const StudentUpdate = Type.Object(
   { first_name: Type.Optional(FirstName), last_name: Type.Optional(LastName), email: Type.Optional(Email) },
-  STRICT,
+  { ...STRICT, $id: 'StudentUpdate' },
 );
 
 export const StudentQuery = {
@@ -26,15 +26,18 @@ export const StudentQuery = {
   q: Type.Optional(text(1, 255, { description: 'Part of "first_name last_name email", in any case.' })),
 };
 
-export const StudentResponse = Type.Object({
-  id: Id,
-  school_id: Id,
-  first_name: FirstName,
-  last_name: LastName,
-  email: Email,
-  created_at: Timestamp,
-  updated_at: Timestamp,
-});
+export const StudentResponse = Type.Object(
+  {
+    id: Id,
+    school_id: Id,
+    first_name: FirstName,
+    last_name: LastName,
+    email: Email,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { $id: 'Student' },
+);
 
 export function toNewStudent(body: Static<typeof StudentCreate>): NewStudent {
   return {

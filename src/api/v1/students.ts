@@ -68,6 +68,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     tag,
     id: 'deleteStudent',
     summary: 'Delete a student who was never billed',
+    description: 'For good. Whoever was billed stays on record, voided invoices included.',
     refusals: ['student_not_found', 'student_has_invoices'],
     answer: 'Deleted for good.',
     params: IdParams,

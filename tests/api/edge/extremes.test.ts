@@ -16,8 +16,9 @@ const AMOUNT_MAX = '9999999999.99';
 const FIRST_INSTANT = '0001-01-02T00:00:00Z';
 const DATES = ['0001-01-01', '9999-12-31'] as const;
 
-type Parameter = Readonly<{ name: string; in: string; schema: { enum?: string[]; format?: string } }>;
-type Operations = Readonly<{ get?: Readonly<{ parameters?: readonly Parameter[] }> }>;
+type Parameter = Readonly<{ name: string; in: string; schema: { format?: string } }>;
+type Files = Readonly<Record<string, string>>;
+type Operations = Readonly<{ get?: Readonly<{ parameters?: readonly Parameter[]; 'x-files'?: Files }> }>;
 
 const ids = { schools: [] as number[], students: [] as number[], invoices: [] as number[], payments: [] as number[] };
 let paths: Readonly<Record<string, Operations>> = {};
@@ -67,7 +68,9 @@ function addresses(): string[] {
     const parameters = (get.parameters ?? []).filter((one) => one.in === 'query');
     const dates = parameters.filter(({ schema }) => schema.format?.startsWith('date') === true);
     const places = idsOf(path).map((id) => path.replace('/api/v1', '').replace('{id}', String(id)));
-    return places.flatMap((place) => [...queriesOf(parameters, dates)].map((query) => `${place}?${query}`));
+    const files = get['x-files'];
+    const formats = files === undefined ? [] : ['json', ...Object.keys(files)];
+    return places.flatMap((place) => [...queriesOf(formats, dates)].map((query) => `${place}?${query}`));
   });
 }
 
@@ -76,8 +79,7 @@ function idsOf(path: string): readonly (number | '')[] {
   return kind?.[1] ?? [''];
 }
 
-function* queriesOf(parameters: readonly Parameter[], dates: readonly Parameter[]): Generator<string> {
-  const valuesOf = (name: string): string[] => parameters.find((one) => one.name === name)?.schema.enum ?? [];
+function* queriesOf(formats: readonly string[], dates: readonly Parameter[]): Generator<string> {
   const periods = new Set([
     '',
     widest(dates),
@@ -85,11 +87,11 @@ function* queriesOf(parameters: readonly Parameter[], dates: readonly Parameter[
   ]);
   for (const period of periods) {
     yield period;
-    for (const format of valuesOf('format')) {
+    for (const format of formats) {
       if (format !== 'pdf') yield `${period}&format=${format}`;
       // Two periods are enough for what is drawn.
       else if (period === '' || period === widest(dates)) {
-        for (const lang of valuesOf('lang')) yield `${period}&format=pdf&lang=${lang}`;
+        for (const lang of ['es', 'en']) yield `${period}&format=pdf&lang=${lang}`;
       }
     }
   }
