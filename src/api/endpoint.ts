@@ -117,8 +117,9 @@ export function one<P extends TSchema, Q extends TProperties>(
     ...(pdf ? { lang: languageParameter } : {}),
   };
   const docs = docsOfRead(operation, answer, others.length > 0 ? formats : undefined, isConditional);
+  const config = { ...operation.config, isConditional };
 
-  routes.get(path, optionsOf(operation, { ...docs, ...queryOf(parameters) }), async (request, reply) => {
+  routes.get(path, optionsOf({ ...operation, config }, { ...docs, ...queryOf(parameters) }), async (request, reply) => {
     const call = callOf<P, Static<TObject<Q>> & { format?: Format; lang?: Language }>(request, reply);
     const format = others.length > 0 ? formatOf(request, reply, formats, call.query.format) : 'json';
     if (format !== 'json') refusePaging(call.query);

@@ -3,8 +3,12 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
 import { isRead } from '../edge/route-hooks.ts';
 
-/** One resource, or an account's statement or ledger. Lists change too often for their bodies to be worth a hash. */
-const CONDITIONAL = /\/(:id|statement|ledger)$/;
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Has an ETag. Lists have none: they change too often for their bodies to be worth a hash. */
+    isConditional?: boolean;
+  }
+}
 
 /**
  * Gives reads of single resources and statements as JSON a strong ETag, and answers 304 to who has that body already.
@@ -18,7 +22,8 @@ const CONDITIONAL = /\/(:id|statement|ledger)$/;
 export function answerConditionally(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     // Before the other hooks: Fastify's own of a HEAD takes the body away.
-    if (isRead(route.method) && CONDITIONAL.test(route.url)) route.onSend = [tag, ...[route.onSend ?? []].flat()];
+    if (isRead(route.method) && route.config?.isConditional === true)
+      route.onSend = [tag, ...[route.onSend ?? []].flat()];
   });
 }
 
