@@ -3,7 +3,7 @@ import { appendFile, cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterEach, expect, inject, test } from 'vitest';
+import { afterEach, describe, expect, inject, test } from 'vitest';
 import {
   MIGRATIONS_DIR,
   MigrationError,
@@ -63,7 +63,20 @@ async function schemaOf(url: string): Promise<string[]> {
     select format('right %s %s on %s', grantee, privilege_type, table_name)
     from information_schema.role_table_grants where table_schema = 'public' and table_name <> 'schema_migrations'
     union all
-    select format('function %s %s', p.proname, md5(p.prosrc)) from pg_proc p
+    select format('right %s %s on %s.%s', grantee, privilege_type, table_name, column_name)
+    from information_schema.column_privileges
+    where table_schema = 'public' and table_name <> 'schema_migrations' and grantee = 'mattilda_app'
+    union all
+    select format('right of database %s', privilege_type)
+    from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) where datname = current_database() and grantee = 0
+    union all
+    select format('right of function %s %s', oid::regprocedure, privilege_type)
+    from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
+    where proname ~ '^lo' and pronamespace = 'pg_catalog'::regnamespace and grantee = 0
+    union all
+    select format('trigger %s', pg_get_triggerdef(oid)) from pg_trigger where not tgisinternal
+    union all
+    select format('function %s %s %s', p.proname, p.proacl, md5(p.prosrc)) from pg_proc p
     where p.pronamespace = 'public'::regnamespace
       and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
     union all
@@ -75,12 +88,13 @@ async function schemaOf(url: string): Promise<string[]> {
 
 test('up, down to nothing and up again gives the same schema', async () => {
   const url = await anEmptyDatabase();
+  const empty = await schemaOf(url);
   const names = await migrateUp({ url });
   const schema = await schemaOf(url);
   expect(schema.length).toBeGreaterThan(100);
 
   expect(await migrateDown({ url, steps: names.length })).toEqual([...names].reverse());
-  expect((await schemaOf(url)).filter((line) => !line.includes('schema_migrations'))).toEqual([]);
+  expect((await schemaOf(url)).filter((line) => !line.includes('schema_migrations'))).toEqual(empty);
 
   expect(await migrateUp({ url })).toEqual(names);
   expect(await schemaOf(url)).toEqual(schema);
@@ -304,6 +318,78 @@ test('0009 allows and refuses what the checks before it did', async () => {
     expect(compared?.refused, name).toBeGreaterThan(0);
     expect(compared?.tried, name).toBeGreaterThan(compared?.refused ?? 0);
   }
+});
+
+test('0010 names an id that two rows share, and goes on once there is none', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0009' });
+  await query(
+    url,
+    `insert into schools (name, country, currency) values ('A', 'MX', 'MXN'), ('B', 'MX', 'MXN');
+     insert into students (id, school_id, first_name, last_name, email)
+       values (7, 1, 'A', 'A', 'a@example.com'), (7, 2, 'B', 'B', 'b@example.com')`,
+  );
+  await expect(migrateUp({ url })).rejects.toMatchObject({ code: '23505', detail: 'Key (id)=(7) is duplicated.' });
+  await query(url, 'update students set id = 8 where school_id = 2');
+  expect((await migrateUp({ url }))[0]).toBe('0010_unique_ids');
+});
+
+test('0011 erases what answers to enrolments say of students who were deleted before, and nothing else', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0010' });
+  const answer = (id: number): string =>
+    `{"id":${id},"school_id":1,"first_name":"A","last_name":"A","email":"a${id}@example.com"}`;
+  const invoice = '{"id":2,"number":"F-2026-000001","description":"\\"email\\":"}';
+  await query(
+    url,
+    `insert into schools (name, country, currency) values ('A', 'MX', 'MXN');
+     insert into students (school_id, first_name, last_name, email) values (1, 'A', 'A', 'a1@example.com');
+     insert into idempotency_keys (credential, key, fingerprint, status, body) values
+       ('c', 'stays', 'f1', 201, '${answer(1)}'), ('c', 'gone', 'f2', 201, '${answer(2)}'), ('c', 'other', 'f3', 201, '${invoice}')`,
+  );
+  await migrateUp({ url });
+  expect(await query(url, 'select key, fingerprint, body from idempotency_keys order by key')).toEqual([
+    { key: 'gone', fingerprint: '', body: '' },
+    { key: 'other', fingerprint: 'f3', body: invoice },
+    { key: 'stays', fingerprint: 'f1', body: answer(1) },
+  ]);
+});
+
+describe('0012 leaves the role of the server', () => {
+  const RIGHTS = `
+    select has_database_privilege('mattilda_app', current_database(), 'temporary') as temporary,
+           has_function_privilege('mattilda_app', 'lo_create(oid)', 'execute') as large_objects,
+           has_column_privilege('mattilda_app', 'invoices', 'number', 'update') as renumber,
+           has_column_privilege('mattilda_app', 'invoices', 'amount_paid', 'update') as pay`;
+
+  test('no room of its own on the disk, where a superuser migrates', async () => {
+    const url = await anEmptyDatabase();
+    await migrateUp({ url });
+    expect(await query(url, RIGHTS)).toEqual([{ temporary: false, large_objects: false, renumber: false, pay: true }]);
+  });
+
+  test('what the owner of a database can take away, who is no superuser; one who does not own it goes on too', async () => {
+    for (const isOwner of [true, false]) {
+      const role = `migrations_test_${randomBytes(6).toString('hex')}`;
+      await runOn(ownerUrl, `create role ${role} login password 'x'`);
+      cleanups.push(async () => await runOn(ownerUrl, `drop role ${role}`));
+      const url = await anEmptyDatabase();
+      const name = new URL(url).pathname.slice(1);
+      await runOn(
+        url,
+        isOwner ? `alter database ${name} owner to ${role}` : `grant create on database ${name} to ${role}`,
+      );
+      await runOn(url, `grant create on schema public to ${role}`);
+      const own = new URL(url);
+      own.username = role;
+      own.password = 'x';
+      await migrateUp({ url: own.href });
+      expect(await query(url, RIGHTS)).toEqual([
+        { temporary: !isOwner, large_objects: true, renumber: false, pay: true },
+      ]);
+      await migrateDown({ url: own.href, steps: 1 });
+    }
+  });
 });
 
 /** What is on either side of every limit, and what is no value at all. */

@@ -15,7 +15,11 @@ const ALWAYS: readonly ProblemCode[] = [
 export const KEY_CODES: readonly ProblemCode[] = ['api_key_missing', 'api_key_invalid'];
 const WITH_WRITE: readonly ProblemCode[] = [...KEY_CODES, 'outcome_unknown'];
 const WITH_BODY: readonly ProblemCode[] = ['json_invalid', 'body_too_large', 'media_type_unsupported'];
-const WITH_IDEMPOTENCY: readonly ProblemCode[] = ['idempotency_key_reused', 'idempotency_in_flight'];
+const WITH_IDEMPOTENCY: readonly ProblemCode[] = [
+  'idempotency_key_reused',
+  'idempotency_in_flight',
+  'idempotency_answer_erased',
+];
 
 export type Security = { [scheme: string]: string[] }[];
 /** Of what needs the key. */

@@ -5,6 +5,7 @@ import { CONNECTION_LIMITS } from '../api/edge/connection-limits.ts';
 import { compose, composeServer, type Product } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { flushLogger, type Logger } from '../infrastructure/observability/logging.ts';
+import { moveSequencesOn } from './sequences.ts';
 
 /** A server that answers, until `stop`. */
 export type RunningServer = Readonly<{
@@ -40,6 +41,7 @@ async function listen(
   product: Product,
   { config, log }: { config: Config; log: Logger },
 ): Promise<RunningServer> {
+  await moveSequencesOn(product.unitOfWork, log);
   // Node's 511 are too few: of a crowd that arrives at once the rest is dropped, and TCP asks again after 1, 3 and 7 s.
   const { connectionsMax: backlog } = CONNECTION_LIMITS;
   await app.listen({ host: config.host, port: config.port, backlog });

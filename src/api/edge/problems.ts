@@ -54,6 +54,7 @@ export const PROBLEMS = {
   document_too_long: { status: 422, title: 'Document is too long' },
   idempotency_key_reused: { status: 422, title: 'Idempotency-Key was used for another request' },
   idempotency_in_flight: { status: 409, title: 'Idempotency-Key is in use' },
+  idempotency_answer_erased: { status: 409, title: 'The answer under this Idempotency-Key was erased' },
   database_unavailable: { status: 503, title: 'Database is unavailable' },
   database_busy: { status: 503, title: 'Database is busy' },
   outcome_unknown: { status: 503, title: 'Outcome is unknown' },

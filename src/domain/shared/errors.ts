@@ -27,7 +27,8 @@ export type ErrorCode =
   | 'credit_exceeds_pending'
   | 'document_too_long'
   | 'idempotency_key_reused'
-  | 'idempotency_in_flight';
+  | 'idempotency_in_flight'
+  | 'idempotency_answer_erased';
 
 /**
  * A rule said no: expected, the caller's to fix, safe to show.

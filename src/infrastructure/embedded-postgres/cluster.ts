@@ -109,6 +109,8 @@ export async function provision(home: ServerHome, port: number, passwords: Passw
     const database = await client.query('select from pg_database where datname = $1', [DATABASE]);
     if (database.rowCount === 0) await client.query(`create database ${DATABASE} owner ${OWNER_ROLE}`);
     await client.query(`grant connect on database ${DATABASE} to ${APP_ROLE}`);
+    // The other databases of the cluster are none of that role's business, and room on the disk.
+    await client.query('revoke connect, temporary on database postgres, template1 from public');
   } finally {
     await client.end();
   }

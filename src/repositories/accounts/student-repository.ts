@@ -4,6 +4,7 @@ import type { Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../shared/database-failures.ts';
+import { eraseAnswersAbout } from '../shared/idempotency-keys.ts';
 import { type List, type Order, readEach, readPage, streamRows, where } from '../shared/paging.ts';
 import { containing, isoTime } from '../shared/sql-fragments.ts';
 
@@ -107,13 +108,20 @@ export class StudentRepository {
   }
 
   /**
-   * Deletes the student for good. False when there is none.
+   * Deletes the student for good, also from the answers that are kept with idempotency keys. False when there is none.
    *
    * @throws DomainError `student_has_invoices`: the foreign key keeps everybody who was ever billed
    */
   async delete(id: number): Promise<boolean> {
     try {
-      return (await this.#sql.count(sql`delete from students where id = ${id}`)) > 0;
+      const rows = await this.#sql.rows(sql`
+        with deleted as (
+          delete from students where id = ${id} returning id
+        ), erased as (
+          ${eraseAnswersAbout(id, sql`exists (select from deleted)`)}
+        )
+        select id from deleted`);
+      return rows.length > 0;
     } catch (error) {
       if (!isForeignKeyViolation(error, 'invoices_student_fkey')) throw error;
       throw new DomainError('student_has_invoices', `Student with id ${id} has invoices and cannot be deleted`);

@@ -51,3 +51,18 @@ export function keepAnswers(from: Statement): Statement {
     insert into idempotency_keys (credential, key, fingerprint, status, body, created_at)
     select credential, key, fingerprint, ${CREATED}, body, now from ${from} where key is not null`;
 }
+
+/**
+ * A CTE body that erases the answers which say who the person with the id was. The key stays taken, and has neither an
+ * answer nor a fingerprint, which is a digest of the person's data too.
+ *
+ * In the very words of idempotency_keys_person_idx, so that it need not look at all keys (docs/decisions/0034). An answer
+ * begins with the id of what was made, and no text in it can contain the name of a field: quotes in it are escaped.
+ *
+ * @param id a value @param provided a condition
+ */
+export function eraseAnswersAbout(id: number, provided: Statement): Statement {
+  return sql`
+    update idempotency_keys set fingerprint = '', body = ''
+    where substring(body from '^\{"id":([0-9]{1,18}),')::bigint = ${id}::bigint and body like '%"email":%' and ${provided}`;
+}

@@ -17,13 +17,14 @@ export class IdempotencyRepository {
   }
 
   /**
-   * Takes the key for this transaction, or returns the answer it already has. If another transaction holds the key,
+   * Takes the key for this transaction, or returns the answer it already has, if that was not erased with the person it
+   * was about. If another transaction holds the key,
    * waits for that one to end: after its commit the answer is there, after its rollback the key is ours. The key's lock is
    * what it waits for, because whoever does all in one statement has no row to show until the end.
    *
    * @throws DomainError `idempotency_in_flight` when the other one takes longer than the transaction's lock timeout
    */
-  async claim(claim: IdempotencyClaim, now: Date): Promise<'claimed' | StoredAnswer> {
+  async claim(claim: IdempotencyClaim, now: Date): Promise<'claimed' | 'erased' | StoredAnswer> {
     const { credential, key, fingerprint } = claim;
     try {
       const claimed = await this.#sql.count(sql`
@@ -40,7 +41,8 @@ export class IdempotencyRepository {
       select fingerprint, body, created_at as "createdAt" from idempotency_keys
       where credential = ${credential} and key = ${key}`);
     // Between the two statements an old key may have been forgotten: then it is free.
-    return answer ?? (await this.claim(claim, now));
+    if (answer === undefined) return await this.claim(claim, now);
+    return answer.fingerprint === '' ? 'erased' : answer;
   }
 
   /** Keeps the answer to what was made under the key. */

@@ -23,6 +23,7 @@ import {
 } from './database-failures.ts';
 import { IdempotencyRepository } from './idempotency-repository.ts';
 import { type HELD, LockCaution, untilFree } from './locks.ts';
+import { SequenceRepository, type TableWithIds, tableOfTakenId } from './sequence-repository.ts';
 
 export type Repositories = Readonly<{
   schools: SchoolRepository;
@@ -35,6 +36,7 @@ export type Repositories = Readonly<{
   ledger: LedgerRepository;
   reports: ReportRepository;
   idempotency: IdempotencyRepository;
+  sequences: SequenceRepository;
 }>;
 
 /** First try included. */
@@ -281,13 +283,30 @@ export class UnitOfWork {
     });
   }
 
+  /**
+   * Moves the sequence of a table's ids on, past those that are taken.
+   *
+   * @throws UnavailableError `database_unavailable` when it is too far behind for that
+   */
+  async moveSequenceOn(table: TableWithIds): Promise<void> {
+    if (await this.read(async ({ sequences }) => await sequences.moveOn(table))) return;
+    throw new UnavailableError(
+      'database_unavailable',
+      `The next ids of ${table} are taken: its sequence is far behind`,
+    );
+  }
+
   async #attempt<T>(work: Work, run: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await run();
       } catch (error) {
-        if (attempt === ATTEMPTS_MAX || !isSafeToRepeat(error, work)) throw translate(error, work);
+        const taken = tableOfTakenId(error);
+        if (attempt === ATTEMPTS_MAX || (taken === undefined && !isSafeToRepeat(error, work))) {
+          throw translate(error, work);
+        }
         this.#onRetry(sqlStateOf(error) ?? 'connection_lost');
+        if (taken !== undefined) await this.moveSequenceOn(taken);
         // Full jitter: those who collided must not come back together.
         await setTimeout(Math.random() * RETRY_BASE_DELAY_MS * 2 ** attempt);
       }
@@ -311,5 +330,6 @@ function bind(sql: Sql): Repositories {
     ledger: new LedgerRepository(sql),
     reports: new ReportRepository(sql),
     idempotency: new IdempotencyRepository(sql),
+    sequences: new SequenceRepository(sql),
   };
 }

@@ -43,7 +43,8 @@ export type Ways<T> = Readonly<{
  * no moment at which the one exists without the other. A refusal rolls back the key too, which may then be used again.
  *
  * @param of.now the moment of the request; `fastPath` uses the same
- * @throws DomainError `idempotency_key_reused`, `idempotency_in_flight`, or what the work refuses
+ * @throws DomainError `idempotency_key_reused`, `idempotency_in_flight`, `idempotency_answer_erased`, or what the work
+ *   refuses
  */
 export async function createOnce<T>(
   { unitOfWork, now }: { unitOfWork: UnitOfWork; now: Date },
@@ -71,6 +72,9 @@ export async function createOnce<T>(
       own = { made, body: present(made) };
       await repositories.idempotency.complete(claim, own.body);
       return own;
+    }
+    if (stored === 'erased') {
+      throw new DomainError('idempotency_answer_erased', 'What was made under this Idempotency-Key has been deleted');
     }
     const { fingerprint, body, createdAt } = stored;
     if (body === own?.body) return own;

@@ -34,7 +34,9 @@ describe('a first start', () => {
       `select current_user, current_database(), current_setting('server_version_num')::int / 10000 as version,
          current_setting('server_encoding') as encoding, current_setting('data_checksums') as checksums,
          upper('ñ') as upper, rolsuper or rolcreatedb or rolcreaterole or rolbypassrls as powerful,
-         has_schema_privilege('public', 'usage') as uses, has_schema_privilege('public', 'create') as creates
+         has_schema_privilege('public', 'usage') as uses, has_schema_privilege('public', 'create') as creates,
+         (select string_agg(datname, ' ') from pg_database
+          where datallowconn and has_database_privilege(datname, 'connect')) as databases
        from pg_roles where rolname = current_user`,
     );
     expect(app).toEqual({
@@ -47,6 +49,7 @@ describe('a first start', () => {
       powerful: false,
       uses: true,
       creates: false,
+      databases: 'mattilda',
     });
     const [owner] = await query(server.ownerUrl, 'select current_user, current_database()');
     expect(owner).toEqual({ current_user: 'mattilda', current_database: 'mattilda' });

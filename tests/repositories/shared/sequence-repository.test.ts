@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { CommandError } from '../../../src/cli/errors.ts';
+import { moveSequencesOn } from '../../../src/cli/sequences.ts';
+import { createLogger } from '../../../src/infrastructure/observability/logging.ts';
+import { TABLES_WITH_IDS } from '../../../src/repositories/shared/sequence-repository.ts';
+import { type Answer, startBilling } from '../../support/billing.ts';
+import { invoiceBody, schoolBody, studentBody } from '../../support/factories.ts';
+
+const billing = await startBilling();
+const school = await billing.aSchool();
+const student = await billing.aStudent({ school_id: school });
+const invoice = await billing.anInvoice({ student_id: student });
+for (const _ of [1, 2, 3]) await billing.aPayment(invoice, '1.00');
+
+/** As a restore of the rows alone leaves it, or a failover to a copy of them. */
+async function setBack(table: string): Promise<void> {
+  await billing.owner.query(`select setval('${table}_id_seq', 1)`);
+}
+
+async function behind(): Promise<string[]> {
+  const rows = await billing.product.unitOfWork.read(async ({ sequences }) => await sequences.listBehind());
+  return rows.map((row) => `${row.sequence} ${row.behind}`);
+}
+
+async function start(
+  on: Parameters<typeof moveSequencesOn>[0] = billing.product.unitOfWork,
+): Promise<Record<string, unknown>[]> {
+  const lines: string[] = [];
+  const log = createLogger({ level: 'info', isTerminal: false, stream: { write: (line) => void lines.push(line) } });
+  await moveSequencesOn(on, log);
+  return lines.map((line): Record<string, unknown> => JSON.parse(line));
+}
+
+test('every table of the database that has ids is known, and has each id once, whatever the school', async () => {
+  const { rows } = await billing.owner.query<{ name: string; unique: boolean }>(`
+    select c.relname as name, exists (
+      select from pg_index i
+      where i.indrelid = c.oid and i.indisunique and i.indpred is null and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
+    ) as unique
+    from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'id'
+    where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace order by 1`);
+  expect(rows).toEqual(
+    Object.keys(TABLES_WITH_IDS)
+      .sort()
+      .map((name) => ({ name, unique: true })),
+  );
+});
+
+describe('a sequence that is behind its table', () => {
+  const MAKE: Record<keyof typeof TABLES_WITH_IDS, (key: Record<string, string>) => Promise<Answer>> = {
+    schools: async (key) => await billing.post('/schools', schoolBody(), key),
+    students: async (key) => await billing.post('/students', studentBody(school), key),
+    invoices: async (key) => await billing.post('/invoices', invoiceBody(student), key),
+    payments: async (key) => await billing.pay(invoice, '1.00', key),
+    credit_notes: async (key) =>
+      await billing.post(`/invoices/${invoice}/credit-notes`, { amount: '1.00', reason: 'other' }, key),
+    payment_reversals: async (key) =>
+      await billing.post(`/payments/${await billing.aPayment(invoice, '2.00')}/reversal`, { reason: 'x' }, key),
+  };
+
+  test.each(Object.entries(MAKE))(
+    '201: a taken id of %s is looked past, with a key and without',
+    async (table, make) => {
+      for (const key of [{}, { 'idempotency-key': `taken-${table}` }]) {
+        // More of them than a request would get past by trying again.
+        for (let n = 0; n < 8; n++) await make({});
+        await setBack(table);
+        const made = await make(key);
+        expect(made.status, made.text).toBe(201);
+        expect(await behind()).toEqual([]);
+      }
+      expect(await billing.driftedInvoices()).toEqual([]);
+    },
+  );
+
+  test('of many who find it behind one draws, and the others find it done', async () => {
+    const { rows } = await billing.owner.query<{ max: string }>('select max(id) from payments');
+    await setBack('payments');
+    const lock = "select pg_advisory_xact_lock(hashtext('mattilda:payments_id_seq'))";
+    const moveOn = async (): Promise<boolean> =>
+      await billing.product.unitOfWork.read(async ({ sequences }) => await sequences.moveOn('payments'));
+    expect(await billing.collideOn(lock, Array(8).fill(moveOn))).toEqual(Array<boolean>(8).fill(true));
+    const { rows: last } = await billing.owner.query<{ last_value: string }>('select last_value from payments_id_seq');
+    expect(Number(last[0]?.last_value)).toBeLessThanOrEqual(Number(rows[0]?.max) + 8);
+  });
+
+  test('the start of a server moves it on, and says so; the next finds nothing to do', async () => {
+    await setBack('payments');
+    await setBack('invoices');
+    const found = await behind();
+    expect(found).toEqual([expect.stringMatching(/^invoices_id_seq \d+$/), expect.stringMatching(/^payments_id_seq/)]);
+    expect(await start()).toEqual([
+      expect.objectContaining({ event: 'sequence_was_behind', sequence: 'invoices_id_seq', moved: true }),
+      expect.objectContaining({ event: 'sequence_was_behind', sequence: 'payments_id_seq', moved: true }),
+    ]);
+    expect(await behind()).toEqual([]);
+    expect(await start()).toEqual([]);
+  });
+
+  test('a start that cannot get there says what the owner can do', async () => {
+    const sequences = {
+      listBehind: async () => [{ table: 'payments' as const, sequence: 'payments_id_seq', behind: 30_000_000_000 }],
+      moveOn: async () => false,
+    };
+    const started = start({ read: async (work) => await work({ sequences }) });
+    await expect(started).rejects.toThrow(CommandError);
+    await expect(started).rejects.toThrow("select setval('payments_id_seq', (select max(id) from payments));");
+  });
+});
