@@ -288,7 +288,7 @@ export class UnitOfWork {
    *
    * @throws UnavailableError `database_unavailable` when it is too far behind for that
    */
-  async moveSequenceOn(table: TableWithIds): Promise<void> {
+  async #moveSequenceOn(table: TableWithIds): Promise<void> {
     if (await this.read(async ({ sequences }) => await sequences.moveOn(table))) return;
     throw new UnavailableError(
       'database_unavailable',
@@ -306,7 +306,7 @@ export class UnitOfWork {
           throw translate(error, work);
         }
         this.#onRetry(sqlStateOf(error) ?? 'connection_lost');
-        if (taken !== undefined) await this.moveSequenceOn(taken);
+        if (taken !== undefined) await this.#moveSequenceOn(taken);
         // Full jitter: those who collided must not come back together.
         await setTimeout(Math.random() * RETRY_BASE_DELAY_MS * 2 ** attempt);
       }
