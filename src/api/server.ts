@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
 import { authentication, callers } from './edge/authentication.ts';
 import { acceptJsonOnly } from './edge/bodies.ts';
-import { type ClientAddresses, clientAddresses, type TrustedProxies } from './edge/client-address.ts';
+import { clientAddresses, type TrustedProxies } from './edge/client-address.ts';
 import { answerClientError } from './edge/client-errors.ts';
 import {
   answerForNode,
@@ -14,7 +14,7 @@ import { refuseOtherMethods } from './edge/methods.ts';
 import { type Load, type Refusals, shedLoad } from './edge/overload.ts';
 import { limitPipelining } from './edge/pipelining.ts';
 import { HttpError, problemHandler, sendProblem } from './edge/problems.ts';
-import { limitRates } from './edge/rate-limit.ts';
+import { rateLimit } from './edge/rate-limit.ts';
 import { type RequestIds, requestIds } from './edge/request-ids.ts';
 import { logRequest, logRequests, type RequestLog, roundMs } from './edge/request-log.ts';
 import { compileValidator, refuseUnknownParameters } from './edge/validation.ts';
@@ -63,9 +63,14 @@ const PARAM_LENGTH_MAX = 100;
  * refused before it costs anything, and the routes.
  */
 export async function buildServer(options: ServerOptions, dependencies: ServerDependencies): Promise<FastifyInstance> {
-  const { log, readiness, tracing } = dependencies;
-  const gate = authentication(options);
-  const addresses = clientAddresses(options.trustProxy);
+  const { log, metrics, readiness, tracing } = dependencies;
+  const limit = rateLimit({
+    prefix: options.prefix,
+    perMinute: options.rateLimitPerMinute,
+    callerOf: callers(options, clientAddresses(options.trustProxy)),
+    onLimited: () => metrics.requestLimited(),
+  });
+  const gate = inTurn(limit, authentication(options));
   const requestId = requestIds();
   const app = createApp(options, { gate, log, requestId });
 
@@ -83,12 +88,23 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
 
   answerConditionally(app);
   leaveHeadsUnread(app);
-  limitWork(app, options, dependencies, { addresses, requestId });
+  limitWork(app, options, dependencies, requestId);
 
   const refuseOthers = refuseOtherMethods(app);
   await registerRoutes(app, options, dependencies);
   refuseOthers();
   return app;
+}
+
+/** The second only where the first has nothing against it. */
+function inTurn(first: onRequestHookHandler | undefined, second: onRequestHookHandler): onRequestHookHandler {
+  if (first === undefined) return second;
+  return function (request, reply, done) {
+    first.call(this, request, reply, (refusal) => {
+      if (refusal === undefined) second.call(this, request, reply, done);
+      else done(refusal);
+    });
+  };
 }
 
 type Edge = Readonly<{ gate: onRequestHookHandler; log: ServerDependencies['log']; requestId: RequestIds }>;
@@ -128,21 +144,14 @@ function refuseUnknownAddresses(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) => sendProblem(refusal(), request, reply));
 }
 
-/** Rate limit, load shedding, and the counts of both and of everything that is answered. */
+/** Load shedding, and the counts of it and of everything that is answered. */
 function limitWork(
   app: FastifyInstance,
   options: ServerOptions,
-  { clock, load, log, metrics, readiness }: ServerDependencies,
-  { addresses, requestId }: Readonly<{ addresses: ClientAddresses; requestId: RequestIds }>,
+  { load, log, metrics, readiness }: ServerDependencies,
+  requestId: RequestIds,
 ): void {
   const { prefix } = options;
-  limitRates(app, {
-    prefix,
-    perMinute: options.rateLimitPerMinute,
-    callerOf: callers(options, addresses),
-    now: () => clock.now().getTime(),
-    onLimited: () => metrics.requestLimited(),
-  });
   const countRefused = metrics.route([], '');
   /** What hooks do for other answers: those in front of routing have none. */
   const onRefused: Refusals['onRefused'] = ({ method, id, status, ms }) => {

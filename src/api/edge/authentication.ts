@@ -45,19 +45,23 @@ export function authentication({ apiKey, readAccess }: { apiKey: string; readAcc
   return hook;
 }
 
+/** Who is counted. `isKnown`: by the right key. */
+export type Caller = Readonly<{ name: string; isKnown: boolean }>;
+
 /**
- * Names who is asking, for whoever counts: the credential if the right key came along, needed or not, else the address.
- * A wrong key names nobody, or everybody could be somebody new with every request.
+ * Says who is asking, for whoever counts: the credential if the right key came along, needed or not, else the address. A
+ * wrong key names nobody, or everybody could be somebody new with every request.
  */
 export function callers(
   { apiKey }: { apiKey: string },
   addresses: ClientAddresses,
-): (request: FastifyRequest) => string {
+): (request: FastifyRequest) => Caller {
   const expected = digest(apiKey);
-  return ({ headers, credential, raw }) => {
+  const known: Caller = { name: `key ${expected.toString('hex')}`, isKnown: true };
+  return ({ headers, raw }) => {
     const presented = headers['x-api-key'];
     const isKnown = typeof presented === 'string' && timingSafeEqual(digest(presented), expected);
-    return isKnown ? credential : addresses.of(raw);
+    return isKnown ? known : { name: addresses.of(raw), isKnown };
   };
 }
 

@@ -1,6 +1,6 @@
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { Caller } from './authentication.ts';
 import { HttpError } from './problems.ts';
-import { addOnRequest, isBelow } from './route-hooks.ts';
 
 const WINDOW_MS = 60_000;
 /** Callers remembered at once. Beyond it the one seen first is forgotten, who then begins anew: memory is bounded. */
@@ -10,24 +10,32 @@ export type RateLimitOptions = Readonly<{
   prefix: string;
   /** 0: no limit, and no hook. */
   perMinute: number;
-  /** Milliseconds since some fixed moment. */
-  now(): number;
-  /** Names who is counted. */
-  callerOf(request: FastifyRequest): string;
+  callerOf(request: FastifyRequest): Caller;
   onLimited(): void;
+  /** Milliseconds by a clock that is never set: else whoever sets it could send somebody away for years. */
+  now?: () => number;
 }>;
 
 /**
  * Allows each caller so many requests a minute, counted in windows that begin with a caller's first request, and says
  * in `RateLimit-*` headers (draft-ietf-httpapi-ratelimit-headers-07) what is left. Counts are this process's own: two
  * processes together allow twice as many.
+ *
+ * To run in front of the gate, so that wrong and missing keys are counted too, for the address they come from: whatever
+ * is below the prefix, and what is refused without a key elsewhere. Health and documentation are not.
  */
-export function limitRates(app: FastifyInstance, options: RateLimitOptions): void {
-  const { prefix, perMinute, now, callerOf, onLimited } = options;
-  if (perMinute === 0) return;
+export function rateLimit(options: RateLimitOptions): onRequestHookHandler | undefined {
+  const { prefix, perMinute, callerOf, onLimited, now = () => performance.now() } = options;
+  if (perMinute === 0) return undefined;
   const windows = new RateWindows();
-  const hook: onRequestHookHandler = (request, reply, done) => {
-    const { count, resetInMs } = windows.count(callerOf(request), now());
+  return (request, reply, done) => {
+    const { name, isKnown } = callerOf(request);
+    const isCounted = request.url.startsWith(`${prefix}/`) || !(isKnown || request.routeOptions.config.isOpen === true);
+    if (!isCounted) {
+      done();
+      return;
+    }
+    const { count, resetInMs } = windows.count(name, now());
     const resetInSeconds = String(Math.ceil(resetInMs / 1_000));
     reply.header('ratelimit-limit', String(perMinute));
     reply.header('ratelimit-remaining', String(Math.max(0, perMinute - count)));
@@ -40,9 +48,6 @@ export function limitRates(app: FastifyInstance, options: RateLimitOptions): voi
     const headers = { 'retry-after': resetInSeconds };
     done(new HttpError('rate_limited', `More than ${perMinute} requests in a minute`, { headers }));
   };
-  app.addHook('onRoute', (route) => {
-    if (isBelow(prefix, route)) addOnRequest(route, hook);
-  });
 }
 
 type Window = { count: number; readonly endsAt: number };

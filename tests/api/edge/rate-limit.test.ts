@@ -1,51 +1,118 @@
+import Fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
-import { CALLERS_MAX, RateWindows } from '../../../src/api/edge/rate-limit.ts';
+import type { Caller } from '../../../src/api/edge/authentication.ts';
+import { CALLERS_MAX, RateWindows, rateLimit } from '../../../src/api/edge/rate-limit.ts';
 import { type Answer, startBilling } from '../../support/billing.ts';
+import { expectProblem } from '../../support/problem.ts';
 
-const billing = await startBilling({ RATE_LIMIT_PER_MINUTE: '3' });
+const LIMIT = 3;
+const billing = await startBilling({ RATE_LIMIT_PER_MINUTE: String(LIMIT) });
+const keyed = await startBilling({ RATE_LIMIT_PER_MINUTE: String(LIMIT), READ_ACCESS: 'key' });
 const unlimited = await startBilling();
 
+type Sent = { method?: 'GET' | 'POST'; url?: string; headers?: Record<string, string>; on?: typeof billing };
+
 /** As a stranger: without the key, from an address of its own. */
-async function read(remoteAddress: string, headers: Record<string, string> = {}): Promise<Answer> {
-  const response = await billing.app.inject({ method: 'GET', url: '/api/v1/schools', remoteAddress, headers });
-  return { status: response.statusCode, headers: response.headers, text: response.body, body: response.json() };
+async function ask(remoteAddress: string, sent: Sent = {}): Promise<Answer> {
+  const { method = 'GET', url = '/api/v1/schools', headers = {}, on = billing } = sent;
+  const response = await on.app.inject({ method, url, remoteAddress, headers });
+  const isJson = /json/.test(String(response.headers['content-type']));
+  const body = isJson ? response.json() : {};
+  return { status: response.statusCode, headers: response.headers, text: response.body, body };
 }
 
-describe('RATE_LIMIT_PER_MINUTE', () => {
+/** What one address gets that asks so often and once more. */
+async function statuses(address: string, sent: Sent): Promise<number[]> {
+  const answers: number[] = [];
+  for (let count = 0; count <= LIMIT; count++) answers.push((await ask(address, sent)).status);
+  return answers;
+}
+
+describe('a minute', () => {
   test('429: beyond the limit, with when to come back; the next minute is a new one', async () => {
-    billing.clock.travelTo('2026-03-01T10:00:00Z');
-    const answers = [];
-    for (let count = 0; count < 3; count++) answers.push(await billing.get('/schools'));
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    const app = Fastify();
+    let nowMs = 123_456;
+    const caller: Caller = { name: 'somebody', isKnown: true };
+    const limited: string[] = [];
+    const hook = rateLimit({
+      prefix: '/v1',
+      perMinute: LIMIT,
+      callerOf: () => caller,
+      onLimited: () => limited.push('429'),
+      now: () => nowMs,
+    });
+    if (hook === undefined) throw new Error('there is a limit');
+    app.addHook('onRequest', hook);
+    app.setErrorHandler(async (error: Error & { code?: string; headers?: Record<string, string> }, _request, reply) =>
+      reply
+        .code(429)
+        .headers(error.headers ?? {})
+        .send(error.code),
+    );
+    app.get('/v1/schools', async () => 'ok');
+    const get = async () => await app.inject('/v1/schools');
+
+    const answers = [await get(), await get(), await get()];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200]);
     expect(answers.map(({ headers }) => headers['ratelimit-remaining'])).toEqual(['2', '1', '0']);
     expect(answers[0]?.headers).toMatchObject({ 'ratelimit-limit': '3', 'ratelimit-reset': '60' });
 
-    billing.clock.travelTo('2026-03-01T10:00:48Z');
-    const refused = await billing.post('/schools', {});
-    expect(refused.body).toMatchObject({ status: 429, code: 'rate_limited' });
+    nowMs += 48_000;
+    const refused = await get();
+    expect(refused).toMatchObject({ statusCode: 429, body: 'rate_limited' });
     expect(refused.headers).toMatchObject({ 'retry-after': '12', 'ratelimit-remaining': '0', 'ratelimit-reset': '12' });
+    expect(limited).toEqual(['429']);
 
-    billing.clock.travelTo('2026-03-01T10:01:00Z');
-    expect((await billing.get('/schools')).status).toBe(200);
+    nowMs += 12_000;
+    expect((await get()).statusCode).toBe(200);
+    await app.close();
   });
 
-  test('429: readers without a key are counted by address, and not against the key', async () => {
-    billing.clock.travelTo('2026-03-01T11:00:00Z');
-    for (let count = 0; count < 3; count++) expect((await read('10.0.0.1')).status).toBe(200);
+  // A clock that came back from 2028 sent everybody away for a year and a half.
+  test('429: whatever the clock on the wall is set to, a minute is a minute', async () => {
+    billing.clock.travelTo('2028-03-01T10:00:00Z');
+    await ask('10.0.1.1');
+    billing.clock.travelTo('2026-03-01T10:00:00Z');
+    const answers = [];
+    for (let count = 0; count < LIMIT; count++) answers.push(await ask('10.0.1.1'));
+    billing.clock.release();
+    const refused = answers.at(-1);
+    expect(refused?.status).toBe(429);
+    expect(Number(refused?.headers['retry-after'])).toBeGreaterThan(0);
+    expect(Number(refused?.headers['retry-after'])).toBeLessThanOrEqual(60);
+  });
+});
 
-    expect((await read('10.0.0.1')).status).toBe(429);
-    expect((await read('10.0.0.2')).status).toBe(200);
+describe('who is counted', () => {
+  test('429: readers without a key are counted by address, and not against the key', async () => {
+    expect(await statuses('10.0.0.1', {})).toEqual([200, 200, 200, 429]);
+    expect((await ask('10.0.0.2')).status).toBe(200);
     expect((await billing.get('/schools')).headers['ratelimit-remaining']).toBe('2');
   });
 
   test('429: a key that is wrong does not make a new caller', async () => {
-    billing.clock.travelTo('2026-03-01T12:00:00Z');
-    for (let count = 0; count < 3; count++) await read('10.0.0.3', { 'x-api-key': `guess-${count}` });
-    expect((await read('10.0.0.3', { 'x-api-key': 'guess-4' })).status).toBe(429);
+    for (let count = 0; count < LIMIT; count++) await ask('10.0.0.3', { headers: { 'x-api-key': `guess-${count}` } });
+    expectProblem(await ask('10.0.0.3', { headers: { 'x-api-key': 'guess-4' } }), 429, 'rate_limited');
+  });
+
+  test.each<[string, Sent, number]>([
+    ['a write without a key', { method: 'POST' }, 401],
+    ['a write with a wrong key', { method: 'POST', headers: { 'x-api-key': 'wrong' } }, 403],
+    ['a write to an address that does not exist', { method: 'POST', url: '/nothing' }, 401],
+    ['a write to an address nobody can read', { method: 'POST', url: '/api/v1/%zz' }, 401],
+    ['a read that needs the key', { on: keyed }, 401],
+    ['metrics without a key', { url: '/metrics' }, 401],
+    ['metrics with some wrong key', { url: '/metrics', headers: { 'x-api-key': 'wrong' } }, 403],
+    ['an address that does not exist', { url: '/nothing' }, 404],
+  ])('429: %s counts before it is refused', async (what, sent, refusal) => {
+    const address = `10.1.${what.length}.${refusal - 400}`;
+    expect(await statuses(address, sent)).toEqual([refusal, refusal, refusal, 429]);
+    // Whoever has the key is not sent away for what others from its address do.
+    const { apiKey } = billing.config;
+    expect((await ask(address, { url: '/metrics', headers: { 'x-api-key': apiKey } })).status).toBe(200);
   });
 
   test('200: health, documentation and metrics are not counted', async () => {
-    billing.clock.travelTo('2026-03-01T13:00:00Z');
     for (let count = 0; count < 5; count++) {
       for (const address of ['//health', '//openapi.json', '//metrics']) {
         const answer = await billing.get(address);
