@@ -13,8 +13,7 @@ import { isBelow } from './route-hooks.ts';
  * 10.50), and it drops a misspelt field without a word. A JSON body has types of its own, so it is taken at its word; a
  * path and a query string are text, so exactly the texts that are integers and booleans are read as such, below.
  */
-const ajv = new Ajv({
-  allErrors: true,
+const OPTIONS = {
   coerceTypes: false,
   removeAdditional: false,
   useDefaults: false,
@@ -24,7 +23,17 @@ const ajv = new Ajv({
   verbose: true,
   // The names that schemas have in the OpenAPI document are no addresses here.
   addUsedSchema: false,
-});
+};
+/** The one finds everything wrong, the other stops at the first: each error is an object of some size. */
+const ajvs = { all: new Ajv({ ...OPTIONS, allErrors: true }), first: new Ajv(OPTIONS) };
+
+/** Errors that are told; who mends them will see the others. */
+const ERRORS_MAX = 20;
+/** Members of a body, nested ones included, up to which everything wrong with it is looked for. */
+const MEMBERS_MAX = 200;
+const PARAMETERS_MAX = 100;
+/** Characters of a field's name that are repeated to whoever sent it. */
+const NAME_LENGTH_MAX = 100;
 
 /** Formats by name, and what a value that has not the form is told. */
 const FORMATS: Readonly<Record<string, readonly [test: (text: string) => boolean, detail: string]>> = {
@@ -50,44 +59,65 @@ const FORMATS: Readonly<Record<string, readonly [test: (text: string) => boolean
 const EMAIL =
   /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?$/;
 
-for (const [name, [validate]] of Object.entries(FORMATS)) ajv.addFormat(name, validate);
-
 const AMOUNT_DETAIL = `must be an amount from 0.01 to ${AMOUNT_MAX} with at most two decimals`;
-ajv.addVocabulary(['x-pattern-detail']);
-ajv.addKeyword({
-  keyword: 'x-amount',
-  schemaType: 'boolean',
-  // A JSON number is taken by its shortest decimal text, which is exact for every amount in range.
-  validate: (_: boolean, value: unknown) =>
-    (typeof value === 'string' && isAmount(value)) || (typeof value === 'number' && isAmount(String(value))),
-});
 /** NUL, and halves of surrogate pairs, which no UTF-8 holds. */
 const UNSTORABLE = /[\0\ud800-\udfff]/u;
-ajv.addKeyword({
-  keyword: 'x-text',
-  type: 'string',
-  schemaType: 'boolean',
-  validate: (_: boolean, value: string) => !UNSTORABLE.test(value),
-});
+
+for (const ajv of [ajvs.all, ajvs.first]) {
+  for (const [name, [validate]] of Object.entries(FORMATS)) ajv.addFormat(name, validate);
+  ajv.addVocabulary(['x-pattern-detail']);
+  ajv.addKeyword({
+    keyword: 'x-amount',
+    schemaType: 'boolean',
+    // A JSON number is taken by its shortest decimal text, which is exact for every amount in range.
+    validate: (_: boolean, value: unknown) =>
+      (typeof value === 'string' && isAmount(value)) || (typeof value === 'number' && isAmount(String(value))),
+  });
+  ajv.addKeyword({
+    keyword: 'x-text',
+    type: 'string',
+    schemaType: 'boolean',
+    validate: (_: boolean, value: string) => !UNSTORABLE.test(value),
+  });
+}
 
 /** Keywords of this validator, which mean nothing to others: the OpenAPI document leaves them out. */
 export const OWN_KEYWORDS: ReadonlySet<string> = new Set(['x-amount', 'x-text', 'x-pattern-detail']);
 
 /** Compiles at the first request instead of at the start: most processes serve few of the routes in their first second. */
 export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {
-  let validate: ValidateFunction | undefined;
+  const validators = new Map<keyof typeof ajvs, ValidateFunction>();
   const types = httpPart === 'body' || httpPart === undefined ? undefined : typesOf(schema);
   return (data: unknown) => {
-    validate ??= ajv.compile(schema);
+    const members = countMembers(data, MEMBERS_MAX + 1);
+    if (httpPart === 'querystring' && members > PARAMETERS_MAX) return { error: tooManyParameters() };
     const value = types === undefined ? data : readTexts(data, types);
+    const howMany = members > MEMBERS_MAX ? 'first' : 'all';
+    const validate = validators.get(howMany) ?? ajvs[howMany].compile(schema);
+    validators.set(howMany, validate);
     if (validate(value)) return { value };
-    return {
-      error: new HttpError('request_invalid', 'The request has invalid fields', {
-        errors: toFieldErrors(validate.errors ?? [], types === undefined ? detailOf : detailOfText),
-      }),
-    };
+    const errors = toFieldErrors(validate.errors ?? [], types === undefined ? detailOf : detailOfText);
+    return { error: new HttpError('request_invalid', 'The request has invalid fields', { errors }) };
   };
 };
+
+function tooManyParameters(): HttpError {
+  const detail = `must be at most ${PARAMETERS_MAX} parameters`;
+  return new HttpError('request_invalid', `More than ${PARAMETERS_MAX} parameters`, {
+    errors: [{ pointer: '#', detail }],
+  });
+}
+
+/** Members of all objects and arrays in `data`; `enough` where there are that many or more. */
+function countMembers(data: unknown, enough: number): number {
+  if (typeof data !== 'object' || data === null) return 0;
+  let count = 0;
+  for (const name in data) {
+    count += 1 + countMembers(Reflect.get(data, name), enough - count - 1);
+    if (count >= enough) return enough;
+  }
+  return count;
+}
 
 const NO_PARAMETERS = Type.Object({}, STRICT);
 
@@ -123,19 +153,24 @@ function readText(text: unknown, type: unknown): unknown {
   return text;
 }
 
-/** At most one error for a field: the first is the one to mend. */
+/** At most one error for a field: the first is the one to fix. */
 function toFieldErrors(errors: readonly ErrorObject[], detail: (error: ErrorObject) => string): FieldError[] {
   const byPointer = new Map<string, FieldError>();
   for (const error of errors) {
     const pointer = pointerOf(error);
     if (!byPointer.has(pointer)) byPointer.set(pointer, { pointer, detail: detail(error) });
+    if (byPointer.size === ERRORS_MAX) break;
   }
   return [...byPointer.values()];
 }
 
 function pointerOf({ instancePath, keyword, params }: ErrorObject): string {
   const field = keyword === 'required' ? params['missingProperty'] : params['additionalProperty'];
-  return `#${instancePath}${field === undefined ? '' : `/${escapePointer(String(field))}`}`;
+  return `#${instancePath}${field === undefined ? '' : `/${escapePointer(shortened(String(field)))}`}`;
+}
+
+function shortened(name: string): string {
+  return name.length <= NAME_LENGTH_MAX ? name : `${name.slice(0, NAME_LENGTH_MAX)}…`;
 }
 
 /** RFC 6901. */
