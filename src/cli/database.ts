@@ -21,6 +21,8 @@ export type Database = Readonly<{
    * @throws CommandError that says in words what is wrong with the address or the server
    */
   look(as: 'app' | 'owner'): Promise<DatabaseState>;
+  /** Resolves, if ever, when the embedded server is gone and does not come back. */
+  failed: Promise<Error>;
   stop(): Promise<void>;
 }>;
 
@@ -48,6 +50,7 @@ export async function openDatabase(
         as === 'owner' && databaseMigrationUrl !== null
           ? await reach(databaseMigrationUrl, 'DATABASE_MIGRATION_URL')
           : await reach(databaseUrl, 'DATABASE_URL'),
+      failed: new Promise(() => undefined),
       stop: async () => undefined,
     };
   }
@@ -92,8 +95,9 @@ function toDatabase(embedded: EmbeddedPostgres): Database {
   return {
     url: embedded.url,
     ownerUrl: embedded.ownerUrl,
-    description: `${withoutPassword(embedded.url)} (embedded PostgreSQL, data in ${embedded.dataDir})`,
+    description: `embedded PostgreSQL, data in ${embedded.dataDir}`,
     look: async (as) => await readDatabaseState({ url: as === 'owner' ? embedded.ownerUrl : embedded.url }),
+    failed: embedded.failed,
     stop: async () => await embedded.stop(),
   };
 }

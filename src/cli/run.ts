@@ -101,6 +101,7 @@ function report(error: unknown, io: Io): number {
     error instanceof UnavailableError ||
     isNamed(error, 'DataDirectoryInUseError') ||
     isNamed(error, 'ServerAccountError') ||
+    isNamed(error, 'EmbeddedPostgresError') ||
     isNamed(error, 'MigrationError');
   if (error instanceof Error) io.say(mendable ? error.message : (error.stack ?? error.message));
   else io.say(String(error));

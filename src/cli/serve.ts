@@ -44,9 +44,14 @@ export async function serve(args: string[], config: Config, io: Io): Promise<num
       throw explain(error, config);
     });
     io.say(welcome(server, database, config));
-    const signal = await signalled;
-    io.say(`${signal}: stopping`);
+    const end = await Promise.race([signalled, database.failed]);
     overdue = setTimeout(() => io.exit(1), STOP_MAX_MS);
+    if (end instanceof Error) {
+      // Whoever supervises this process is to notice: what it lacks it cannot get by itself.
+      log.fatal({ reason: end.message }, 'embedded_postgres_lost');
+      throw end;
+    }
+    io.say(`${end}: stopping`);
     return 0;
   } finally {
     await server?.stop();

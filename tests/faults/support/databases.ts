@@ -75,9 +75,9 @@ export class DoomedPostgres implements Databases {
 
   /** After {@link stop}: on the same data, at the same address. */
   async startAgain(): Promise<void> {
-    const before = this.#server.port;
+    const before = this.url;
     this.#server = await startEmbeddedPostgres({ dataDir: this.dataDir, version: VERSION });
-    if (this.#server.port !== before) throw new Error(`PostgreSQL came back on another port than ${before}`);
+    if (this.url !== before) throw new Error('PostgreSQL came back at another address');
   }
 
   /** kill -9 of the postmaster. What started it starts it again; resolves when it takes connections. */

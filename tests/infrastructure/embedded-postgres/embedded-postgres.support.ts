@@ -76,7 +76,7 @@ export type Child = Readonly<{
   process: ChildProcess;
   pid: number;
   /** What the server said, or why it did not start. */
-  server: Pick<EmbeddedPostgres, 'pid' | 'ownerUrl' | 'url' | 'port'> & { error?: string };
+  server: Pick<EmbeddedPostgres, 'pid' | 'ownerUrl' | 'url'> & { error?: string };
 }>;
 
 /** Another Node process that runs the server on `dataDir`, from the sources at `project`. */

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -56,24 +55,6 @@ describe('a first start', () => {
     expect(server.owned).toBe(true);
   });
 
-  test('listens on the loopback address alone, asks for passwords, and keeps them to the owner of the files', async () => {
-    const dataDir = aDirectory();
-    const server = await start({ dataDir });
-    const home = join(dataDir, 'postgres-18');
-
-    const [settings] = await query(
-      server.ownerUrl,
-      `select current_setting('listen_addresses') as addresses, current_setting('unix_socket_directories') as sockets`,
-    );
-    expect(settings).toEqual({ addresses: '127.0.0.1', sockets: '' });
-    const wrong = new URL(server.ownerUrl);
-    wrong.password = 'wrong';
-    await expect(query(wrong.href, 'select 1')).rejects.toMatchObject({ code: '28P01' });
-    expect(statSync(join(home, 'passwords.json')).mode & 0o777).toBe(0o600);
-    const log = readFileSync(join(home, 'postgres.log'), 'utf8');
-    for (const url of [server.url, server.ownerUrl]) expect(log).not.toContain(new URL(url).password);
-  });
-
   test('an initdb that was killed half-way is done again', async () => {
     const dataDir = aDirectory();
     const stage = join(dataDir, 'postgres-18', 'initdb', 'data');
@@ -124,20 +105,6 @@ describe('a later start', () => {
 
     expect(await query(second.ownerUrl, 'select answer from kept')).toEqual([{ answer: 42 }]);
     expect(second.url).toBe(first.url);
-  });
-
-  test('takes another port when the last one is taken', async () => {
-    const dataDir = aUsedDirectory();
-    const first = await start({ dataDir, durable: false });
-    await first.stop();
-    const thief = createServer();
-    await new Promise<void>((resolve) => thief.listen(first.port, '127.0.0.1', resolve));
-
-    const second = await start({ dataDir, durable: false });
-    thief.close();
-
-    expect(second.port).not.toBe(first.port);
-    expect(await query(second.url, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
   test('only a server that is thrown away does without fsync', async () => {
@@ -319,16 +286,6 @@ describe('after a crash', () => {
 
     expect(next.owned).toBe(true);
     await next.stop();
-  });
-
-  test('a server that was killed under a living owner is started again on the same port', async () => {
-    const server = await start({ dataDir: aUsedDirectory(), durable: false });
-    process.kill(server.pid, 'SIGKILL');
-    await gone(server.pid);
-
-    await expect
-      .poll(async () => await query(server.url, 'select 1 as one').catch(() => []), { timeout: 20_000 })
-      .toEqual([{ one: 1 }]);
   });
 
   test('a lock of an earlier process that had our pid is no obstacle', async () => {
