@@ -11,6 +11,7 @@ import type { Logger } from './infrastructure/observability/logging.ts';
 import { Metrics } from './infrastructure/observability/metrics.ts';
 import { startTracing } from './infrastructure/observability/tracing.ts';
 import { PdfPool } from './infrastructure/pdf/pool.ts';
+import { DiskSpace } from './infrastructure/postgres/disk-space.ts';
 import { newestMigration } from './infrastructure/postgres/migrate.ts';
 import { Pool, type PoolOptions } from './infrastructure/postgres/pool.ts';
 import { Readiness } from './infrastructure/postgres/readiness.ts';
@@ -101,6 +102,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     streams: () => streamPool.gauge(),
   };
   const metrics = new Metrics({ version: VERSION, eventLoop, pools });
+  const diskSpace = new DiskSpace({ pool, log });
   const unitOfWork = new UnitOfWork({
     pool,
     batchPool,
@@ -112,6 +114,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       log.warn({ reason }, 'database_work_repeated');
       metrics.workRepeated(reason);
     },
+    onDiskFull: () => diskSpace.report(),
   });
   const dependencies = { unitOfWork, clock, log };
   const statements = new StatementService(dependencies);
@@ -132,7 +135,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     },
     unitOfWork,
     pool,
-    readiness: new Readiness({ pool, newestMigration: await newestMigration() }),
+    readiness: new Readiness({ pool, newestMigration: await newestMigration(), diskSpace }),
     telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool, unitOfWork }), tracing },
     close: async () => {
       eventLoop.stop();
@@ -183,6 +186,11 @@ function poolOptions({ database }: Config, connectionString: string, log: Logger
   return {
     connectionString,
     ...database,
-    onIdleError: (error) => log.warn({ error: error.name }, 'database_connection_lost'),
+    onIdleError: (error) => log.warn({ code: codeOf(error), message: error.message }, 'database_connection_lost'),
   };
+}
+
+/** An SQLSTATE, such as 57P01, or the name of a system error, such as ECONNRESET. */
+function codeOf(error: Error): string | null {
+  return 'code' in error && typeof error.code === 'string' ? error.code : null;
 }

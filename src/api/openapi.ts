@@ -9,6 +9,7 @@ const ALWAYS: readonly ProblemCode[] = [
   'overloaded',
   'database_unavailable',
   'database_busy',
+  'database_full',
   'internal_error',
 ];
 /** How a request without the right key is refused. */

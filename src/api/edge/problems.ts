@@ -57,6 +57,7 @@ export const PROBLEMS = {
   idempotency_answer_erased: { status: 409, title: 'The answer under this Idempotency-Key was erased' },
   database_unavailable: { status: 503, title: 'Database is unavailable' },
   database_busy: { status: 503, title: 'Database is busy' },
+  database_full: { status: 503, title: 'Database is full' },
   outcome_unknown: { status: 503, title: 'Outcome is unknown' },
   api_key_missing: { status: 401, title: 'Missing API Key' },
   api_key_invalid: { status: 403, title: 'Invalid API Key' },
@@ -106,6 +107,7 @@ export const RETRY_AFTER_SECONDS = {
   idempotency_in_flight: 1,
   database_unavailable: 2,
   database_busy: 1,
+  database_full: 10,
   outcome_unknown: 2,
   overloaded: 1,
 } as const satisfies Partial<Record<ProblemCode, number>>;

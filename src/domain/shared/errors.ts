@@ -47,7 +47,7 @@ export class DomainError extends Error {
   }
 }
 
-export type UnavailableCode = 'database_unavailable' | 'database_busy' | 'outcome_unknown';
+export type UnavailableCode = 'database_unavailable' | 'database_busy' | 'database_full' | 'outcome_unknown';
 
 /**
  * The service cannot answer now although the request may be right. Not a refusal and not a fault of ours to log as one:

@@ -39,6 +39,20 @@ export function sqlStateOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/**
+ * Whether PostgreSQL, or the system below it, had no room for a file. 53100 disk_full; a quota that is used up comes as
+ * 58030 io_error or XX000 internal_error, and only its text tells.
+ */
+export function isDiskFull(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  if (state === '53100') return true;
+  return (
+    (state === '58030' || state === 'XX000') &&
+    error instanceof Error &&
+    /no space left on device|quota exceeded/i.test(error.message)
+  );
+}
+
 /** Name of the constraint that refused, or undefined. Compare by prefix: shards append a number to it. */
 export function constraintOf(error: unknown): string | undefined {
   return error instanceof Error && 'constraint' in error && typeof error.constraint === 'string'

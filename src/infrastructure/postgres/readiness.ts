@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import type { DiskSpace } from './disk-space.ts';
 import type { Pool } from './pool.ts';
 import { sql } from './sql.ts';
 
@@ -7,15 +8,17 @@ type State = { ready: true } | { ready: false; reason: string };
 /** A probe must be answered before whoever asks gives up. */
 const ANSWER_WITHIN_MS = 1_500;
 
-/** Whether the database answers and has the schema this version knows; and no more once the process is stopping. */
+/** Whether the database answers, has the schema this version knows, and room; and no more once the process is stopping. */
 export class Readiness {
   readonly #pool: Pool;
   readonly #newestMigration: string;
+  readonly #diskSpace: DiskSpace;
   #stopping = false;
 
-  constructor(dependencies: { pool: Pool; newestMigration: string }) {
+  constructor(dependencies: { pool: Pool; newestMigration: string; diskSpace: DiskSpace }) {
     this.#pool = dependencies.pool;
     this.#newestMigration = dependencies.newestMigration;
+    this.#diskSpace = dependencies.diskSpace;
   }
 
   get stopping(): boolean {
@@ -37,9 +40,9 @@ export class Readiness {
       const row = await this.#pool.first<{ name: string }>(
         sql`select name from schema_migrations where name = ${this.#newestMigration}`,
       );
-      return row === undefined
-        ? { ready: false, reason: 'The database has not been migrated to this version' }
-        : { ready: true };
+      if (row === undefined) return { ready: false, reason: 'The database has not been migrated to this version' };
+      if (await this.#diskSpace.isFull()) return { ready: false, reason: 'The disk of the database is full' };
+      return { ready: true };
     } catch {
       return { ready: false, reason: 'The database cannot be reached, or its schema is not there' };
     }

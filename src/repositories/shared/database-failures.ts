@@ -7,14 +7,15 @@ import {
   ConnectionFailed,
   ConnectionLost,
   constraintOf,
+  isDiskFull,
   PoolExhausted,
   sqlStateOf,
 } from '../../infrastructure/postgres/errors.ts';
 
 /** 40001 serialization_failure, 40P01 deadlock_detected: PostgreSQL has undone everything and says: again. */
 const UNDONE = new Set(['40001', '40P01']);
-/** 55P03 lock_not_available, 57014 query_canceled (statement timeout), 53300 too_many_connections, 53100 disk_full, 53200 out_of_memory. */
-const BUSY = new Set(['55P03', '57014', '53300', '53100', '53200']);
+/** 55P03 lock_not_available, 57014 query_canceled (statement timeout), 53300 too_many_connections, 53200 out_of_memory. */
+const BUSY = new Set(['55P03', '57014', '53300', '53200']);
 /** 25006 read_only_sql_transaction: a standby that has not been promoted yet. */
 const AWAY = new Set(['25006']);
 
@@ -36,6 +37,9 @@ export function isSafeToRepeat(error: unknown, work: Work): boolean {
 
 /** What the layers above are told: an UnavailableError where waiting may help, else the error itself. */
 export function translate(error: unknown, work: Work): unknown {
+  if (isDiskFull(error) || (error instanceof ConnectionFailed && isDiskFull(error.cause))) {
+    return new UnavailableError('database_full', 'The disk of the database is full', error);
+  }
   if (error instanceof ConnectionFailed) {
     const state = sqlStateOf(error.cause);
     if (state !== undefined && BUSY.has(state)) return busy(error);

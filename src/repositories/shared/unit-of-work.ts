@@ -75,6 +75,7 @@ export class UnitOfWork {
   readonly #onPool: Repositories;
   readonly #onGroupPool: Repositories;
   readonly #onRetry: (reason: string) => void;
+  readonly #onDiskFull: () => void;
   readonly #batchWaitMaxMs: number;
   readonly #lockWaitMaxMs: number;
   readonly #groupings: Readonly<{ waiting: number }>[] = [];
@@ -86,6 +87,7 @@ export class UnitOfWork {
    * @param batchWaitMaxMs how long a caller may wait for others
    * @param lockWaitMaxMs how long a caller of a batched write may wait for rows that somebody holds
    * @param onRetry told why work was repeated: an SQLSTATE, or `connection_lost`
+   * @param onDiskFull told that work was refused because the disk of the database is full
    */
   constructor(dependencies: {
     pool: Pool;
@@ -95,6 +97,7 @@ export class UnitOfWork {
     batchWaitMaxMs?: number;
     lockWaitMaxMs?: number;
     onRetry?: (reason: string) => void;
+    onDiskFull?: () => void;
   }) {
     const { pool, batchPool = pool, reads = unbounded(), streamPool, onRetry = () => undefined } = dependencies;
     this.#batchWaitMaxMs = dependencies.batchWaitMaxMs ?? GROUP_WAIT_MAX_MS;
@@ -105,6 +108,7 @@ export class UnitOfWork {
     this.#onPool = bind(pool);
     this.#onGroupPool = bind(batchPool);
     this.#onRetry = onRetry;
+    this.#onDiskFull = dependencies.onDiskFull ?? (() => undefined);
   }
 
   /** Single-statement reads, each on its own: repeated when the connection broke, because reading twice is harmless. */
@@ -296,6 +300,12 @@ export class UnitOfWork {
     );
   }
 
+  #translated(error: unknown, work: Work): unknown {
+    const translated = translate(error, work);
+    if (translated instanceof UnavailableError && translated.code === 'database_full') this.#onDiskFull();
+    return translated;
+  }
+
   async #attempt<T>(work: Work, run: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -303,7 +313,7 @@ export class UnitOfWork {
       } catch (error) {
         const taken = tableOfTakenId(error);
         if (attempt === ATTEMPTS_MAX || (taken === undefined && !isSafeToRepeat(error, work))) {
-          throw translate(error, work);
+          throw this.#translated(error, work);
         }
         this.#onRetry(sqlStateOf(error) ?? 'connection_lost');
         if (taken !== undefined) await this.#moveSequenceOn(taken);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { startBilling } from '../../support/billing.ts';
+import { studentBody } from '../../support/factories.ts';
 import { IS_POOLED } from '../../support/postgres-server.ts';
 import { expectProblem } from '../../support/problem.ts';
 
@@ -58,6 +59,16 @@ describe('GET /health/ready', () => {
       [name, role],
     );
     try {
+      // A pooler keeps its connections to us, whatever becomes of those behind it.
+      if (!IS_POOLED) {
+        await expect
+          .poll(() => billing.logs().find((line) => line['event'] === 'database_connection_lost'))
+          .toMatchObject({
+            level: 'warn',
+            code: '57P01',
+            message: 'terminating connection due to administrator command',
+          });
+      }
       expectProblem(await billing.get('//health/ready'), 503, 'database_unavailable');
       const read = await billing.get('/schools');
       expectProblem(read, 503, 'database_unavailable');
@@ -72,6 +83,29 @@ describe('GET /health/ready', () => {
     expect(await ready()).toBe(200);
     expect((await billing.get('/schools')).status).toBe(200);
   });
+});
+
+test('503: a disk that is full is an answer of its own, and one line in the log', async () => {
+  const school = await billing.aSchool();
+  const counted = (event: string): number => billing.logs().filter((line) => line['event'] === event).length;
+  // As PostgreSQL says it, when it wants to make a table longer and cannot.
+  await billing.owner.query(`
+    create function no_room() returns trigger language plpgsql as $$
+    begin raise exception using errcode = '53100', message = 'could not extend file: No space left on device'; end $$;
+    create trigger no_room before insert on students for each row execute function no_room()`);
+  try {
+    for (let asked = 0; asked < 3; asked++) {
+      const answer = await billing.post('/students', studentBody(school));
+      expectProblem(answer, 503, 'database_full');
+      expect(answer.headers['retry-after']).toBe('10');
+    }
+  } finally {
+    await billing.owner.query('drop trigger no_room on students; drop function no_room()');
+  }
+  expect([counted('database_disk_filled'), counted('database_disk_freed')]).toEqual([1, 0]);
+  // It is tried out, and there is room.
+  expect((await billing.get('//health/ready')).status).toBe(200);
+  expect(counted('database_disk_freed')).toBe(1);
 });
 
 test('503: a server that is stopping is not ready', async () => {

@@ -3,8 +3,8 @@ import { ConnectionFailed, ConnectionLost, PoolExhausted } from '../../../src/in
 import { isSafeToRepeat, translate, type Work } from '../../../src/repositories/shared/database-failures.ts';
 
 /** An error as PostgreSQL sends it. */
-function refused(code: string): Error {
-  return Object.assign(new Error(code), { code, severity: 'ERROR' });
+function refused(code: string, message = code): Error {
+  return Object.assign(new Error(message), { code, severity: 'ERROR' });
 }
 
 const lost = new ConnectionLost(new Error('reset'));
@@ -38,6 +38,14 @@ describe('translate', () => {
     ['a cut COMMIT', lostCommitting, 'transaction', 'outcome_unknown'],
     ['a lock that did not come', refused('55P03'), 'statement', 'database_busy'],
     ['deadlocks without end', refused('40P01'), 'transaction', 'database_busy'],
+    ['a full disk', refused('53100'), 'transaction', 'database_full'],
+    ['a full disk at the door', new ConnectionFailed(refused('53100')), 'read', 'database_full'],
+    [
+      'a quota that is used up',
+      refused('XX000', 'could not extend file "base/5/1": Disk quota exceeded'),
+      'statement',
+      'database_full',
+    ],
     ['a standby', refused('25006'), 'statement', 'database_unavailable'],
   ])('%s', (_what, error, work, code) => {
     expect(translate(error, work)).toMatchObject({ name: 'UnavailableError', code });
