@@ -11,7 +11,8 @@ COPY src ./src
 RUN npm run build
 
 FROM ${NODE_IMAGE} AS runtime
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8000
+# In production the server starts with no key but one of your own, and with a choice of who may read: API_KEY, READ_ACCESS.
+ENV NODE_ENV=production ENVIRONMENT=production HOST=0.0.0.0 PORT=8000
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # The optional packages are the embedded PostgreSQL's binaries, one per platform.

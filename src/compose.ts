@@ -150,12 +150,13 @@ export async function composeServer(
   product: Product,
   { config, log, clock = systemClock, limits = CONNECTION_LIMITS }: Omit<Runtime, 'databaseUrl'>,
 ): Promise<FastifyInstance> {
-  const { prefix, apiKey, readAccess, rateLimitPerMinute, trustProxy } = config;
+  const { prefix, apiKey, readAccess, allowedHosts, rateLimitPerMinute, trustProxy } = config;
   return await buildServer(
     {
       prefix,
       apiKey,
       readAccess,
+      allowedHosts,
       rateLimitPerMinute,
       limits,
       trustProxy,

@@ -19,6 +19,8 @@ export type Config = Readonly<{
   prefix: string;
   logLevel: LogLevel;
   host: string;
+  /** Names that requests may be sent to, lower case, without ports. Null: all of them. */
+  allowedHosts: readonly string[] | null;
   port: number;
   database: Readonly<{
     connectionsMax: number;
@@ -41,6 +43,10 @@ export type Config = Readonly<{
 
 export const DEVELOPMENT_API_KEY = 'dev-secret-key';
 const API_KEY_LENGTH_MIN = 32;
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
+
+/** A name, an IPv4 address, or an IPv6 address in brackets, as a Host header has them. */
+const HOST_NAME = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])$/;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -64,16 +70,18 @@ export function readConfig(env: Env = process.env): Config {
   const reader = new EnvReader(env);
   const environment = reader.oneOf('ENVIRONMENT', ['development', 'test', 'production'], 'development');
   const isProduction = environment === 'production';
+  const host = reader.text('HOST', '127.0.0.1');
   const config: Config = {
     environment,
     databaseUrl: reader.databaseUrl('DATABASE_URL'),
     databaseMigrationUrl: reader.databaseUrl('DATABASE_MIGRATION_URL'),
     dataDir: reader.dataDir(),
-    apiKey: reader.apiKey(isProduction),
+    apiKey: reader.apiKey(isProduction, host),
     readAccess: reader.readAccess(isProduction),
     prefix: reader.prefix(),
     logLevel: reader.logLevel(),
-    host: reader.text('HOST', '127.0.0.1'),
+    host,
+    allowedHosts: reader.allowedHosts(host),
     port: reader.integer('PORT', 8000, { min: 0, max: 65_535 }),
     database: {
       connectionsMax: reader.integer('DATABASE_POOL_MAX', 10, { min: 1, max: 1_000 }),
@@ -97,6 +105,10 @@ export function readConfig(env: Env = process.env): Config {
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   Object.freeze(config.database);
   return Object.freeze(config);
+}
+
+function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(host);
 }
 
 /** Reads one variable after the other and remembers what was wrong with each. */
@@ -162,7 +174,8 @@ class EnvReader {
     );
   }
 
-  apiKey(isProduction: boolean): string {
+  /** @param host where the server listens: whoever reaches it from elsewhere may have read the published key */
+  apiKey(isProduction: boolean, host: string): string {
     const given = this.#get('API_KEY');
     if (isProduction && given === undefined) this.problems.push('API_KEY must be set in production');
     else if (isProduction && (given === DEVELOPMENT_API_KEY || (given?.length ?? 0) < API_KEY_LENGTH_MIN)) {
@@ -171,8 +184,29 @@ class EnvReader {
       );
     } else if (given !== undefined && !/^[\x21-\x7e]+$/.test(given)) {
       this.problems.push('API_KEY must consist of visible ASCII characters: a header carries no others');
+    } else if (!isLoopback(host) && (given ?? DEVELOPMENT_API_KEY) === DEVELOPMENT_API_KEY) {
+      this.problems.push(
+        `API_KEY must be set to a secret of your own where HOST (${host}) is not loopback: ${DEVELOPMENT_API_KEY} is published, so everybody who reaches the server could write. Make one with: openssl rand -hex 32`,
+      );
     }
     return given ?? DEVELOPMENT_API_KEY;
+  }
+
+  /** A server on loopback answers for loopback only; where it can be reached from elsewhere nobody knows its names but who set it up. */
+  allowedHosts(host: string): readonly string[] | null {
+    const given = this.#get('ALLOWED_HOSTS');
+    if (given === undefined) return isLoopback(host) ? [...new Set([...LOOPBACK_NAMES, host.toLowerCase()])] : null;
+    const names = given
+      .split(',')
+      .map((name) => name.trim().toLowerCase())
+      .filter((name) => name !== '');
+    if (names.includes('*')) return null;
+    if (names.length === 0 || !names.every((name) => HOST_NAME.test(name))) {
+      this.problems.push(
+        'ALLOWED_HOSTS must be names without ports, separated by commas, such as billing.example.com,[::1]; or * for any',
+      );
+    }
+    return names;
   }
 
   readAccess(isProduction: boolean): 'public' | 'key' {

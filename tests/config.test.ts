@@ -28,6 +28,7 @@ describe('readConfig', () => {
       prefix: '/api/v1',
       logLevel: 'info',
       host: '127.0.0.1',
+      allowedHosts: ['localhost', '127.0.0.1', '[::1]'],
       port: 8000,
       database: {
         connectionsMax: 10,
@@ -79,7 +80,15 @@ describe('readConfig', () => {
     ['LOG_LEVEL', 'WARNING', ({ logLevel }) => logLevel, 'warn'],
     ['LOG_LEVEL', 'critical', ({ logLevel }) => logLevel, 'fatal'],
     ['LOG_LEVEL', 'silent', ({ logLevel }) => logLevel, 'silent'],
-    ['HOST', '0.0.0.0', ({ host }) => host, '0.0.0.0'],
+    ['HOST', '127.0.1.1', ({ host }) => host, '127.0.1.1'],
+    ['HOST', '127.0.1.1', ({ allowedHosts }) => allowedHosts, ['localhost', '127.0.0.1', '[::1]', '127.0.1.1']],
+    [
+      'ALLOWED_HOSTS',
+      'Billing.example.com, [::1],,10.0.0.7',
+      (c) => c.allowedHosts,
+      ['billing.example.com', '[::1]', '10.0.0.7'],
+    ],
+    ['ALLOWED_HOSTS', 'localhost,*', ({ allowedHosts }) => allowedHosts, null],
     ['PORT', '0', ({ port }) => port, 0],
     ['PORT', '65535', ({ port }) => port, 65_535],
     ['DATABASE_POOL_MAX', '1', ({ database }) => database.connectionsMax, 1],
@@ -120,6 +129,9 @@ describe('readConfig', () => {
     ['API_V1_PREFIX', '/*'],
     ['API_V1_PREFIX', '/api/../v1'],
     ['API_V1_PREFIX', '/.'],
+    ['ALLOWED_HOSTS', 'https://billing.example.com'],
+    ['ALLOWED_HOSTS', 'billing.example.com:8000'],
+    ['ALLOWED_HOSTS', ' , '],
     ['ENVIRONMENT', 'staging'],
     ['LOG_LEVEL', 'LOUD'],
     ['PORT', '65536'],
@@ -175,6 +187,35 @@ describe('readConfig', () => {
 
   test('repeats no secret in its message', () => {
     expect(problems({ DATABASE_URL: 'http://u:hunter2@h/d', API_KEY: 'hunter 2' }).join()).not.toMatch(/hunter/);
+  });
+});
+
+describe('a server that others can reach', () => {
+  test.each(['0.0.0.0', '::', '192.168.1.7', 'billing.internal', '128.0.0.1', 'localhost.example.com'])(
+    'HOST=%s refuses the published key, given or not, and says what to set',
+    (HOST) => {
+      for (const key of [{}, { API_KEY: DEVELOPMENT_API_KEY }]) {
+        expect(problems({ HOST, ...key })).toEqual([
+          `API_KEY must be set to a secret of your own where HOST (${HOST}) is not loopback: dev-secret-key is published, so everybody who reaches the server could write. Make one with: openssl rand -hex 32`,
+        ]);
+      }
+      expect(problems({ HOST, API_KEY: 'a-key-of-my-own' })).toEqual([]);
+    },
+  );
+
+  test.each(['localhost', '127.0.0.1', '127.8.9.10', '::1'])(
+    'HOST=%s is loopback: the published key will do',
+    (HOST) => {
+      expect(problems({ HOST })).toEqual([]);
+    },
+  );
+
+  // Under which names it is known is not for it to guess, and kubelets ask by address.
+  test('answers for any name unless it is told which', () => {
+    expect(readConfig({ HOST: '0.0.0.0', API_KEY: 'a-key-of-my-own' }).allowedHosts).toBeNull();
+    expect(readConfig({ ...PRODUCTION, HOST: '0.0.0.0', ALLOWED_HOSTS: 'a.example' }).allowedHosts).toEqual([
+      'a.example',
+    ]);
   });
 });
 

@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
+import { checkHost } from './edge/allowed-hosts.ts';
 import { authentication, callers } from './edge/authentication.ts';
 import { acceptJsonOnly } from './edge/bodies.ts';
 import { clientAddresses, type TrustedProxies } from './edge/client-address.ts';
@@ -10,13 +11,14 @@ import {
   connectionOptions,
   limitConnections,
 } from './edge/connection-limits.ts';
-import { refuseOtherMethods } from './edge/methods.ts';
 import { type Load, type Refusals, shedLoad } from './edge/overload.ts';
 import { limitPipelining } from './edge/pipelining.ts';
-import { HttpError, problemHandler, sendProblem } from './edge/problems.ts';
+import { problemHandler } from './edge/problems.ts';
 import { rateLimit } from './edge/rate-limit.ts';
 import { type RequestIds, requestIds } from './edge/request-ids.ts';
 import { logRequest, logRequests, type RequestLog, roundMs } from './edge/request-log.ts';
+import { SAFE_HEADERS, sendSafeHeaders } from './edge/safe-headers.ts';
+import { collectAddresses, refuseOtherMethods, refuseUnknownAddresses } from './edge/unknown-addresses.ts';
 import { compileValidator, refuseUnknownParameters } from './edge/validation.ts';
 import { registerDocs } from './ops/docs.ts';
 import { healthRoutes, type Readiness } from './ops/health.ts';
@@ -32,6 +34,8 @@ export type ServerOptions = Readonly<{
   prefix: string;
   apiKey: string;
   readAccess: 'public' | 'key';
+  /** Null: all of them. */
+  allowedHosts: readonly string[] | null;
   version: string;
   /** 0: no limit. */
   rateLimitPerMinute: number;
@@ -79,20 +83,22 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     reply.header('x-request-id', request.id);
     done();
   });
+  sendSafeHeaders(app);
   answerForNode(app);
+  checkHost(app, options.allowedHosts);
   closeWhileStopping(app, readiness);
   traceRequests(app, tracing);
   app.addHook('onRequest', gate);
-  refuseUnknownAddresses(app);
+  const addresses = collectAddresses(app);
+  refuseUnknownAddresses(app, addresses);
   logRequests(app, log);
 
   answerConditionally(app);
   leaveHeadsUnread(app);
   limitWork(app, options, dependencies, requestId);
 
-  const refuseOthers = refuseOtherMethods(app);
   await registerRoutes(app, options, dependencies);
-  refuseOthers();
+  refuseOtherMethods(app, addresses);
   return app;
 }
 
@@ -119,7 +125,7 @@ function createApp(options: ServerOptions, { gate, log, requestId }: Edge): Fast
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     // An address that cannot be read reaches no hook: what every answer owes is done here.
     frameworkErrors: (error, request, reply) => {
-      reply.header('x-request-id', request.id);
+      reply.headers(SAFE_HEADERS).header('x-request-id', request.id);
       reply.raw.once('finish', () => logRequest(log, request, reply));
       gate.call(app, request, reply, (refusal) => handle(refusal ?? error, request, reply));
     },
@@ -135,13 +141,6 @@ function createApp(options: ServerOptions, { gate, log, requestId }: Edge): Fast
   refuseUnknownParameters(app, options.prefix);
   limitConnections(app, options.limits);
   return app;
-}
-
-/** Before the body is looked at: what was sent to an address that does not exist is not worth reading. */
-function refuseUnknownAddresses(app: FastifyInstance): void {
-  const refusal = () => new HttpError('route_not_found', 'There is nothing at this address');
-  app.addHook('onRequest', (request, _reply, done) => done(request.is404 ? refusal() : undefined));
-  app.setNotFoundHandler((request, reply) => sendProblem(refusal(), request, reply));
 }
 
 /** Load shedding, and the counts of it and of everything that is answered. */

@@ -89,7 +89,7 @@ describe('mattilda-billing serve', () => {
   });
 
   test.each(['192.0.2.1', 'nowhere.invalid'])('1: HOST=%s is no address of this machine', async (host) => {
-    const { code, err } = await cli(['serve'], { ...env, HOST: host });
+    const { code, err } = await cli(['serve'], { ...env, HOST: host, API_KEY: 'not-the-published-one' });
     expect(code).toBe(1);
     expect(err).toBe(`HOST ${host} is not an address of this machine\n`);
   });

@@ -9,6 +9,8 @@ declare module 'fastify' {
     isOpen?: boolean;
     /** Needs the key even where reads are public. */
     isGuarded?: boolean;
+    /** Answered without a key whatever the method: there is only a refusal to be had. */
+    needsNoKey?: boolean;
   }
   interface FastifyRequest {
     /** Names the key that was presented, without holding it: the first 32 hex digits of its SHA-256. */
@@ -66,8 +68,8 @@ export function callers(
 }
 
 function needsKey(request: FastifyRequest, readAccess: 'public' | 'key'): boolean {
-  if (!READS.has(request.method)) return true;
-  const { isOpen = false, isGuarded = false } = request.routeOptions.config;
+  const { isOpen = false, isGuarded = false, needsNoKey = false } = request.routeOptions.config;
+  if (!READS.has(request.method)) return !needsNoKey;
   return isGuarded || (readAccess === 'key' && !isOpen);
 }
 

@@ -15,9 +15,16 @@ export function acceptJsonOnly(app: FastifyInstance): void {
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    (_request: FastifyRequest, body: Buffer, done) => {
+    ({ headers }: FastifyRequest, body: Buffer, done) => {
       if (body.length === 0) {
         done(null, null);
+        return;
+      }
+      const encoding = headers['content-encoding'] ?? 'identity';
+      if (encoding.trim().toLowerCase() !== 'identity') {
+        // RFC 9110, section 15.5.16: Accept-Encoding in the answer says that it is this, and not the media type.
+        const more = { headers: { 'accept-encoding': 'identity' } };
+        done(new HttpError('media_type_unsupported', 'The body must not be compressed (Content-Encoding)', more));
         return;
       }
       if (!isUtf8(body)) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type HttpCode, PROBLEM_TYPE, PROBLEMS, problemBody } from './problems.ts';
+import { SAFE_HEADER_LINES } from './safe-headers.ts';
 
 /** What Node's parser refuses with a code of its own. Anything else is no HTTP. */
 const CODES: Readonly<Record<string, HttpCode>> = {
@@ -23,6 +24,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(text)}`,
     `X-Request-Id: ${id}`,
+    ...SAFE_HEADER_LINES,
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);

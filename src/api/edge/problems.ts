@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, type ErrorCode, type UnavailableCode, UnavailableError } from '../../domain/shared/errors.ts';
+import { SAFE_HEADERS } from './safe-headers.ts';
 
 /** What HTTP itself can be asked wrongly, before any rule of the business is reached. */
 export type HttpCode =
@@ -10,6 +11,7 @@ export type HttpCode =
   | 'json_invalid'
   | 'url_invalid'
   | 'request_malformed'
+  | 'host_not_allowed'
   | 'route_not_found'
   | 'method_not_allowed'
   | 'not_acceptable'
@@ -65,6 +67,7 @@ export const PROBLEMS = {
   json_invalid: { status: 422, title: 'Body is not valid JSON' },
   url_invalid: { status: 400, title: 'URL is not valid' },
   request_malformed: { status: 400, title: 'Request is not HTTP' },
+  host_not_allowed: { status: 421, title: 'Host is not allowed' },
   route_not_found: { status: 404, title: 'Route not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   not_acceptable: { status: 406, title: 'No acceptable representation' },
@@ -124,12 +127,20 @@ const FRAMEWORK: Readonly<Record<string, readonly [code: HttpCode, detail: strin
 /** Turns everything thrown below the routes into an RFC 9457 problem document. The only error handler there is. */
 export function problemHandler(log: { error(facts: object, event: string): void }) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    const error = known(thrown);
+    const error = isCutOff(thrown, request) ? CUT_OFF : known(thrown);
     if (error instanceof HttpError && error.code === 'internal_error') {
       log.error({ request_id: request.id, error: describe(thrown) }, 'request_failed');
     }
     sendProblem(error, request, reply);
   };
+}
+
+/** Nobody is left to read it: it only says in the log that the request was at fault. */
+const CUT_OFF = new HttpError('request_malformed', 'The connection ended before the body did');
+
+/** Whether the client hung up while it was still sending: then Node destroys the request with just this error. */
+function isCutOff(thrown: unknown, { raw }: FastifyRequest): boolean {
+  return thrown === raw.errored && raw.errored !== null;
 }
 
 export function sendProblem(
@@ -158,6 +169,7 @@ export function writeProblem(
   const { code, detail, headers, ...request } = problem;
   const text = JSON.stringify(problemBody(code, detail, request));
   response.writeHead(PROBLEMS[code].status, {
+    ...SAFE_HEADERS,
     'content-type': PROBLEM_TYPE,
     'content-length': Buffer.byteLength(text),
     'x-request-id': request.id,

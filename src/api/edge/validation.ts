@@ -221,6 +221,7 @@ function detailOf({ keyword, params, message, parentSchema }: ErrorObject): stri
     case 'pattern':
       return String(parentSchema?.['x-pattern-detail'] ?? 'has the wrong form');
     case 'type':
+      if (params['type'] === 'boolean') return 'must be true or false';
       return `must be ${[params['type']].flat().map(String).join(' or ')}`;
     default:
       return message ?? 'is not valid';

@@ -71,7 +71,7 @@ function addressOf({ url }: FastifyRequest): string {
 
 const PAGE_OPTIONS: FastifySwaggerUiOptions = {
   routePrefix: '/docs',
-  uiConfig: { persistAuthorization: true, docExpansion: 'list', deepLinking: true },
+  uiConfig: { persistAuthorization: false, docExpansion: 'list', deepLinking: true },
   theme: {
     title: 'Mattilda Billing API',
     css: [{ filename: 'page.css', content: '.swagger-ui .topbar { display: none }' }],

@@ -54,13 +54,16 @@ export function formatOf<F extends Format>(
   throw new HttpError('not_acceptable', `This address answers as ${types}`);
 }
 
-/** Of `offered` what an Accept header likes best, of what it likes equally the first; undefined when it likes none. */
+/**
+ * Of `offered` what an Accept header likes best, of what it likes equally the first; undefined when it likes none. An empty
+ * header asks for nothing in particular, like none.
+ */
 export function preferred<T>(
   accept: string | undefined,
   offered: readonly [T, ...T[]],
   mediaTypeOf: (one: T) => string,
 ): T | undefined {
-  if (accept === undefined) return offered[0];
+  if (accept === undefined || accept.trim() === '') return offered[0];
   const ranges = parseAccept(accept);
   let best: T | undefined;
   let bestQuality = 0;

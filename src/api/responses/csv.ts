@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Rows } from '../../services/shared/listing.ts';
 import { onClosed } from '../edge/on-closed.ts';
@@ -17,13 +18,18 @@ export const CSV_TYPE = 'text/csv; charset=utf-8; header=present';
 const BYTE_ORDER_MARK = '\ufeff';
 const LINE_END = '\r\n';
 
-/** What spreadsheets take as the beginning of a formula, or skip and then take as one. Full-width forms count too. */
-const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+/**
+ * What spreadsheets take as the beginning of a formula, after what some of them skip: white space, control characters and
+ * quotes. Full-width forms count too, and so does a text that begins with a tab or a new line
+ * (https://owasp.org/www-community/attacks/CSV_Injection).
+ */
+const FORMULA = /^(?:[\t\r\n]|[\s\p{Cc}\p{Cf}"]*[=+\-@\uff1d\uff0b\uff0d\uff20])/u;
 /**
  * The same where a cell begins only for some: Excel splits at semicolons where the decimal sign is a comma (Colombia,
- * Ecuador), and there no quote that follows a comma keeps a text together.
+ * Ecuador), others at tabs, and there no quote that follows a comma keeps a text together. Commas themselves begin none: a
+ * text with one is in quotes. All that may stand before a formula is taken at once, so that no text is gone through twice.
  */
-const FORMULA_WITHIN = /([;\r\n]"*)([=+\-@\uff1d\uff0b\uff0d\uff20])/g;
+const FORMULA_WITHIN = /([;\t\r\n][;\s\p{Cc}\p{Cf}"]*)([=+\-@\uff1d\uff0b\uff0d\uff20]?)/gu;
 const NEEDS_QUOTES = /[",\r\n]|^\s|\s$/;
 
 type Shape = Readonly<{ properties: Readonly<Record<string, object>> }>;
@@ -78,7 +84,8 @@ export async function sendCsv(request: FastifyRequest, reply: FastifyReply, file
   reply.type(CSV_TYPE).header('content-disposition', `attachment; filename="${fileName(file, 'csv')}"`);
   if (request.method === 'HEAD') {
     await file.rows.batches.return();
-    return await reply.send('');
+    // A stream, so that no length is told: nobody knows it before the rows were read.
+    return await reply.send(Readable.from([]));
   }
   return await reply.send(streamOf(resumed(first, chunks), file.rows.batches));
 }
@@ -147,6 +154,8 @@ function cell({ isText }: CsvColumn, value: unknown): string {
 
 /** What somebody typed, as text that no spreadsheet calculates. */
 function harmless(text: string): string {
-  const whole = text.replace(FORMULA_WITHIN, "$1'$2");
+  const whole = text.replace(FORMULA_WITHIN, (found, before: string, sign: string) =>
+    sign === '' ? found : `${before}'${sign}`,
+  );
   return FORMULA.test(whole) ? `'${whole}` : whole;
 }

@@ -53,8 +53,6 @@ function isJson(reply: FastifyReply): boolean {
 export function isKnown(request: FastifyRequest, reply: FastifyReply, version: string | Buffer): boolean {
   const etag = `"${hash('sha256', version, 'base64url')}"`;
   reply.header('etag', etag);
-  // Kept by the one who asked, and never shown again without asking.
-  if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private, no-cache');
   const known = request.headers['if-none-match'];
   return known !== undefined && matches(known, etag);
 }

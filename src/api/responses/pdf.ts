@@ -40,8 +40,6 @@ export async function sendPdf(reply: FastifyReply, document: FinishedDocument | 
     .headers({
       'content-disposition': `inline; filename="${name}.pdf"`,
       'content-language': language,
-      // It holds names and amounts, and is out of date with the next payment.
-      'cache-control': 'private, no-cache',
       vary: 'Accept, Accept-Language',
     })
     .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));

@@ -23,7 +23,7 @@ const Reference = textOrNull(100, {
 });
 const PAID_AT = {
   format: 'date-time',
-  description: 'When the money was received; not in the future. Default: now.',
+  description: 'When the money was received; not in the future (up to 60 s ahead is now: clocks differ). Default: now.',
   examples: ['2026-03-01T15:04:05Z'],
 };
 

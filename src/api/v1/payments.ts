@@ -117,11 +117,17 @@ function toTimeBound(text: string | undefined): { date: string } | { instant: Da
 /** Before it, the day of a payment would be a day before year 1 in the schools west of UTC, and no calendar date. */
 const PAID_AT_MIN = new Date('0001-01-02T00:00:00Z');
 
+/** By so much a client's clock may be ahead of ours: what it paid just now is not in the future. */
+const CLOCKS_DIFFER_MAX_MS = 60_000;
+
 /** Belongs to the form of the request, but no schema knows what time it is. @throws HttpError `request_invalid` */
 function inTime(payment: RecordPayment, now: Date): RecordPayment {
   const { paidAt } = payment;
-  if (paidAt === null || (paidAt >= PAID_AT_MIN && paidAt <= now)) return payment;
-  const detail = paidAt > now ? 'must not be in the future' : 'must not be before 0001-01-02T00:00:00Z';
+  if (paidAt === null) return payment;
+  const aheadMs = paidAt.getTime() - now.getTime();
+  if (aheadMs > 0 && aheadMs <= CLOCKS_DIFFER_MAX_MS) return { ...payment, paidAt: now };
+  if (paidAt >= PAID_AT_MIN && aheadMs <= 0) return payment;
+  const detail = aheadMs > 0 ? 'must not be in the future' : 'must not be before 0001-01-02T00:00:00Z';
   throw new HttpError('request_invalid', 'The request has invalid fields', {
     errors: [{ pointer: '#/paid_at', detail }],
   });

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { API_KEY, startBilling } from '../../support/billing.ts';
@@ -50,6 +51,27 @@ describe('what the framework refuses', () => {
   });
 
   test.each([
+    ['GET', '/schools/', '/api/v1/schools'],
+    ['GET', '/schools/?limit=1', '/api/v1/schools'],
+    ['POST', '/payments/', '/api/v1/payments'],
+    ['GET', '/schools/7/statement/', '/api/v1/schools/7/statement'],
+    ['GET', '//health/', '/health'],
+  ] as const)('404: %s %s is told the address without the slash', async (method, path, right) => {
+    const answer = await billing.send(method, path);
+    expectProblem(answer, 404, 'route_not_found');
+    expect(answer.body['detail']).toBe(
+      `There is nothing at this address; there is at ${right}, without the slash at the end`,
+    );
+  });
+
+  test.each(['/nothing/', '/schools//', '/schools/1/nothing/'])(
+    '404: %s is no address with a slash too many',
+    async (path) => {
+      expect((await billing.get(path)).body['detail']).toBe('There is nothing at this address');
+    },
+  );
+
+  test.each([
     ['PUT', '/schools', 'GET, HEAD, POST'],
     ['DELETE', '/schools', 'GET, HEAD, POST'],
     ['OPTIONS', '/schools', 'GET, HEAD, POST'],
@@ -89,6 +111,25 @@ describe('what the framework refuses', () => {
   ])('415: the content type %j', async (type) => {
     const answer = await billing.send('POST', '/schools', Buffer.from('{}'), { 'content-type': type });
     expectProblem(answer, 415, 'media_type_unsupported');
+  });
+
+  test.each(['gzip', 'br', 'GZIP', 'identity, gzip', 'x'])('415: a body with Content-Encoding %s', async (encoding) => {
+    const body = gzipSync(JSON.stringify(schoolBody()));
+    const answer = await billing.send('POST', '/schools', body, { ...JSON_TYPE, 'content-encoding': encoding });
+    expectProblem(answer, 415, 'media_type_unsupported');
+    expect(answer.body['detail']).toBe('The body must not be compressed (Content-Encoding)');
+    expect(answer.headers['accept-encoding']).toBe('identity');
+  });
+
+  test('201: a body whose Content-Encoding says that it has none', async () => {
+    const answer = await billing.post('/schools', schoolBody(), { 'content-encoding': 'identity' });
+    expect(answer.status).toBe(201);
+  });
+
+  test.each(['True', 'yes', '1', ''])('422: overdue=%s is told what a truth value looks like', async (value) => {
+    const answer = await billing.get(`/invoices?overdue=${value}`);
+    expectProblem(answer, 422, 'request_invalid', ['#/overdue']);
+    expect(answer.body['errors']).toMatchObject([{ detail: 'must be true or false' }]);
   });
 
   test.each([

@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ALL, IN_FLIGHT_MIN, READS, shedLoad } from '../../../src/api/edge/overload.ts';
+import { SAFE_HEADERS } from '../../../src/api/edge/safe-headers.ts';
 import { EventLoopDelay } from '../../../src/infrastructure/observability/event-loop.ts';
 import { type Answer, type Json, startBilling } from '../../support/billing.ts';
 
@@ -185,6 +186,7 @@ describe('what a refusal on a connection owes, though no hook ever sees it', () 
       'content-type': 'application/problem+json; charset=utf-8',
       'retry-after': '1',
       'x-request-id': 'turned-away-1',
+      ...SAFE_HEADERS,
     });
     expect(problem).toEqual({
       type: '/problems/overloaded',

@@ -110,6 +110,34 @@ describe('clients that are slow, gone or greedy', () => {
     expect(impatient.server.listening).toBe(true);
   });
 
+  // It did nothing that somebody would have to look into.
+  test('a client that hangs up in the middle of its body is no fault of ours in the log', async () => {
+    const lines: string[] = [];
+    const overheard = await composeServer(billing.product, {
+      config: billing.config,
+      log: createLogger({ level: 'trace', isTerminal: false, stream: { write: (line) => void lines.push(line) } }),
+    });
+    await overheard.listen({ host: '127.0.0.1', port: 0 });
+    for (const headers of ['Content-Length: 1000', 'Transfer-Encoding: chunked']) {
+      for (const leave of ['end', 'resetAndDestroy'] as const) {
+        const socket = await connect(overheard);
+        socket.write(
+          `POST /api/v1/schools HTTP/1.1\r\nHost: x\r\nX-API-Key: ${billing.config.apiKey}\r\nContent-Type: application/json\r\n${headers}\r\n\r\n`,
+        );
+        socket.write(headers.startsWith('T') ? '5\r\n{"na' : '{"na');
+        // Until the server has begun to read: only then is the body what is cut off.
+        while ((await connectionCount(overheard)) === 0) await setTimeout(10);
+        await setTimeout(50);
+        socket[leave]();
+        while ((await connectionCount(overheard)) > 0) await setTimeout(10);
+      }
+    }
+    await overheard.close();
+    const said = lines.map((line): { level: string; event: string } => JSON.parse(line));
+    expect(said.filter(({ event }) => event === 'request_aborted')).toHaveLength(4);
+    expect(said.filter(({ level }) => level !== 'info')).toEqual([]);
+  });
+
   test('a client that vanished half-way leaves nothing behind', async () => {
     for (let count = 0; count < CONNECTIONS_MAX; count++) {
       const socket = await connect(patient);

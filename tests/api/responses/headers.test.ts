@@ -1,5 +1,9 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
+import { SAFE_HEADERS } from '../../../src/api/edge/safe-headers.ts';
 import { startBilling } from '../../support/billing.ts';
+import { schoolBody } from '../../support/factories.ts';
 
 const billing = await startBilling();
 const invoiceId = await billing.anInvoice();
@@ -27,6 +31,11 @@ const READS = [
   '//health/ready',
   '//openapi.json',
   '//docs',
+  '//docs/static/swagger-ui.css',
+  '//problems/overloaded',
+  '/schools?format=csv',
+  `/students/${studentId}/statement?format=csv`,
+  `/students/${studentId}/ledger`,
 ];
 
 describe('HEAD', () => {
@@ -35,9 +44,68 @@ describe('HEAD', () => {
     const head = await billing.send('HEAD', path);
     expect(head.status).toBe(get.status);
     expect(head.text).toBe('');
-    for (const name of ['content-type', 'x-total-count', 'link', 'etag']) {
+    // What is streamed has no length before it is read, and a HEAD reads nothing.
+    for (const name of ['content-type', 'content-length', 'x-total-count', 'link', 'etag']) {
       expect(`${name}: ${head.headers[name]}`).toBe(`${name}: ${get.headers[name]}`);
     }
+  });
+});
+
+describe('every answer', () => {
+  type Asked = [
+    status: number,
+    method: 'GET' | 'HEAD' | 'POST' | 'PUT',
+    path: string,
+    headers?: Record<string, string>,
+  ];
+  const ANSWERS: Asked[] = [
+    [200, 'GET', '//health'],
+    [200, 'GET', '//metrics'],
+    [200, 'GET', '//openapi.json'],
+    [200, 'GET', '//docs'],
+    [200, 'GET', '//problems/overloaded'],
+    [200, 'GET', '/schools'],
+    [200, 'HEAD', '/schools'],
+    [200, 'GET', `/invoices/${invoiceId}`],
+    [304, 'GET', `/invoices/${invoiceId}`, { 'if-none-match': '*' }],
+    [200, 'GET', `/invoices/${invoiceId}?format=pdf`],
+    [200, 'GET', '/invoices?format=csv'],
+    [200, 'GET', `/schools/${schoolId}/statement`],
+    [422, 'POST', '/schools'],
+    [401, 'POST', '/schools', { 'x-api-key': '' }],
+    [404, 'GET', '/nothing'],
+    [404, 'GET', '/invoices/999999'],
+    [405, 'PUT', '/schools'],
+    [400, 'GET', '/schools/%zz'],
+  ];
+
+  test.each(ANSWERS)(
+    '%i %s %s: for nobody else to keep, to guess at, or to hear of',
+    async (...[status, method, path, headers]: Asked) => {
+      const answer = await billing.send(method, path, undefined, headers);
+      expect(answer.status).toBe(status);
+      expect(answer.headers).toMatchObject(SAFE_HEADERS);
+    },
+  );
+
+  test('201 and 204 too', async () => {
+    const made = await billing.post('/schools', schoolBody());
+    expect(made).toMatchObject({ status: 201, headers: SAFE_HEADERS });
+    expect(await billing.delete(`/schools/${made.body['id']}`)).toMatchObject({ status: 204, headers: SAFE_HEADERS });
+  });
+
+  test('also what is answered on the bare socket', async () => {
+    const { hostname, port } = new URL(await billing.app.listen({ host: '127.0.0.1', port: 0 }));
+    const socket = connect(Number(port), hostname, () => socket.write('this is no HTTP\r\n\r\n'));
+    const heard = await text(socket);
+    expect(heard).toMatch(/^HTTP\/1\.1 400 /);
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) expect(heard).toContain(`\r\n${name}: ${value}\r\n`);
+  });
+
+  // They are the same for everybody, and two megabytes: asked after each time, fetched once.
+  test('the files of /docs may be kept by anybody', async () => {
+    const { headers } = await billing.get('//docs/static/swagger-ui-bundle.js');
+    expect(headers).toMatchObject({ ...SAFE_HEADERS, 'cache-control': expect.stringMatching(/^public/) });
   });
 });
 
