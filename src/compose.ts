@@ -14,7 +14,7 @@ import { PdfPool } from './infrastructure/pdf/pool.ts';
 import { DiskSpace } from './infrastructure/postgres/disk-space.ts';
 import { newestMigration } from './infrastructure/postgres/migrate.ts';
 import { Pool, type PoolOptions } from './infrastructure/postgres/pool.ts';
-import { Readiness } from './infrastructure/postgres/readiness.ts';
+import { ANSWER_WITHIN_MS, Readiness } from './infrastructure/postgres/readiness.ts';
 import { TracedPool } from './infrastructure/postgres/traced-pool.ts';
 import { CountryTimeZones } from './infrastructure/time-zones.ts';
 import { VERSION } from './infrastructure/version.ts';
@@ -92,6 +92,13 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     connectionsMax: BATCH_CONNECTIONS_MAX,
     keepPlans: config.database.prepare,
   });
+  // Not traced: what balancers ask every second would be most of the traces.
+  const probePool = new Pool({
+    ...poolOptions(config, databaseUrl, log),
+    connectionsMax: 1,
+    connectTimeoutMs: ANSWER_WITHIN_MS,
+    statementTimeoutMs: ANSWER_WITHIN_MS,
+  });
   const { connectionsMax, connectTimeoutMs: waitMaxMs, lockTimeoutMs: lockWaitMaxMs } = config.database;
   const reads = new Semaphore({ places: Math.ceil(connectionsMax * READS_SHARE), waitMaxMs });
   const eventLoop = new EventLoopDelay();
@@ -102,7 +109,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     streams: () => streamPool.gauge(),
   };
   const metrics = new Metrics({ version: VERSION, eventLoop, pools });
-  const diskSpace = new DiskSpace({ pool, log });
+  const diskSpace = new DiskSpace({ pool: probePool, log });
   const unitOfWork = new UnitOfWork({
     pool,
     batchPool,
@@ -135,12 +142,12 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     },
     unitOfWork,
     pool,
-    readiness: new Readiness({ pool, newestMigration: await newestMigration(), diskSpace }),
+    readiness: new Readiness({ pool: probePool, newestMigration: await newestMigration(), diskSpace }),
     telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool, unitOfWork }), tracing },
     close: async () => {
       eventLoop.stop();
       await renderer.close();
-      await Promise.all([batchPool.end(), pool.end(), streamPool.end(), tracing?.stop()]);
+      await Promise.all([batchPool.end(), pool.end(), streamPool.end(), probePool.end(), tracing?.stop()]);
     },
   };
 }

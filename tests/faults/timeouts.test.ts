@@ -136,7 +136,8 @@ test('a full pool: 503 with Retry-After for whoever finds no connection, and /he
     // One row is read on connections of its own.
     expect((await client.get(`/invoices/${invoice}`)).status).toBe(200);
     expect((await client.get('//health')).status).toBe(200);
-    expect((await client.get('//health/ready')).status).toBe(503);
+    // On a connection of its own it finds the database well: another server could do no better.
+    expect((await client.get('//health/ready')).status).toBe(200);
 
     await holder.query('commit');
     expect((await Promise.all(waitingFor)).map(({ status }) => status)).toEqual([201, 201]);
@@ -179,10 +180,14 @@ describe('a network to PostgreSQL that swallows everything', () => {
       proxy.silent = true;
       return { answer };
     });
-    const asked = performance.now();
-    const ready = await client.get('//health/ready');
-    expect(ready.status).toBe(503);
-    expect(performance.now() - asked).toBeLessThan(READY_WITHIN_MS);
+    // What was found out before is told for a second.
+    const ready = async (): Promise<number> => {
+      const asked = performance.now();
+      const { status } = await client.get('//health/ready');
+      expect(performance.now() - asked).toBeLessThan(READY_WITHIN_MS);
+      return status;
+    };
+    await expect.poll(ready, { timeout: 1_000 + READY_WITHIN_MS }).toBe(503);
     expect((await client.get('//health')).status).toBe(200);
     expect((await client.get('/schools')).status).toBe(503);
     // Sent, and never answered, but it was not yet time to commit: it was not made.

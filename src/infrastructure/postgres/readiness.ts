@@ -6,15 +6,26 @@ import { sql } from './sql.ts';
 type State = { ready: true } | { ready: false; reason: string };
 
 /** A probe must be answered before whoever asks gives up. */
-const ANSWER_WITHIN_MS = 1_500;
+export const ANSWER_WITHIN_MS = 1_500;
+/** What was found out is told to everybody who asks for so long, counted from when it was known. */
+const FRESH_MS = 1_000;
 
-/** Whether the database answers, has the schema this version knows, and room; and no more once the process is stopping. */
+/**
+ * Whether the database answers, has the schema this version knows, and room; and no more once the process is stopping.
+ *
+ * The database is asked once for all who want to know, at most once a second, on a connection that nobody else uses: however
+ * many ask, and nobody needs a key for it, payments do not notice.
+ */
 export class Readiness {
   readonly #pool: Pool;
   readonly #newestMigration: string;
   readonly #diskSpace: DiskSpace;
+  #probe: Promise<State> | undefined;
+  /** By `performance.now()`; endless while the database has not answered yet. */
+  #staleAt = 0;
   #stopping = false;
 
+  /** @param dependencies.pool of a single connection */
   constructor(dependencies: { pool: Pool; newestMigration: string; diskSpace: DiskSpace }) {
     this.#pool = dependencies.pool;
     this.#newestMigration = dependencies.newestMigration;
@@ -31,11 +42,21 @@ export class Readiness {
 
   async check(): Promise<State> {
     if (this.#stopping) return { ready: false, reason: 'The server is stopping' };
-    const late: State = { ready: false, reason: 'The database does not answer' };
-    return await Promise.race([this.#ask(), setTimeout(ANSWER_WITHIN_MS, late, { ref: false })]);
+    if (this.#probe === undefined || performance.now() >= this.#staleAt) this.#probe = this.#ask();
+    return await this.#probe;
   }
 
   async #ask(): Promise<State> {
+    this.#staleAt = Number.POSITIVE_INFINITY;
+    const late: State = { ready: false, reason: 'The database does not answer' };
+    try {
+      return await Promise.race([this.#look(), setTimeout(ANSWER_WITHIN_MS, late, { ref: false })]);
+    } finally {
+      this.#staleAt = performance.now() + FRESH_MS;
+    }
+  }
+
+  async #look(): Promise<State> {
     try {
       const row = await this.#pool.first<{ name: string }>(
         sql`select name from schema_migrations where name = ${this.#newestMigration}`,
