@@ -6,6 +6,7 @@ import type { Clock } from './domain/shared/ports.ts';
 import { systemClock } from './infrastructure/clock.ts';
 import { BATCHES_MAX } from './infrastructure/concurrency/batcher.ts';
 import { Semaphore } from './infrastructure/concurrency/semaphore.ts';
+import { Shares } from './infrastructure/concurrency/shares.ts';
 import { EventLoopDelay } from './infrastructure/observability/event-loop.ts';
 import type { Logger } from './infrastructure/observability/logging.ts';
 import { Metrics } from './infrastructure/observability/metrics.ts';
@@ -31,7 +32,9 @@ import { StatementService } from './services/reporting/statement-service.ts';
 import { IdempotencyCleaner } from './services/shared/idempotency-cleaner.ts';
 
 /** Slow readers of long answers hold a connection each; these are theirs, and no more than these. */
-const STREAM_CONNECTIONS_MAX = 8;
+const STREAM_CONNECTIONS_MAX = 16;
+/** Of these, so many for one caller: half, so that no reader alone keeps all others from theirs. */
+const STREAMS_PER_CALLER_MAX = STREAM_CONNECTIONS_MAX / 2;
 /**
  * For statements that callers share: as many as there can be at once, of each of the seven kinds. So none of them waits
  * for another, be it that somebody locks the table it is about.
@@ -62,6 +65,7 @@ export type Product = Readonly<{
   pool: Pool;
   readiness: Readiness;
   telemetry: Telemetry;
+  longAnswers: Shares;
   /** Gives the connections back. */
   close(): Promise<void>;
 }>;
@@ -144,6 +148,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     pool,
     readiness: new Readiness({ pool: probePool, newestMigration: await newestMigration(), diskSpace }),
     telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool, unitOfWork }), tracing },
+    longAnswers: new Shares({ placesEach: STREAMS_PER_CALLER_MAX, waitMaxMs }),
     close: async () => {
       eventLoop.stop();
       await renderer.close();
@@ -155,7 +160,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
 /** The product behind HTTP. It listens nowhere yet. */
 export async function composeServer(
   product: Product,
-  { config, log, clock = systemClock, limits = CONNECTION_LIMITS }: Omit<Runtime, 'databaseUrl'>,
+  { config, log, clock = systemClock, limits = limitsOf(config) }: Omit<Runtime, 'databaseUrl'>,
 ): Promise<FastifyInstance> {
   const { prefix, apiKey, readAccess, allowedHosts, rateLimitPerMinute, trustProxy } = config;
   return await buildServer(
@@ -170,8 +175,19 @@ export async function composeServer(
       connectionsMax: config.database.connectionsMax,
       version: VERSION,
     },
-    { ...product.services, ...product.telemetry, readiness: product.readiness, clock, log },
+    {
+      ...product.services,
+      ...product.telemetry,
+      readiness: product.readiness,
+      longAnswers: product.longAnswers,
+      clock,
+      log,
+    },
   );
+}
+
+function limitsOf({ connectionsPerAddressMax }: Config): ConnectionLimits {
+  return { ...CONNECTION_LIMITS, connectionsPerAddressMax };
 }
 
 function loadOf(

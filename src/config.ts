@@ -35,6 +35,8 @@ export type Config = Readonly<{
   shutdownDelayMs: number;
   /** Requests per minute and key; 0 is no limit. */
   rateLimitPerMinute: number;
+  /** Open connections of one address, those of trusted proxies left out. */
+  connectionsPerAddressMax: number;
   /** Whose `X-Forwarded-For` is believed: so many proxies, or these addresses; 0 is nobody's. */
   trustProxy: number | readonly string[];
   /** Null: no traces. */
@@ -96,6 +98,7 @@ export function readConfig(env: Env = process.env): Config {
     },
     shutdownDelayMs: reader.integer('SHUTDOWN_DELAY_MS', 0, { min: 0, max: 8_000 }),
     rateLimitPerMinute: reader.integer('RATE_LIMIT_PER_MINUTE', 0, { min: 0, max: 1_000_000 }),
+    connectionsPerAddressMax: reader.integer('CONNECTIONS_PER_ADDRESS_MAX', 1_024, { min: 1, max: 2_048 }),
     trustProxy: reader.proxies('TRUST_PROXY'),
     tracing: reader.tracing(),
   };

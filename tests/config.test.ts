@@ -40,6 +40,7 @@ describe('readConfig', () => {
       },
       shutdownDelayMs: 0,
       rateLimitPerMinute: 0,
+      connectionsPerAddressMax: 1_024,
       trustProxy: 0,
       tracing: null,
     });
@@ -99,6 +100,7 @@ describe('readConfig', () => {
     ['DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', '5000', ({ database }) => database.idleInTransactionTimeoutMs, 5_000],
     ['SHUTDOWN_DELAY_MS', '8000', ({ shutdownDelayMs }) => shutdownDelayMs, 8_000],
     ['RATE_LIMIT_PER_MINUTE', '600', ({ rateLimitPerMinute }) => rateLimitPerMinute, 600],
+    ['CONNECTIONS_PER_ADDRESS_MAX', '64', ({ connectionsPerAddressMax }) => connectionsPerAddressMax, 64],
     ['TRUST_PROXY', '2', ({ trustProxy }) => trustProxy, 2],
     [
       'TRUST_PROXY',
@@ -149,6 +151,8 @@ describe('readConfig', () => {
     ['DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', '99'],
     ['SHUTDOWN_DELAY_MS', '8001'],
     ['RATE_LIMIT_PER_MINUTE', 'many'],
+    ['CONNECTIONS_PER_ADDRESS_MAX', '0'],
+    ['CONNECTIONS_PER_ADDRESS_MAX', '2049'],
     ['TRUST_PROXY', 'true'],
     ['TRUST_PROXY', '10'],
     ['TRUST_PROXY', 'proxy.example'],

@@ -83,7 +83,7 @@ export function list<P extends TSchema, Q extends TProperties, F>(
     const asked = filter(call);
     if (formatOf(request, reply, LIST_FORMATS, call.query.format) === 'csv') {
       refusePaging(call.query);
-      return await sendCsv(request, reply, { name: fileName(asked), columns, rows: await rows(asked) });
+      return await sendCsv(request, reply, async () => ({ name: fileName(asked), columns, rows: await rows(asked) }));
     }
     const place = readPageRequest(call.query, typeof order === 'function' ? order(asked) : order);
     return sendListing(request, reply, await page(asked, place, countModeOf(call.query)), place);
@@ -123,7 +123,7 @@ export function one<P extends TSchema, Q extends TProperties>(
     const call = callOf<P, Static<TObject<Q>> & { format?: Format; lang?: Language }>(request, reply);
     const format = others.length > 0 ? formatOf(request, reply, formats, call.query.format) : 'json';
     if (format !== 'json') refusePaging(call.query);
-    if (format === 'csv' && csv) return await sendCsv(request, reply, await csv(call));
+    if (format === 'csv' && csv) return await sendCsv(request, reply, async () => await csv(call));
     if (format === 'pdf' && pdf) return await sendPdf(reply, await pdf(call, languageOf(request, call.query.lang)));
     const body = await json(call);
     return body === undefined ? await reply.code(304).send() : await reply.type(JSON_TYPE).send(body);

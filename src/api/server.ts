@@ -9,8 +9,9 @@ import {
   type ConnectionLimits,
   closeWhileStopping,
   connectionOptions,
-  limitConnections,
 } from './edge/connection-limits.ts';
+import { type CutReason, limitConnections } from './edge/connections.ts';
+import { type LongAnswers, shareLongAnswers } from './edge/long-answers.ts';
 import { type Load, type Refusals, shedLoad } from './edge/overload.ts';
 import { limitPipelining } from './edge/pipelining.ts';
 import { problemHandler } from './edge/problems.ts';
@@ -18,6 +19,7 @@ import { rateLimit } from './edge/rate-limit.ts';
 import { type RequestIds, requestIds } from './edge/request-ids.ts';
 import { logRequest, logRequests, type RequestLog, roundMs } from './edge/request-log.ts';
 import { SAFE_HEADERS, sendSafeHeaders } from './edge/safe-headers.ts';
+import { cutSlowReaders } from './edge/slow-readers.ts';
 import { collectAddresses, refuseOtherMethods, refuseUnknownAddresses } from './edge/unknown-addresses.ts';
 import { compileValidator, refuseUnknownParameters } from './edge/validation.ts';
 import { registerDocs } from './ops/docs.ts';
@@ -57,6 +59,7 @@ export type ServerDependencies = Telemetry &
   Services &
   Readonly<{
     readiness: Readiness & { readonly stopping: boolean };
+    longAnswers: LongAnswers;
     log: RequestLog & Readonly<{ error(facts: object, event: string): void }>;
   }>;
 
@@ -67,11 +70,13 @@ const PARAM_LENGTH_MAX = 100;
  * refused before it costs anything, and the routes.
  */
 export async function buildServer(options: ServerOptions, dependencies: ServerDependencies): Promise<FastifyInstance> {
-  const { log, metrics, readiness, tracing } = dependencies;
+  const { log, metrics, readiness, tracing, longAnswers } = dependencies;
+  const clients = clientAddresses(options.trustProxy);
+  const callerOf = callers(options, clients);
   const limit = rateLimit({
     prefix: options.prefix,
     perMinute: options.rateLimitPerMinute,
-    callerOf: callers(options, clientAddresses(options.trustProxy)),
+    callerOf,
     onLimited: () => metrics.requestLimited(),
   });
   const gate = inTurn(limit, authentication(options));
@@ -96,6 +101,10 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   answerConditionally(app);
   leaveHeadsUnread(app);
   limitWork(app, options, dependencies, requestId);
+  const onCut = (why: CutReason): void => metrics.connectionCut(why);
+  const connections = limitConnections(app, { limits: options.limits, addresses: clients, onCut });
+  cutSlowReaders(app, connections, options.limits);
+  shareLongAnswers(app, { places: longAnswers, callerOf: (request) => callerOf(request).name });
 
   await registerRoutes(app, options, dependencies);
   refuseOtherMethods(app, addresses);
@@ -139,7 +148,6 @@ function createApp(options: ServerOptions, { gate, log, requestId }: Edge): Fast
   app.setSerializerCompiler(() => JSON.stringify);
   acceptJsonOnly(app);
   refuseUnknownParameters(app, options.prefix);
-  limitConnections(app, options.limits);
   return app;
 }
 

@@ -15,14 +15,19 @@ export type ConnectionLimits = Readonly<{
   /** Of all header lines together; then 431. */
   headersBytesMax: number;
   bodyBytesMax: number;
-  /** Beyond it new connections are closed at once. An idle one costs about 12 KB. */
+  /** Beyond it an address with more connections gives one up for a new one of another. An idle one costs about 12 KB. */
   connectionsMax: number;
+  /** Of one address, half of all by default. Beyond it a new one takes the place of one that is of less use. */
+  connectionsPerAddressMax: number;
+  /** Clients take their answers at least this fast, piece by piece, with so much time more for each piece. */
+  answerBytesPerSecondMin: number;
+  slowGraceMs: number;
   /** Requests held on a connection until the answers before them are sent. One more gets 429, and ends the connection. */
   pipelinedMax: number;
 }>;
 
 export const CONNECTION_LIMITS: ConnectionLimits = {
-  headersTimeoutMs: 10_000,
+  headersTimeoutMs: 5_000,
   requestTimeoutMs: 30_000,
   checkEveryMs: 2_000,
   idleTimeoutMs: 60_000,
@@ -30,6 +35,9 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   headersBytesMax: 16 * 1024,
   bodyBytesMax: 64 * 1024,
   connectionsMax: 2_048,
+  connectionsPerAddressMax: 1_024,
+  answerBytesPerSecondMin: 16 * 1024,
+  slowGraceMs: 5_000,
   pipelinedMax: 256,
 };
 
@@ -53,11 +61,6 @@ export function connectionOptions(limits: ConnectionLimits) {
       keepAliveInitialDelay: TCP_KEEP_ALIVE_AFTER_MS,
     },
   };
-}
-
-/** What cannot be given as an option. */
-export function limitConnections({ server }: FastifyInstance, { connectionsMax }: ConnectionLimits): void {
-  server.maxConnections = connectionsMax;
 }
 
 /** While the process stops, every answer ends its connection, so that none is left to break when the server goes. */

@@ -20,6 +20,7 @@ export interface Metrics {
   requestShed(what: string): void;
   requestLimited(): void;
   requestAborted(what: 'reads' | 'writes'): void;
+  connectionCut(why: string): void;
   readonly contentType: string;
   expose(): Promise<string>;
 }

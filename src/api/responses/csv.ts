@@ -70,8 +70,16 @@ export async function* csvChunks({ columns, rows }: CsvFile): AsyncGenerator<str
 /**
  * Streams rows as a file to save. The first rows are read before anything is sent, so that what goes wrong with the
  * query is still a problem document; what goes wrong later cuts the answer off, which no client takes for its end.
+ *
+ * @throws HttpError `overloaded` when the caller has as many long answers as they may
  */
-export async function sendCsv(request: FastifyRequest, reply: FastifyReply, file: CsvFile): Promise<FastifyReply> {
+export async function sendCsv(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  open: () => Promise<CsvFile>,
+): Promise<FastifyReply> {
+  await request.beginLongAnswer(reply);
+  const file = await open();
   const chunks = csvChunks(file);
   // Whoever leaves before there is a stream must end the query too: the first rows are those that take longest.
   const leave = (): void => void file.rows.batches.return().catch(() => undefined);

@@ -59,7 +59,8 @@ function statementRoute(
     json: async ({ params: { id }, query, request, reply }) => {
       const owner = { kind, id };
       if (await hasUnchanged(request, reply, owner)) return undefined;
-      const statement = await statements.open(owner, { limit: query.limit ?? null, offset: query.offset ?? 0 });
+      const range = { limit: query.limit ?? null, offset: query.offset ?? 0 };
+      const statement = await statements.open(owner, range, async () => await request.beginLongAnswer(reply));
       const { version } = statement.header;
       if (version !== null) isKnown(request, reply, `${release} ${version}`);
       return toStatementResponse(statement);

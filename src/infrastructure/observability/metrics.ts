@@ -35,6 +35,7 @@ export class Metrics {
   readonly #shed: Counter<'what'>;
   readonly #limited: Counter;
   readonly #aborted: Counter<'what'>;
+  readonly #cut: Counter<'why'>;
 
   constructor(of: { version: string; eventLoop: EventLoopDelay; pools: Readonly<Record<string, () => PoolGauge>> }) {
     const registers = [this.#registry];
@@ -86,9 +87,16 @@ export class Metrics {
       labelNames: ['what'],
       registers,
     });
+    this.#cut = new Counter({
+      name: 'http_connections_cut_total',
+      help: 'Connections ended: beyond the share of their address, beyond all there may be, or of slow readers.',
+      labelNames: ['why'],
+      registers,
+    });
     // A series that appears with its first event has no increase: of what alerts look at, the zero is shown too.
     for (const what of ['reads', 'all']) this.#shed.inc({ what }, 0);
     for (const what of ['reads', 'writes']) this.#aborted.inc({ what }, 0);
+    for (const why of ['share', 'full', 'slow']) this.#cut.inc({ why }, 0);
     for (const method of PAYMENT_LABELS) this.#payments.inc({ method, result: 'failed' }, 0);
     registerPools(this.#registry, of.pools);
     registerProcess(this.#registry, of);
@@ -130,6 +138,10 @@ export class Metrics {
 
   requestAborted(what: 'reads' | 'writes'): void {
     this.#aborted.inc({ what });
+  }
+
+  connectionCut(why: string): void {
+    this.#cut.inc({ why });
   }
 
   get contentType(): string {

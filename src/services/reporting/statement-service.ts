@@ -42,11 +42,17 @@ export class StatementService {
    * What was invoiced, credited and paid, and what is owed, in one snapshot with the lines it adds up. Totals cover
    * every invoice that is not void, whatever lines are asked for.
    *
+   * @param beforeStreaming awaited before a database connection is held for lines that are still to be read
    * @throws DomainError `student_not_found`, `school_not_found`
    */
-  async open(owner: AccountOwner, range: LineRange): Promise<Statement> {
-    const statement =
-      (await this.#whole(owner, range)) ?? (await this.#streamed(owner, range.offset, this.#clock.now()));
+  async open(
+    owner: AccountOwner,
+    range: LineRange,
+    beforeStreaming: () => Promise<void> = async () => undefined,
+  ): Promise<Statement> {
+    const whole = await this.#whole(owner, range);
+    if (whole === undefined) await beforeStreaming();
+    const statement = whole ?? (await this.#streamed(owner, range.offset, this.#clock.now()));
     this.#log.info({ [`${owner.kind}_id`]: owner.id }, `${owner.kind}_statement_generated`);
     return statement;
   }

@@ -10,6 +10,7 @@ import { startBilling } from '../../support/billing.ts';
 
 const billing = await startBilling();
 const CONNECTIONS_MAX = 20;
+const PER_ADDRESS_MAX = 5;
 const log = createLogger({ level: 'silent', isTerminal: false });
 /** Patience of milliseconds where production has seconds: what is tested is that it ends, not when. */
 const impatient = await composeServer(billing.product, {
@@ -29,18 +30,24 @@ const patient = await composeServer(billing.product, {
   log,
   limits: { ...CONNECTION_LIMITS, connectionsMax: CONNECTIONS_MAX },
 });
+const shared = await composeServer(billing.product, {
+  config: billing.config,
+  log,
+  limits: { ...CONNECTION_LIMITS, connectionsPerAddressMax: PER_ADDRESS_MAX },
+});
+const servers = [impatient, patient, shared];
 const open = new Set<Socket>();
 
 beforeAll(async () => {
-  for (const app of [impatient, patient]) await app.listen({ host: '127.0.0.1', port: 0 });
+  for (const app of servers) await app.listen({ host: '127.0.0.1', port: 0 });
 });
 afterEach(async () => {
   for (const socket of open) socket.destroy();
   open.clear();
-  for (const app of [impatient, patient]) while ((await connectionCount(app)) > 0) await setTimeout(10);
+  for (const app of servers) while ((await connectionCount(app)) > 0) await setTimeout(10);
 });
 afterAll(async () => {
-  for (const app of [impatient, patient]) await app.close();
+  for (const app of servers) await app.close();
 });
 
 async function connect(app: FastifyInstance): Promise<Socket> {
@@ -201,6 +208,20 @@ describe('clients that are slow, gone or greedy', () => {
     while ((await connectionCount(impatient)) > 0) await setTimeout(10);
     await untilNothingIsStreamed();
     expect(await healthOnANewConnection(impatient)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('headers that never end give up their places to others of their address', async () => {
+    const squatters = [];
+    for (let count = 0; count < PER_ADDRESS_MAX; count++) {
+      const socket = await connect(shared);
+      socket.write('GET /health HTTP/1.1\r\nHost: x\r\n');
+      squatters.push(socket);
+    }
+    while ((await connectionCount(shared)) < PER_ADDRESS_MAX) await setTimeout(10);
+    expect(await healthOnANewConnection(shared)).toMatch(/^HTTP\/1\.1 200 /);
+    const [first, second] = squatters;
+    while (first?.readyState !== 'closed') await setTimeout(10);
+    expect(second?.readyState).toBe('open');
   });
 
   test('too many connections: those beyond the limit are closed at once, those within are served', async () => {
