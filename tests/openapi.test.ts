@@ -180,7 +180,7 @@ describe.each(named)('%s', (_name, { method, path, operation }) => {
     const isConditional = method === 'GET' && /\/(\{id\}|statement|ledger)$/.test(path);
     expect(headersOf('200').includes('ETag')).toBe(isConditional);
     expect(headersOf('304')).toEqual(isConditional ? ['ETag'] : []);
-    expect(headersOf('201')).toEqual(method === 'POST' ? ['Idempotency-Hit'] : []);
+    expect(headersOf('201')).toEqual(method === 'POST' ? ['Location', 'Idempotency-Hit'] : []);
   });
 
   test('names the type of every header it answers with', () => {

@@ -136,18 +136,21 @@ type CreateOf<P extends TSchema, B extends TSchema, T> = Operation<P> &
     body: B;
     run: (call: Call<P, unknown, B>, creation: Creation<T>) => Promise<Created<T>>;
     toResponse: (made: T) => object;
+    /** Where what was made is found, below the prefix: `/payments/:id` with the `id` of the answer. */
+    location: string;
   }>;
 
 /** POST that makes something: 201, once per `Idempotency-Key`. */
 export function create<P extends TSchema, B extends TSchema, T>(
   routes: FastifyInstance,
   path: string,
-  { answer, body, run, toResponse, ...operation }: CreateOf<P, B, T>,
+  { answer, body, run, toResponse, location, ...operation }: CreateOf<P, B, T>,
 ): void {
   const docs = creationDocs({ ...operation, success: { status: 201, ...answer } });
   routes.post(path, optionsOf(operation, { ...docs, body }), async (request, reply) => {
     const call = callOf<P, unknown, B>(request, reply);
-    return await answerCreation(request, reply, toResponse, async (creation) => await run(call, creation));
+    const how = { toResponse, location: `${routes.prefix}${location}` };
+    return await answerCreation(request, reply, how, async (creation) => await run(call, creation));
   });
 }
 

@@ -146,6 +146,7 @@ const NOT_MODIFIED = {
 };
 
 const CREATION_HEADERS = {
+  Location: { description: 'Where what was made is found.', type: 'string' },
   'Idempotency-Hit': {
     description: '`true` on the answer to a repeat under the same `Idempotency-Key`.',
     type: 'string',

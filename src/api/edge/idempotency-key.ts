@@ -10,20 +10,26 @@ export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
  * Answers a POST with 201 and what was made, or, for a repeat under the same Idempotency-Key, with the bytes of the
- * first answer.
+ * first answer, and `Location`.
  *
- * @param toResponse the answer's body as an object
+ * @param how.toResponse the answer's body as an object
+ * @param how.location an address in which `:name` stands for that member of the body
  * @throws HttpError `request_invalid` for a malformed key
  */
 export async function answerCreation<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  toResponse: (made: T) => object,
+  { toResponse, location }: Readonly<{ toResponse: (made: T) => object; location: string }>,
   create: (creation: Creation<T>) => Promise<Created<T>>,
 ): Promise<FastifyReply> {
   const created = await create({ claim: claimOf(request), present: (made) => JSON.stringify(toResponse(made)) });
   if (created.made === undefined) reply.header('idempotency-hit', 'true');
-  return reply.code(201).type(JSON_TYPE).send(created.body);
+  return reply.code(201).header('location', fill(location, created.body)).type(JSON_TYPE).send(created.body);
+}
+
+function fill(location: string, body: string): string {
+  const made: Readonly<Record<string, unknown>> = JSON.parse(body);
+  return location.replace(/:(\w+)/g, (_, name: string) => String(made[name]));
 }
 
 function claimOf(request: FastifyRequest): IdempotencyClaim | null {

@@ -34,5 +34,6 @@ export function creditNoteRoutes(routes: FastifyInstance, invoices: InvoiceServi
     run: async ({ params: { id: invoiceId }, body: { amount, reason } }, creation) =>
       await invoices.credit({ invoiceId, amount: readAmount(amount), reason }, creation),
     toResponse: toCreditNoteResponse,
+    location: '/invoices/:invoice_id/credit-notes',
   });
 }

@@ -50,6 +50,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     body: InvoiceCreate,
     run: async ({ body }, creation) => await invoices.create(toNewInvoice(body), creation),
     toResponse: toInvoiceResponse,
+    location: '/invoices/:id',
   });
 
   one(routes, '/invoices/:id', {

@@ -48,6 +48,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     refusals: ['invoice_not_found', 'invoice_void', 'amount_not_whole', 'payment_exceeds_pending'],
     answer: { schema: PaymentResponse, description: 'The new payment.' },
     toResponse: toPaymentResponse,
+    location: '/payments/:id',
   } as const;
 
   create(routes, '/payments', {
@@ -82,6 +83,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     body: ReversalCreate,
     run: async ({ params: { id }, body: { reason } }, creation) => await payments.reverse(id, reason, creation),
     toResponse: toPaymentResponse,
+    location: '/payments/:id',
   });
 
   list(routes, '/invoices/:id/payments', {

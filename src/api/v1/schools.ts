@@ -38,6 +38,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
     body: SchoolCreate,
     run: async ({ body }, creation) => await schools.create(toNewSchool(body), creation),
     toResponse: toSchoolResponse,
+    location: '/schools/:id',
   });
 
   one(routes, '/schools/:id', {

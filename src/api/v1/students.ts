@@ -39,6 +39,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     body: StudentCreate,
     run: async ({ body }, creation) => await students.create(toNewStudent(body), creation),
     toResponse: toStudentResponse,
+    location: '/students/:id',
   });
 
   one(routes, '/students/:id', {

@@ -1,9 +1,10 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
+import { withServer } from '../../../scripts/openapi-document.ts';
 import { SAFE_HEADERS } from '../../../src/api/edge/safe-headers.ts';
-import { startBilling } from '../../support/billing.ts';
-import { schoolBody } from '../../support/factories.ts';
+import { type Json, startBilling } from '../../support/billing.ts';
+import { invoiceBody, schoolBody, studentBody } from '../../support/factories.ts';
 
 const billing = await startBilling();
 const invoiceId = await billing.anInvoice();
@@ -146,6 +147,41 @@ describe('X-Request-Id', () => {
       expect(ids.size).toBe(5);
     },
   );
+});
+
+describe('Location', () => {
+  const TARGETS: [path: string, body: Json, location: (made: Json) => string][] = [
+    ['/schools', schoolBody(), ({ id }) => `/schools/${id}`],
+    ['/students', studentBody(Number(schoolId)), ({ id }) => `/students/${id}`],
+    ['/invoices', invoiceBody(Number(studentId)), ({ id }) => `/invoices/${id}`],
+    ['/payments', { invoice_id: invoiceId, amount: '1.00' }, ({ id }) => `/payments/${id}`],
+    [`/invoices/${invoiceId}/payments`, { amount: '1.00' }, ({ id }) => `/payments/${id}`],
+    [`/payments/${paymentId}/reversal`, { reason: 'Bounced' }, () => `/payments/${paymentId}`],
+    [
+      `/invoices/${invoiceId}/credit-notes`,
+      { amount: '1.00', reason: 'other' },
+      () => `/invoices/${invoiceId}/credit-notes`,
+    ],
+  ];
+
+  test.each(TARGETS)(
+    '201: POST %s says where what it made is found, a repeat the same',
+    async (path, body, location) => {
+      const key = { 'idempotency-key': `location ${path}`.replaceAll(' ', '-') };
+      const first = await billing.post(path, body, key);
+      const repeat = await billing.post(path, body, key);
+      const expected = `/api/v1${location(first.body)}`;
+      expect(first).toMatchObject({ status: 201, headers: { location: expected } });
+      expect(repeat).toMatchObject({ status: 201, headers: { location: expected, 'idempotency-hit': 'true' } });
+      expect((await billing.get(`/${expected}`)).status).toBe(200);
+    },
+  );
+
+  test('every creation is among these', async () => {
+    const routes = await withServer((_app, all) => all);
+    const posts = routes.filter(({ method, schema }) => method === 'POST' && schema?.hide !== true);
+    expect(posts).toHaveLength(TARGETS.length);
+  });
 });
 
 describe('CORS', () => {
