@@ -19,6 +19,8 @@ import { ANSWER_WITHIN_MS, Readiness } from './infrastructure/postgres/readiness
 import { TracedPool } from './infrastructure/postgres/traced-pool.ts';
 import { CountryTimeZones } from './infrastructure/time-zones.ts';
 import { VERSION } from './infrastructure/version.ts';
+import { idempotencyKeysJob } from './jobs/idempotency-keys.ts';
+import { JobRunner } from './jobs/runner.ts';
 import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
 import { StudentService } from './services/accounts/student-service.ts';
@@ -30,6 +32,7 @@ import { ReconciliationService } from './services/reporting/reconciliation-servi
 import { ReportService } from './services/reporting/report-service.ts';
 import { StatementService } from './services/reporting/statement-service.ts';
 import { IdempotencyCleaner } from './services/shared/idempotency-cleaner.ts';
+import { JobLeases } from './services/shared/job-leases.ts';
 
 /** Slow readers of long answers hold a connection each; these are theirs, and no more than these. */
 const STREAM_CONNECTIONS_MAX = 16;
@@ -66,6 +69,7 @@ export type Product = Readonly<{
   readiness: Readiness;
   telemetry: Telemetry;
   longAnswers: Shares;
+  jobs: JobRunner;
   /** Gives the connections back. */
   close(): Promise<void>;
 }>;
@@ -131,6 +135,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const statements = new StatementService(dependencies);
   const ledgers = new LedgerService(dependencies);
   const renderer = new PdfPool();
+  const idempotencyCleaner = new IdempotencyCleaner(dependencies);
   return {
     services: {
       schools: new SchoolService({ ...dependencies, timeZones: new CountryTimeZones() }),
@@ -142,11 +147,16 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       documents: new DocumentService({ ...dependencies, statements, ledgers, renderer }),
       reports: new ReportService(dependencies),
       reconciliation: new ReconciliationService(dependencies),
-      idempotencyCleaner: new IdempotencyCleaner(dependencies),
+      idempotencyCleaner,
     },
     unitOfWork,
     pool,
     readiness: new Readiness({ pool: probePool, newestMigration: await newestMigration(), diskSpace }),
+    jobs: new JobRunner({
+      ...dependencies,
+      jobs: [idempotencyKeysJob(idempotencyCleaner)],
+      leases: new JobLeases(dependencies),
+    }),
     telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool, unitOfWork }), tracing },
     longAnswers: new Shares({ placesEach: STREAMS_PER_CALLER_MAX, waitMaxMs }),
     close: async () => {

@@ -39,6 +39,8 @@ export type Config = Readonly<{
   connectionsPerAddressMax: number;
   /** Whose `X-Forwarded-For` is believed: so many proxies, or these addresses; 0 is nobody's. */
   trustProxy: number | readonly string[];
+  /** Whether this process does the jobs, which are done by one of all that do. */
+  worker: boolean;
   /** Null: no traces. */
   tracing: TracingOptions | null;
 }>;
@@ -100,6 +102,7 @@ export function readConfig(env: Env = process.env): Config {
     rateLimitPerMinute: reader.integer('RATE_LIMIT_PER_MINUTE', 0, { min: 0, max: 1_000_000 }),
     connectionsPerAddressMax: reader.integer('CONNECTIONS_PER_ADDRESS_MAX', 1_024, { min: 1, max: 2_048 }),
     trustProxy: reader.proxies('TRUST_PROXY'),
+    worker: reader.oneOf('WORKER', ['on', 'off'], 'on') === 'on',
     tracing: reader.tracing(),
   };
   if (config.databaseMigrationUrl !== null && config.databaseUrl === null) {

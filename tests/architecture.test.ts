@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   repositories: ['repositories', 'domain', 'infrastructure'],
   services: ['services', 'domain', 'repositories'],
   api: ['api', 'domain', 'services'],
+  jobs: ['jobs', 'domain', 'services'],
   'config.ts': ['infrastructure'],
 };
 
@@ -46,6 +47,7 @@ describe('architecture', () => {
         'repositories',
         'domain',
         'infrastructure',
+        'jobs',
         'cli',
         'compose.ts',
         'config.ts',

@@ -42,6 +42,7 @@ describe('readConfig', () => {
       rateLimitPerMinute: 0,
       connectionsPerAddressMax: 1_024,
       trustProxy: 0,
+      worker: true,
       tracing: null,
     });
     expect(DEVELOPMENT_API_KEY).toBe('dev-secret-key');
@@ -101,6 +102,7 @@ describe('readConfig', () => {
     ['SHUTDOWN_DELAY_MS', '8000', ({ shutdownDelayMs }) => shutdownDelayMs, 8_000],
     ['RATE_LIMIT_PER_MINUTE', '600', ({ rateLimitPerMinute }) => rateLimitPerMinute, 600],
     ['CONNECTIONS_PER_ADDRESS_MAX', '64', ({ connectionsPerAddressMax }) => connectionsPerAddressMax, 64],
+    ['WORKER', 'OFF', ({ worker }) => worker, false],
     ['TRUST_PROXY', '2', ({ trustProxy }) => trustProxy, 2],
     [
       'TRUST_PROXY',
@@ -153,6 +155,7 @@ describe('readConfig', () => {
     ['RATE_LIMIT_PER_MINUTE', 'many'],
     ['CONNECTIONS_PER_ADDRESS_MAX', '0'],
     ['CONNECTIONS_PER_ADDRESS_MAX', '2049'],
+    ['WORKER', 'no'],
     ['TRUST_PROXY', 'true'],
     ['TRUST_PROXY', '10'],
     ['TRUST_PROXY', 'proxy.example'],

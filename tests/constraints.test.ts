@@ -67,6 +67,7 @@ const NEVER_CHANGED: Readonly<Record<string, readonly string[]>> = {
   document_counters: ['school_id', 'kind', 'series'],
   school_totals: ['school_id'],
   idempotency_keys: ['credential', 'key', 'created_at'],
+  jobs: ['name'],
 };
 
 const ILLEGAL: readonly Illegal[] = [
@@ -102,6 +103,7 @@ const ILLEGAL: readonly Illegal[] = [
   ['setting ids back', () => "select setval('payments_id_seq', 1)", INSUFFICIENT_PRIVILEGE],
   ['marking a migration as done', () => "insert into schema_migrations values ('0009', 'x')", INSUFFICIENT_PRIVILEGE],
   ['deleting totals', () => 'delete from school_totals', INSUFFICIENT_PRIVILEGE],
+  ['deleting a job', () => 'delete from jobs', INSUFFICIENT_PRIVILEGE],
   [
     'totals with more paid than invoiced',
     ({ school }) => `update school_totals set paid = invoiced - credited + 0.01 where school_id = ${school}`,

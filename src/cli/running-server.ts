@@ -45,7 +45,7 @@ async function listen(
   // Node's 511 are too few: of a crowd that arrives at once the rest is dropped, and TCP asks again after 1, 3 and 7 s.
   const { connectionsMax: backlog } = CONNECTION_LIMITS;
   await app.listen({ host: config.host, port: config.port, backlog });
-  const cleaning = product.services.idempotencyCleaner.run();
+  if (config.worker) product.jobs.start();
   const address = toAddress(app.server.address(), config);
   log.info({ address }, 'server_started');
 
@@ -55,9 +55,7 @@ async function listen(
       // From here on /health/ready says no and every answer ends its connection: balancers go elsewhere, clients with them.
       product.readiness.stop();
       await setTimeout(config.shutdownDelayMs);
-      product.services.idempotencyCleaner.stop();
-      await drain(app);
-      await cleaning;
+      await Promise.all([drain(app), product.jobs.stop()]);
       await product.close();
       log.info({}, 'server_stopped');
       await flushLogger(log);

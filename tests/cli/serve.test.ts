@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { run } from '../../src/cli/run.ts';
 import { DEVELOPMENT_API_KEY } from '../../src/config.ts';
+import { JobRunner } from '../../src/jobs/runner.ts';
 import { databaseUrl, POOLER_ENV, runOn } from '../support/postgres-server.ts';
 import { CliProcess, cli, freePort, Terminal, temporaryDirectory, until } from './support.ts';
 
@@ -37,12 +38,14 @@ async function addressOf(terminal: Terminal): Promise<string> {
 
 describe('mattilda-billing serve', () => {
   test('migrates an empty database, says where it is, answers until SIGTERM, ends with 0', async () => {
+    const jobsStarted = vi.spyOn(JobRunner.prototype, 'start');
     const terminal = new Terminal(env);
     const serving = run(['serve'], terminal.io);
     const address = await addressOf(terminal);
 
     expect((await fetch(`${address}/health`)).status).toBe(200);
     expect((await fetch(`${address}/health/ready`)).status).toBe(200);
+    expect(jobsStarted).toHaveBeenCalledOnce();
     expect(terminal.err).toContain('applying 0001_billing_schema');
     expect(terminal.err).toContain(`Docs       ${address}/docs`);
     expect(terminal.err).toContain(`X-API-Key: ${DEVELOPMENT_API_KEY}   (writes; reads are open)`);
@@ -55,7 +58,8 @@ describe('mattilda-billing serve', () => {
     await expect(fetch(`${address}/health`)).rejects.toThrow();
   });
 
-  test('serves a schema that is current with a migration role that does not work, and shows no key of its own', async () => {
+  test('serves a schema that is current with a migration role that does not work, and shows no key of its own; WORKER=off does no jobs', async () => {
+    const jobsStarted = vi.spyOn(JobRunner.prototype, 'start').mockClear();
     const key = 'a-key-for-production-that-is-long-enough';
     const terminal = new Terminal({
       ...env,
@@ -63,6 +67,7 @@ describe('mattilda-billing serve', () => {
       API_KEY: key,
       READ_ACCESS: 'key',
       ENVIRONMENT: 'production',
+      WORKER: 'off',
     });
     const serving = run(['serve'], terminal.io);
     const address = await addressOf(terminal);
@@ -71,6 +76,7 @@ describe('mattilda-billing serve', () => {
     expect((await fetch(`${address}/api/v1/schools`, { headers: { 'x-api-key': key } })).status).toBe(200);
     expect(terminal.err).toContain('X-API-Key: the value of API_KEY   (reads and writes)');
     expect(terminal.err).not.toContain(key);
+    expect(jobsStarted).not.toHaveBeenCalled();
     terminal.signal('SIGINT');
     expect(await serving).toBe(0);
   });

@@ -1,6 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DomainError, type ErrorCode, type UnavailableCode, UnavailableError } from '../../domain/shared/errors.ts';
+import {
+  DomainError,
+  describeError,
+  type ErrorCode,
+  type UnavailableCode,
+  UnavailableError,
+} from '../../domain/shared/errors.ts';
 import { SAFE_HEADERS } from './safe-headers.ts';
 
 /** What HTTP itself can be asked wrongly, before any rule of the business is reached. */
@@ -129,7 +135,7 @@ export function problemHandler(log: { error(facts: object, event: string): void 
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const error = isCutOff(thrown, request) ? CUT_OFF : known(thrown);
     if (error instanceof HttpError && error.code === 'internal_error') {
-      log.error({ request_id: request.id, error: describe(thrown) }, 'request_failed');
+      log.error({ request_id: request.id, error: describeError(thrown) }, 'request_failed');
     }
     sendProblem(error, request, reply);
   };
@@ -228,12 +234,4 @@ function known(thrown: unknown): DomainError | UnavailableError | HttpError {
   return framework === undefined
     ? new HttpError('internal_error', 'Something went wrong on our side. The request_id names it in our logs.')
     : new HttpError(...framework);
-}
-
-/** What a log may hold of an error: a driver's `detail` and `parameters` would show rows, so they are left out. */
-function describe(thrown: unknown): object {
-  if (!(thrown instanceof Error)) return { message: 'a value that is no Error was thrown' };
-  const cause = thrown.cause instanceof Error ? { cause: describe(thrown.cause) } : {};
-  const code = 'code' in thrown ? { code: thrown.code } : {};
-  return { type: thrown.name, message: thrown.message, ...code, stack: thrown.stack, ...cause };
 }

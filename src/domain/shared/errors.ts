@@ -62,3 +62,11 @@ export class UnavailableError extends Error {
     this.code = code;
   }
 }
+
+/** What a log may hold of an error: a driver's `detail` and `parameters` would show rows, so they are left out. */
+export function describeError(thrown: unknown): object {
+  if (!(thrown instanceof Error)) return { message: 'a value that is no Error was thrown' };
+  const cause = thrown.cause instanceof Error ? { cause: describeError(thrown.cause) } : {};
+  const code = 'code' in thrown ? { code: thrown.code } : {};
+  return { type: thrown.name, message: thrown.message, ...code, stack: thrown.stack, ...cause };
+}

@@ -52,7 +52,7 @@ export class IdempotencyRepository {
       where credential = ${credential} and key = ${key}`);
   }
 
-  /** Removes up to `limit` keys made before `before`, unless another server is at it. How many went. */
+  /** Removes up to `limit` keys made before `before`, but those that somebody holds. How many went. */
   async deleteExpired(before: Date, limit: number): Promise<number> {
     return await this.#sql.count(sql`
       delete from idempotency_keys
@@ -60,13 +60,5 @@ export class IdempotencyRepository {
         select credential, key from idempotency_keys where created_at < ${before}
         order by created_at limit ${limit} for update skip locked
       )`);
-  }
-
-  /** Whether this transaction is the one that may clean up: an advisory lock, held until the transaction ends. */
-  async lockCleaning(): Promise<boolean> {
-    const row = await this.#sql.first<{ locked: boolean }>(
-      sql`select pg_try_advisory_xact_lock(hashtext('mattilda:idempotency-cleaning')) as locked`,
-    );
-    return row?.locked ?? false;
   }
 }

@@ -22,6 +22,7 @@ import {
   type Work,
 } from './database-failures.ts';
 import { IdempotencyRepository } from './idempotency-repository.ts';
+import { JobRepository } from './job-repository.ts';
 import { type HELD, LockCaution, untilFree } from './locks.ts';
 import { SequenceRepository, type TableWithIds, tableOfTakenId } from './sequence-repository.ts';
 
@@ -37,6 +38,7 @@ export type Repositories = Readonly<{
   reports: ReportRepository;
   idempotency: IdempotencyRepository;
   sequences: SequenceRepository;
+  jobs: JobRepository;
 }>;
 
 /** First try included. */
@@ -341,5 +343,6 @@ function bind(sql: Sql): Repositories {
     reports: new ReportRepository(sql),
     idempotency: new IdempotencyRepository(sql),
     sequences: new SequenceRepository(sql),
+    jobs: new JobRepository(sql),
   };
 }
