@@ -2,6 +2,7 @@ import { readConfig } from '../src/config.ts';
 import { systemClock } from '../src/infrastructure/clock.ts';
 import { Pool, type PoolOptions } from '../src/infrastructure/postgres/pool.ts';
 import { parametersOf, type Statement, textOf } from '../src/infrastructure/postgres/sql.ts';
+import { Batches } from '../src/repositories/shared/batches.ts';
 import { UnitOfWork } from '../src/repositories/shared/unit-of-work.ts';
 import type { Case } from './cases/case.ts';
 import { documentCases } from './cases/documents.ts';
@@ -45,7 +46,8 @@ export async function openCases(databaseUrl: string): Promise<Recorder> {
   const pool = new RecordingPool(options, tape);
   const batchPool = new RecordingPool({ ...options, keepPlans: true }, tape);
   const dependencies = {
-    unitOfWork: new UnitOfWork({ pool, batchPool, streamPool: pool }),
+    unitOfWork: new UnitOfWork({ pool, streamPool: pool }),
+    batches: new Batches({ pool, batchPool }),
     clock: systemClock,
     log: { info: () => undefined },
   };

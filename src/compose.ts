@@ -21,6 +21,9 @@ import { CountryTimeZones } from './infrastructure/time-zones.ts';
 import { VERSION } from './infrastructure/version.ts';
 import { idempotencyKeysJob } from './jobs/idempotency-keys.ts';
 import { JobRunner } from './jobs/runner.ts';
+import { Batches } from './repositories/shared/batches.ts';
+import { translate } from './repositories/shared/database-failures.ts';
+import { Retries } from './repositories/shared/retries.ts';
 import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
 import { StudentService } from './services/accounts/student-service.ts';
@@ -65,6 +68,7 @@ export type Services = Readonly<{
 export type Product = Readonly<{
   services: Services;
   unitOfWork: UnitOfWork;
+  batches: Batches;
   pool: Pool;
   readiness: Readiness;
   telemetry: Telemetry;
@@ -113,25 +117,22 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const pools = {
     main: () => pool.gauge(),
     reads: () => reads.gauge(),
-    groups: () => ({ ...batchPool.gauge(), waiting: unitOfWork.waitingForBatches }),
+    groups: () => ({ ...batchPool.gauge(), waiting: batches.waiting }),
     streams: () => streamPool.gauge(),
   };
   const metrics = new Metrics({ version: VERSION, eventLoop, pools });
   const diskSpace = new DiskSpace({ pool: probePool, log });
-  const unitOfWork = new UnitOfWork({
+  const retries = new Retries({
     pool,
-    batchPool,
-    reads,
-    streamPool,
-    batchWaitMaxMs: waitMaxMs,
-    lockWaitMaxMs,
     onRetry: (reason) => {
       log.warn({ reason }, 'database_work_repeated');
       metrics.workRepeated(reason);
     },
     onDiskFull: () => diskSpace.report(),
   });
-  const dependencies = { unitOfWork, clock, log };
+  const unitOfWork = new UnitOfWork({ pool, reads, streamPool, retries });
+  const batches = new Batches({ pool, batchPool, waitMaxMs, lockWaitMaxMs, retries });
+  const dependencies = { unitOfWork, batches, clock, log };
   const statements = new StatementService(dependencies);
   const ledgers = new LedgerService(dependencies);
   const renderer = new PdfPool();
@@ -150,6 +151,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       idempotencyCleaner,
     },
     unitOfWork,
+    batches,
     pool,
     readiness: new Readiness({ pool: probePool, newestMigration: await newestMigration(), diskSpace }),
     jobs: new JobRunner({
@@ -157,7 +159,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       jobs: [idempotencyKeysJob(idempotencyCleaner)],
       leases: new JobLeases(dependencies),
     }),
-    telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool, unitOfWork }), tracing },
+    telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool, batches }), tracing },
     longAnswers: new Shares({ placesEach: STREAMS_PER_CALLER_MAX, waitMaxMs }),
     close: async () => {
       eventLoop.stop();
@@ -202,17 +204,23 @@ function limitsOf({ connectionsPerAddressMax }: Config): ConnectionLimits {
 
 function loadOf(
   eventLoop: EventLoopDelay,
-  of: { pool: Pool; reads: Semaphore; streamPool: Pool; unitOfWork: UnitOfWork },
+  of: { pool: Pool; reads: Semaphore; streamPool: Pool; batches: Batches },
 ): Telemetry['load'] {
-  const { pool, reads, streamPool, unitOfWork } = of;
+  const { pool, reads, streamPool, batches } = of;
   const { max } = pool.gauge();
-  const waiting = (): number => pool.gauge().waiting + unitOfWork.waitingForBatches;
+  const waiting = (): number => pool.gauge().waiting + batches.waiting;
   return {
     eventLoopDelayMs: () => eventLoop.recentMs,
     waitingPerConnection: () => waiting() / max,
     readsWaitingPerConnection: () => (waiting() + reads.gauge().waiting) / max,
     streamsWaitingPerConnection: () => streamPool.gauge().waiting / STREAM_CONNECTIONS_MAX,
-    nearRead: async () => await unitOfWork.nearRead(),
+    nearRead: async () => {
+      try {
+        await reads.near();
+      } catch (error) {
+        throw translate(error, 'read');
+      }
+    },
   };
 }
 

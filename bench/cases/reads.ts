@@ -1,3 +1,4 @@
+import { ANONYMOUS } from '../../src/domain/access/actor.ts';
 import { InvoiceService } from '../../src/services/billing/invoice-service.ts';
 import { StatementService } from '../../src/services/reporting/statement-service.ts';
 import { requestText } from '../server.ts';
@@ -25,7 +26,8 @@ export function readCases(ids: Ids, cursors: readonly [string, number][], depend
       goal: { 1: 6, 16: 14 },
       limitGoal: 0.85,
       requests: students.map((id) => getText(`/students/${id}/statement`)),
-      replay: async (i) => await statements.open({ kind: 'student', id: at(students, i) }, { limit: null, offset: 0 }),
+      replay: async (i) =>
+        await statements.open(ANONYMOUS, { kind: 'student', id: at(students, i) }, { limit: null, offset: 0 }),
     },
     {
       name: 'school-statement',
@@ -33,7 +35,8 @@ export function readCases(ids: Ids, cursors: readonly [string, number][], depend
       reference: { 1: 17.6, 16: 20.3 },
       goal: { 1: 30, 16: 30 },
       requests: schools.map((id) => getText(`/schools/${id}/statement?limit=${LIMIT}`)),
-      replay: async (i) => await statements.open({ kind: 'school', id: at(schools, i) }, { limit: LIMIT, offset: 0 }),
+      replay: async (i) =>
+        await statements.open(ANONYMOUS, { kind: 'school', id: at(schools, i) }, { limit: LIMIT, offset: 0 }),
     },
     {
       name: 'invoices-first',
@@ -42,7 +45,7 @@ export function readCases(ids: Ids, cursors: readonly [string, number][], depend
       limitThere: { of: 'sql', 1: 3_106, 16: 3_838 },
       goal: { 1: 60, 16: 60 },
       requests: [getText(`/invoices?limit=${LIMIT}`)],
-      replay: async () => await invoices.list({}, page, 'auto'),
+      replay: async () => await invoices.list(ANONYMOUS, {}, page, 'auto'),
     },
     {
       name: 'invoices-cursor',
@@ -52,7 +55,7 @@ export function readCases(ids: Ids, cursors: readonly [string, number][], depend
         return getText(`/invoices?limit=${LIMIT}&cursor=${cursor}`);
       }),
       replay: async (i) =>
-        await invoices.list({}, { ...page, cursor: { direction: 'after', key: at(cursors, i) } }, 'auto'),
+        await invoices.list(ANONYMOUS, {}, { ...page, cursor: { direction: 'after', key: at(cursors, i) } }, 'auto'),
     },
     {
       name: 'invoices-offset',
@@ -61,7 +64,7 @@ export function readCases(ids: Ids, cursors: readonly [string, number][], depend
       limitThere: { of: 'sql', 1: 56, 16: 82 },
       goal: { 1: 8, 16: 8 },
       requests: [getText(`/invoices?limit=${LIMIT}&offset=${offset}`)],
-      replay: async () => await invoices.list({}, { ...page, offset }, 'auto'),
+      replay: async () => await invoices.list(ANONYMOUS, {}, { ...page, offset }, 'auto'),
     },
     {
       name: 'invoice',
@@ -71,7 +74,7 @@ export function readCases(ids: Ids, cursors: readonly [string, number][], depend
       goal: { 1: 7, 16: 20 },
       limitGoal: 0.7,
       requests: anyInvoices.map((id) => getText(`/invoices/${id}`)),
-      replay: async (i) => await invoices.findJson(at(anyInvoices, i)),
+      replay: async (i) => await invoices.findJson(ANONYMOUS, at(anyInvoices, i)),
     },
     {
       name: 'health',

@@ -1,3 +1,4 @@
+import { ANONYMOUS } from '../../src/domain/access/actor.ts';
 import { LedgerService } from '../../src/services/reporting/ledger-service.ts';
 import { ReportService } from '../../src/services/reporting/report-service.ts';
 import { at, type Case, getText, spread } from './case.ts';
@@ -9,7 +10,7 @@ const QUARTER = { from: '2025-01-01', to: '2025-03-31' };
 const MONTH = { from: '2025-03-01', to: '2025-03-31' };
 const TWO_YEARS = { from: '2023-07-01', to: '2025-06-30' };
 
-type Dependencies = ConstructorParameters<typeof ReportService>[0];
+type Dependencies = ConstructorParameters<typeof LedgerService>[0];
 
 /** What a school's office asks for. Every school has 9,600 invoices and some 12,000 payments at any size. */
 export function reportCases(ids: Ids, dependencies: Dependencies): Case[] {
@@ -29,21 +30,21 @@ export function reportCases(ids: Ids, dependencies: Dependencies): Case[] {
       name: 'school-ledger',
       title: `GET school ledger, first ${LIMIT} entries`,
       requests: schools.map((id) => getText(`/schools/${id}/ledger?limit=${LIMIT}`)),
-      replay: async (i) => await ledgers.page(school(i), { from: null, to: null, asOf: null }, page),
+      replay: async (i) => await ledgers.page(ANONYMOUS, school(i), { from: null, to: null, asOf: null }, page),
     },
     {
       ...common,
       name: 'school-ledger-period',
       title: `GET school ledger of a quarter, first ${LIMIT}`,
       requests: schools.map((id) => getText(`/schools/${id}/ledger?${queryOf(QUARTER)}&limit=${LIMIT}`)),
-      replay: async (i) => await ledgers.page(school(i), { ...QUARTER, asOf: null }, page),
+      replay: async (i) => await ledgers.page(ANONYMOUS, school(i), { ...QUARTER, asOf: null }, page),
     },
     {
       ...common,
       name: 'school-aging',
       title: 'GET school aging',
       requests: schools.map((id) => getText(`/schools/${id}/aging`)),
-      replay: async (i) => await reports.aging(school(i), null),
+      replay: async (i) => await reports.aging(ANONYMOUS, school(i), null),
     },
     {
       ...common,
@@ -51,21 +52,21 @@ export function reportCases(ids: Ids, dependencies: Dependencies): Case[] {
       title: `GET debtors, first ${LIMIT}`,
       requests: schools.map((id) => getText(`/schools/${id}/debtors?limit=${LIMIT}`)),
       replay: async (i) =>
-        await reports.debtors(school(i).id, { order: 'amount', asOf: null }, { limit: LIMIT, offset: 0 }),
+        await reports.debtors(ANONYMOUS, school(i).id, { order: 'amount', asOf: null }, { limit: LIMIT, offset: 0 }),
     },
     {
       ...common,
       name: 'school-summary-month',
       title: 'GET school summary of a month',
       requests: schools.map((id) => getText(`/schools/${id}/summary?${queryOf(MONTH)}`)),
-      replay: async (i) => await reports.summary(school(i).id, MONTH),
+      replay: async (i) => await reports.summary(ANONYMOUS, school(i).id, MONTH),
     },
     {
       ...common,
       name: 'school-summary-years',
       title: 'GET school summary of two years',
       requests: schools.map((id) => getText(`/schools/${id}/summary?${queryOf(TWO_YEARS)}`)),
-      replay: async (i) => await reports.summary(school(i).id, TWO_YEARS),
+      replay: async (i) => await reports.summary(ANONYMOUS, school(i).id, TWO_YEARS),
     },
   ];
 }

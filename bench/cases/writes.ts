@@ -1,3 +1,4 @@
+import { rootActor } from '../../src/domain/access/actor.ts';
 import { InvoiceService } from '../../src/services/billing/invoice-service.ts';
 import { PaymentService } from '../../src/services/billing/payment-service.ts';
 import { UNIQUE } from '../server.ts';
@@ -12,7 +13,7 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
   const payments = new PaymentService(dependencies);
   const invoices = new InvoiceService(dependencies);
   const students = spread(VARIETY, ids.students);
-  const creation = { claim: null, present: () => '' };
+  const root = rootActor('benchmark');
   return [
     {
       name: 'payment',
@@ -24,8 +25,9 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
       requests: ids.open.map((id) => postText('/payments', { invoice_id: id, amount: '0.01' })),
       replay: async (i) =>
         await payments.record(
+          root,
           { invoiceId: at(ids.open, i), amount: '0.01', method: null, reference: null, paidAt: null },
-          creation,
+          null,
         ),
     },
     {
@@ -45,8 +47,9 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
       requests: students.map((id) => postText('/invoices', { student_id: id, amount_total: '1500.00', due_date: DUE })),
       replay: async (i) =>
         await invoices.create(
+          root,
           { studentId: at(students, i), amountTotal: '1500.00', currency: null, dueDate: DUE, description: null },
-          creation,
+          null,
         ),
     },
   ];

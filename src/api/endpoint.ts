@@ -5,10 +5,12 @@ import type {
   FastifyRequest,
   RouteShorthandOptions,
 } from 'fastify';
+import type { Actor } from '../domain/access/actor.ts';
 import type { CountMode, PageRequest } from '../domain/shared/page.ts';
 import type { FinishedDocument } from '../services/documents/document-service.ts';
 import type { Language } from '../services/documents/locale.ts';
-import type { Created, Creation } from '../services/shared/idempotency.ts';
+import type { DomainEvent, Outcome } from '../services/shared/events.ts';
+import type { IdempotencyKey } from '../services/shared/idempotency.ts';
 import type { Listing, Rows } from '../services/shared/listing.ts';
 import { answerCreation, JSON_TYPE } from './edge/idempotency-key.ts';
 import type { ProblemCode } from './edge/problems.ts';
@@ -29,6 +31,7 @@ import { type Static, type TObject, type TProperties, type TSchema, Type } from 
 
 /** A request that its schemas have let through, so its parts are what these say, and the answer that is being made. */
 export type Call<P extends TSchema, Query, B extends TSchema = TSchema> = Readonly<{
+  actor: Actor;
   params: Static<P>;
   query: Query;
   body: Static<B>;
@@ -60,9 +63,9 @@ type ListOf<P extends TSchema, Q extends TProperties, F> = Operation<P> &
     filter: (call: Call<P, Static<TObject<Q>>>) => F;
     /** Types of the columns the list is ordered by: those of a cursor's values. */
     order: CursorShape | ((filter: F) => CursorShape);
-    page: (filter: F, page: PageRequest, count: CountMode) => Promise<Listing>;
+    page: (actor: Actor, filter: F, page: PageRequest, count: CountMode) => Promise<Listing>;
     /** All of them, for CSV. */
-    rows: (filter: F) => Promise<Rows>;
+    rows: (actor: Actor, filter: F) => Promise<Rows>;
     /** The name of that file without day and ending. */
     fileName: (filter: F) => string;
   }>;
@@ -83,10 +86,11 @@ export function list<P extends TSchema, Q extends TProperties, F>(
     const asked = filter(call);
     if (formatOf(request, reply, LIST_FORMATS, call.query.format) === 'csv') {
       refusePaging(call.query);
-      return await sendCsv(request, reply, async () => ({ name: fileName(asked), columns, rows: await rows(asked) }));
+      const file = async () => ({ name: fileName(asked), columns, rows: await rows(call.actor, asked) });
+      return await sendCsv(request, reply, file);
     }
     const place = readPageRequest(call.query, typeof order === 'function' ? order(asked) : order);
-    return sendListing(request, reply, await page(asked, place, countModeOf(call.query)), place);
+    return sendListing(request, reply, await page(call.actor, asked, place, countModeOf(call.query)), place);
   });
 }
 
@@ -130,27 +134,26 @@ export function one<P extends TSchema, Q extends TProperties>(
   });
 }
 
-type CreateOf<P extends TSchema, B extends TSchema, T> = Operation<P> &
+type CreateOf<P extends TSchema, B extends TSchema> = Operation<P> &
   Readonly<{
     answer: Answer;
     body: B;
-    run: (call: Call<P, unknown, B>, creation: Creation<T>) => Promise<Created<T>>;
-    toResponse: (made: T) => object;
+    run: (call: Call<P, unknown, B>, key: IdempotencyKey | null) => Promise<Outcome<DomainEvent>>;
     /** Where what was made is found, below the prefix: `/payments/:id` with the `id` of the answer. */
     location: string;
   }>;
 
 /** POST that makes something: 201, once per `Idempotency-Key`. */
-export function create<P extends TSchema, B extends TSchema, T>(
+export function create<P extends TSchema, B extends TSchema>(
   routes: FastifyInstance,
   path: string,
-  { answer, body, run, toResponse, location, ...operation }: CreateOf<P, B, T>,
+  { answer, body, run, location, ...operation }: CreateOf<P, B>,
 ): void {
   const docs = creationDocs({ ...operation, success: { status: 201, ...answer } });
   routes.post(path, optionsOf(operation, { ...docs, body }), async (request, reply) => {
     const call = callOf<P, unknown, B>(request, reply);
-    const how = { toResponse, location: `${routes.prefix}${location}` };
-    return await answerCreation(request, reply, how, async (creation) => await run(call, creation));
+    const address = `${routes.prefix}${location}`;
+    return await answerCreation(request, reply, address, async (key) => await run(call, key));
   });
 }
 
@@ -159,8 +162,7 @@ type ChangeOf<P extends TSchema, B extends TSchema> = Operation<P> &
     answer: Answer;
     /** Absent: it takes none. */
     body?: B;
-    /** The answer's body. */
-    run: (call: Call<P, unknown, B>) => Promise<object>;
+    run: (call: Call<P, unknown, B>) => Promise<Outcome<DomainEvent>>;
   }>;
 
 /** PATCH: 200 and what there is afterwards. */
@@ -171,7 +173,8 @@ export function change<P extends TSchema, B extends TSchema>(
 ): void {
   const docs = writeDocs({ ...operation, success: { status: 200, ...answer } });
   routes.patch(path, optionsOf(operation, { ...docs, body: body ?? NoBody }), async (request, reply) => {
-    return await reply.type(JSON_TYPE).send(await run(callOf<P, unknown, B>(request, reply)));
+    const outcome = await run(callOf<P, unknown, B>(request, reply));
+    return await reply.type(JSON_TYPE).send(outcome.body);
   });
 }
 
@@ -180,7 +183,7 @@ type RemoveOf<P extends TSchema, Q extends TProperties> = Operation<P> &
     /** What 204 means here, such as `Voided.` */
     answer: string;
     query?: Q;
-    run: (call: Call<P, Static<TObject<Q>>>) => Promise<void>;
+    run: (call: Call<P, Static<TObject<Q>>>) => Promise<unknown>;
   }>;
 
 /** DELETE: 204. */
@@ -232,5 +235,5 @@ function callOf<P extends TSchema, Query, B extends TSchema = TSchema>(
   reply: FastifyReply,
 ): Call<P, Query, B> {
   const { params, query, body } = request as Pick<Call<P, Query, B>, 'params' | 'query' | 'body'>;
-  return { params, query, body, request, reply };
+  return { actor: request.actor, params, query, body, request, reply };
 }

@@ -83,7 +83,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   const requestId = requestIds();
   const app = createApp(options, { gate, log, requestId });
 
-  app.decorateRequest('credential', '');
+  app.decorateRequest('actor');
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();

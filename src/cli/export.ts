@@ -5,6 +5,7 @@ import { CSV_COLUMNS } from '../api/schemas/csv-columns.ts';
 import { toAgingRows, toDebtorResponse } from '../api/schemas/report.ts';
 import type { Services } from '../compose.ts';
 import type { Config } from '../config.ts';
+import { COMMAND_LINE } from '../domain/access/actor.ts';
 import type { Rows } from '../services/shared/listing.ts';
 import { UsageError } from './errors.ts';
 import { writeOut } from './files.ts';
@@ -55,7 +56,7 @@ export async function exportRows(args: string[], config: Config, io: Io): Promis
   const open = readSource(what, schoolId);
 
   return await withProduct(config, io, async ({ services }) => {
-    if (schoolId !== undefined) await services.schools.find(schoolId);
+    if (schoolId !== undefined) await services.schools.findJson(COMMAND_LINE, schoolId);
     const source = await open(services);
     const count = await write(source, format, values.out, io);
     io.say(`${count} ${count === 1 ? 'row' : 'rows'}${values.out === undefined ? '' : ` written to ${values.out}`}`);
@@ -90,24 +91,24 @@ function readSource(what: string, schoolId: number | undefined): Open {
 /** Of all schools, or of one. */
 const LISTS: Readonly<Record<string, (services: Services, filter: { schoolId?: number }) => Promise<Source>>> = {
   schools: async ({ schools }) => {
-    const { total } = await schools.list({}, ONE, 'exact');
-    return { columns: CSV_COLUMNS.schools, total: total ?? 0, rows: await schools.stream({}) };
+    const { total } = await schools.list(COMMAND_LINE, {}, ONE, 'exact');
+    return { columns: CSV_COLUMNS.schools, total: total ?? 0, rows: await schools.stream(COMMAND_LINE, {}) };
   },
   students: async ({ students }, filter) => {
-    const { total } = await students.list(filter, ONE, 'exact');
-    return { columns: CSV_COLUMNS.students, total: total ?? 0, rows: await students.stream(filter) };
+    const { total } = await students.list(COMMAND_LINE, filter, ONE, 'exact');
+    return { columns: CSV_COLUMNS.students, total: total ?? 0, rows: await students.stream(COMMAND_LINE, filter) };
   },
   invoices: async ({ invoices }, filter) => {
-    const { total } = await invoices.list(filter, ONE, 'exact');
-    return { columns: CSV_COLUMNS.invoices, total: total ?? 0, rows: await invoices.stream(filter) };
+    const { total } = await invoices.list(COMMAND_LINE, filter, ONE, 'exact');
+    return { columns: CSV_COLUMNS.invoices, total: total ?? 0, rows: await invoices.stream(COMMAND_LINE, filter) };
   },
   payments: async ({ payments }, filter) => {
-    const { total } = await payments.list(filter, ONE, 'exact');
-    return { columns: CSV_COLUMNS.payments, total: total ?? 0, rows: await payments.stream(filter) };
+    const { total } = await payments.list(COMMAND_LINE, filter, ONE, 'exact');
+    return { columns: CSV_COLUMNS.payments, total: total ?? 0, rows: await payments.stream(COMMAND_LINE, filter) };
   },
   'credit-notes': async ({ invoices }, filter) => {
-    const total = await invoices.countCredits(filter);
-    return { columns: CSV_COLUMNS.creditNotes, total, rows: await invoices.streamAllCredits(filter) };
+    const total = await invoices.countCredits(COMMAND_LINE, filter);
+    return { columns: CSV_COLUMNS.creditNotes, total, rows: await invoices.streamAllCredits(COMMAND_LINE, filter) };
   },
 };
 
@@ -122,10 +123,10 @@ const ACCOUNTS: Readonly<Record<string, Account>> = {
   statement: {
     subject: 'A statement is that',
     open: async ({ statements, invoices }, schoolId) => {
-      const all = await invoices.list({ schoolId }, ONE, 'exact');
-      const voided = await invoices.list({ schoolId, status: 'VOID' }, ONE, 'exact');
+      const all = await invoices.list(COMMAND_LINE, { schoolId }, ONE, 'exact');
+      const voided = await invoices.list(COMMAND_LINE, { schoolId, status: 'VOID' }, ONE, 'exact');
       const total = (all.total ?? 0) - (voided.total ?? 0);
-      const { rows } = await statements.stream({ kind: 'school', id: schoolId });
+      const { rows } = await statements.stream(COMMAND_LINE, { kind: 'school', id: schoolId });
       return { columns: CSV_COLUMNS.statement, total, rows };
     },
   },
@@ -133,14 +134,14 @@ const ACCOUNTS: Readonly<Record<string, Account>> = {
     subject: 'A ledger is that',
     open: async ({ ledgers }, schoolId) => {
       const period = { from: null, to: null, asOf: null };
-      const { header, entries, readAt } = await ledgers.open({ kind: 'school', id: schoolId }, period);
+      const { header, entries, readAt } = await ledgers.open(COMMAND_LINE, { kind: 'school', id: schoolId }, period);
       return { columns: CSV_COLUMNS.ledger.school, total: header.entryCount, rows: { batches: entries, readAt } };
     },
   },
   aging: {
     subject: 'Age groups are those',
     open: async ({ reports }, schoolId) => {
-      const aging = await reports.aging({ kind: 'school', id: schoolId }, null);
+      const aging = await reports.aging(COMMAND_LINE, { kind: 'school', id: schoolId }, null);
       const groups = toAgingRows(aging);
       return { columns: CSV_COLUMNS.aging, total: groups.length, rows: rowsOf(groups, aging.asOf) };
     },
@@ -149,7 +150,12 @@ const ACCOUNTS: Readonly<Record<string, Account>> = {
     subject: 'Debtors are those',
     open: async ({ reports }, schoolId) => {
       const all = { limit: null, offset: 0 };
-      const { debtors, asOf, total } = await reports.debtors(schoolId, { order: 'amount', asOf: null }, all);
+      const { debtors, asOf, total } = await reports.debtors(
+        COMMAND_LINE,
+        schoolId,
+        { order: 'amount', asOf: null },
+        all,
+      );
       return { columns: CSV_COLUMNS.debtors, total, rows: rowsOf(debtors.map(toDebtorResponse), asOf) };
     },
   },

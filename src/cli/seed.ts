@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import { compose, type Services } from '../compose.ts';
 import type { Config } from '../config.ts';
+import { rootActor } from '../domain/access/actor.ts';
 import { DomainError, type ErrorCode } from '../domain/shared/errors.ts';
 import type { Page, PageRequest } from '../domain/shared/page.ts';
 import { createLogger } from '../infrastructure/observability/logging.ts';
-import type { Created, Creation } from '../services/shared/idempotency.ts';
+import type { DomainEvent, Outcome } from '../services/shared/events.ts';
+import type { IdempotencyKey } from '../services/shared/idempotency.ts';
 import { migrateIfNeeded, openDatabase } from './database.ts';
 import { CommandError } from './errors.ts';
 import type { Io } from './io.ts';
@@ -24,6 +26,9 @@ type SeededStudent = Readonly<{
   invoices: readonly Readonly<{ id: number; status: string }>[];
 }>;
 type SeededSchool = Readonly<{ id: number; name: string; currency: string; students: readonly SeededStudent[] }>;
+
+/** Its keys are its own: no request of the API can meet them. */
+const SEEDER = rootActor('mattilda-billing seed');
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const PAGE_ROWS = 1_000;
@@ -76,35 +81,36 @@ class Seeder {
     const { name, country, currency } = school;
     const find = async (): Promise<number | undefined> =>
       await findRow(
-        async (page) => (await schools.list({ q: name, country }, page, 'none')).page,
+        async (page) => (await schools.list(SEEDER, { q: name, country }, page, 'none')).page,
         (row) => row['name'] === name,
       );
     const id = await this.#ensure('schools', find, async () => {
       return await schools.create(
+        SEEDER,
         { name, country, currency, timezone: null, invoicePrefix: 'F', receiptPrefix: 'R' },
-        unkeyed(),
+        null,
       );
     });
     const students: SeededStudent[] = [];
     for (const student of school.students) students.push(await this.#student(id, student));
-    return { id, name, currency: (await schools.find(id)).currency, students };
+    return { id, name, currency: JSON.parse(await schools.findJson(SEEDER, id)).currency, students };
   }
 
   async #student(schoolId: number, student: SeedStudent): Promise<SeededStudent> {
-    const { students, invoices } = this.#services;
+    const { students } = this.#services;
     const { firstName, lastName, email } = student;
     const find = async (): Promise<number | undefined> =>
       await findRow(
-        async (page) => (await students.list({ q: email }, page, 'none')).page,
+        async (page) => (await students.list(SEEDER, { q: email }, page, 'none')).page,
         (row) => row['email'] === email,
       );
     const id = await this.#ensure('students', find, async () => {
-      return await students.create({ schoolId, firstName, lastName, email }, unkeyed());
+      return await students.create(SEEDER, { schoolId, firstName, lastName, email }, null);
     });
     const seeded: { id: number; status: string }[] = [];
     for (const invoice of student.invoices) {
       const invoiceId = await this.#invoice({ id, email }, invoice);
-      seeded.push({ id: invoiceId, status: (await invoices.find(invoiceId)).status });
+      seeded.push({ id: invoiceId, status: await this.#statusOf(invoiceId) });
     }
     return { id, name: `${firstName} ${lastName}`, invoices: seeded };
   }
@@ -114,32 +120,40 @@ class Seeder {
     const { description, amountTotal } = invoice;
     const find = async (): Promise<number | undefined> =>
       await findRow(
-        async (page) => (await invoices.list({ studentId: student.id }, page, 'none')).page,
+        async (page) => (await invoices.list(SEEDER, { studentId: student.id }, page, 'none')).page,
         (row) => row['description'] === description,
       );
     const id = await this.#ensure('invoices', find, async () => {
       const dueDate = this.#inDays(invoice.dueInDays).toISOString().slice(0, 10);
       const fresh = { studentId: student.id, amountTotal, currency: null, dueDate, description };
-      return await invoices.create(fresh, keyed(`invoice/${student.email}/${description}`));
+      return await invoices.create(SEEDER, fresh, keyed(`invoice/${student.email}/${description}`));
     });
     for (const payment of invoice.payments) await this.#payment(id, payment);
-    if (invoice.voidReason !== undefined && (await invoices.find(id)).status === 'ISSUED') {
+    if (invoice.voidReason !== undefined && (await this.#statusOf(id)) === 'ISSUED') {
       const { voidReason } = invoice;
-      await unlessRefused(['invoice_already_void'], async () => await invoices.void(id, voidReason));
+      await unlessRefused(['invoice_already_void'], async () => void (await invoices.void(SEEDER, id, voidReason)));
     }
     return id;
+  }
+
+  async #statusOf(invoiceId: number): Promise<string> {
+    return JSON.parse(await this.#services.invoices.findJson(SEEDER, invoiceId)).status;
   }
 
   async #payment(invoiceId: number, { amount, method, reference, paidInDays }: SeedPayment): Promise<void> {
     const { payments } = this.#services;
     const find = async (): Promise<number | undefined> =>
       await findRow(
-        async (page) => (await payments.listOfInvoice(invoiceId, page, 'none')).page,
+        async (page) => (await payments.listOfInvoice(SEEDER, invoiceId, page, 'none')).page,
         (row) => row['reference'] === reference,
       );
     await this.#ensure('payments', find, async () => {
       const paidAt = this.#inDays(paidInDays);
-      return await payments.record({ invoiceId, amount, method, reference, paidAt }, keyed(`payment/${reference}`));
+      return await payments.record(
+        SEEDER,
+        { invoiceId, amount, method, reference, paidAt },
+        keyed(`payment/${reference}`),
+      );
     });
   }
 
@@ -150,13 +164,13 @@ class Seeder {
   async #ensure(
     kind: Kind,
     find: () => Promise<number | undefined>,
-    make: () => Promise<Created<unknown>>,
+    make: () => Promise<Outcome<DomainEvent>>,
   ): Promise<number> {
     this.tally[kind].wanted += 1;
     let id = await find();
     for (let attempt = 0; id === undefined && attempt < ATTEMPTS_MAX; attempt++) {
       await unlessRefused(['school_name_taken', 'student_email_taken', 'idempotency_in_flight'], async () => {
-        if ((await make()).made !== undefined) this.tally[kind].made += 1;
+        if ((await make()).event !== undefined) this.tally[kind].made += 1;
       });
       id = await find();
     }
@@ -182,14 +196,12 @@ async function unlessRefused(codes: readonly ErrorCode[], work: () => Promise<vo
   }
 }
 
-/** For what a constraint makes unique anyway. */
-function unkeyed<T>(): Creation<T> {
-  return { claim: null, present: () => '' };
-}
-
-/** Nothing but the key keeps two runs at once from making an invoice or a payment twice. */
-function keyed<T>(name: string): Creation<T> {
-  return { claim: { credential: 'mattilda-billing seed', key: name, fingerprint: name }, present: () => '' };
+/**
+ * Nothing but the key keeps two runs at once from making an invoice or a payment twice; schools and students are unique
+ * by a constraint anyway.
+ */
+function keyed(name: string): IdempotencyKey {
+  return { key: name, fingerprint: name };
 }
 
 /** Id of the first row that fits, over all pages. */

@@ -5,6 +5,7 @@ import { toLedgerResponse } from '../api/schemas/ledger.ts';
 import { toStatementResponse } from '../api/schemas/statement.ts';
 import type { Services } from '../compose.ts';
 import type { Config } from '../config.ts';
+import { COMMAND_LINE } from '../domain/access/actor.ts';
 import type { LedgerPeriod } from '../domain/reporting/ledger.ts';
 import type { AccountOwner } from '../domain/reporting/statement.ts';
 import { isCalendarDate } from '../domain/shared/calendar.ts';
@@ -80,7 +81,7 @@ async function open(services: Services, { owner, period, format, language }: Req
   if (format === 'pdf') {
     const subject =
       period === null ? { kind: 'statement' as const, owner } : { kind: 'ledger' as const, owner, period };
-    const document = await services.documents.render(subject, language);
+    const document = await services.documents.render(COMMAND_LINE, subject, language);
     if (document === undefined) throw new CommandError('Too many documents are being made; try again');
     return { chunks: [document.bytes], close: NOTHING_TO_CLOSE };
   }
@@ -91,11 +92,11 @@ async function open(services: Services, { owner, period, format, language }: Req
 
 async function openStatement({ statements }: Services, owner: AccountOwner, format: Format): Promise<Opened> {
   if (format === 'csv') {
-    const { rows } = await statements.stream(owner);
+    const { rows } = await statements.stream(COMMAND_LINE, owner);
     const chunks = csvChunks({ name: 'statement', columns: CSV_COLUMNS.statement, rows });
     return { chunks, close: async () => await rows.batches.return() };
   }
-  const opened = await statements.open(owner, { limit: null, offset: 0 });
+  const opened = await statements.open(COMMAND_LINE, owner, { limit: null, offset: 0 });
   const { lines } = opened;
   const answer = toStatementResponse(opened);
   return {
@@ -110,7 +111,7 @@ async function openLedger(
   period: LedgerPeriod,
   format: Format,
 ): Promise<Opened> {
-  const { header, entries, readAt } = await ledgers.open(owner, period);
+  const { header, entries, readAt } = await ledgers.open(COMMAND_LINE, owner, period);
   if (format === 'csv') {
     const rows = { batches: entries, readAt };
     const chunks = csvChunks({ name: 'ledger', columns: CSV_COLUMNS.ledger[owner.kind], rows });

@@ -10,7 +10,7 @@ import { ServerProcess } from './support/server-process.ts';
 const PAYMENT = /insert into payments/;
 const COMMIT = /^commit\b/;
 const KEY_CLAIM = /insert into idempotency_keys/;
-const INVOICE_LOCK = /from invoices where id = \$1 for update/;
+const INVOICE_LOCK = /from invoices where id = \$1 .* for update/;
 
 const LOGGED_WITHIN_MS = 10_000;
 

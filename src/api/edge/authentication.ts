@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import { type Actor, ANONYMOUS, rootActor } from '../../domain/access/actor.ts';
 import type { ClientAddresses } from './client-address.ts';
 import { HttpError } from './problems.ts';
 
@@ -13,33 +14,30 @@ declare module 'fastify' {
     needsNoKey?: boolean;
   }
   interface FastifyRequest {
-    /** Names the key that was presented, without holding it: the first 32 hex digits of its SHA-256. */
-    credential: string;
+    /** Who asks, as far as the gate knows. */
+    actor: Actor;
   }
 }
 
 const READS = new Set(['GET', 'HEAD']);
-const CREDENTIAL_LENGTH = 32;
+const PRINCIPAL_ID_LENGTH = 32;
 
 /**
- * The one gate: every request that is not a read needs the key, also to addresses that do not exist, so that nothing
+ * The one gate, which says who asks: every request that is not a read needs the key, also to addresses that do not exist, so that nothing
  * can be probed without it. Digests are compared, in constant time, so neither content nor length of the key leaks.
  */
 export function authentication({ apiKey, readAccess }: { apiKey: string; readAccess: 'public' | 'key' }) {
   const expected = digest(apiKey);
-  const credential = expected.toString('hex').slice(0, CREDENTIAL_LENGTH);
+  const root = rootActor(principalIdOf(expected));
 
   const hook: onRequestHookHandler = (request, _reply, done) => {
-    request.credential = credential;
-    if (!needsKey(request, readAccess)) {
-      done();
-      return;
-    }
     const presented = request.headers['x-api-key'];
-    if (typeof presented !== 'string' || presented === '') {
-      done(new HttpError('api_key_missing', 'Missing API Key', { headers: { 'www-authenticate': 'ApiKey' } }));
-    } else if (timingSafeEqual(digest(presented), expected)) {
+    const isRoot = isKey(presented, expected);
+    request.actor = isRoot ? root : ANONYMOUS;
+    if (isRoot || !needsKey(request, readAccess)) {
       done();
+    } else if (typeof presented !== 'string' || presented === '') {
+      done(new HttpError('api_key_missing', 'Missing API Key', { headers: { 'www-authenticate': 'ApiKey' } }));
     } else {
       done(new HttpError('api_key_invalid', 'Invalid API Key'));
     }
@@ -51,7 +49,7 @@ export function authentication({ apiKey, readAccess }: { apiKey: string; readAcc
 export type Caller = Readonly<{ name: string; isKnown: boolean }>;
 
 /**
- * Says who is asking, for whoever counts: the credential if the right key came along, needed or not, else the address. A
+ * Says who is asking, for whoever counts: the principal if the right key came along, needed or not, else the address. A
  * wrong key names nobody, or everybody could be somebody new with every request.
  */
 export function callers(
@@ -60,11 +58,20 @@ export function callers(
 ): (request: FastifyRequest) => Caller {
   const expected = digest(apiKey);
   const known: Caller = { name: `key ${expected.toString('hex')}`, isKnown: true };
-  return ({ headers, raw }) => {
-    const presented = headers['x-api-key'];
-    const isKnown = typeof presented === 'string' && timingSafeEqual(digest(presented), expected);
-    return isKnown ? known : { name: addresses.of(raw), isKnown };
-  };
+  return ({ headers, raw }) =>
+    isKey(headers['x-api-key'], expected) ? known : { name: addresses.of(raw), isKnown: false };
+}
+
+/**
+ * The first hex digits of the key's digest: they name it without holding it. Idempotency keys are kept under them, so they
+ * must not change while those live (docs/decisions/0038).
+ */
+function principalIdOf(keyDigest: Buffer): string {
+  return keyDigest.toString('hex').slice(0, PRINCIPAL_ID_LENGTH);
+}
+
+function isKey(presented: string | string[] | undefined, expected: Buffer): boolean {
+  return typeof presented === 'string' && timingSafeEqual(digest(presented), expected);
 }
 
 function needsKey(request: FastifyRequest, readAccess: 'public' | 'key'): boolean {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Created, Creation, IdempotencyClaim } from '../../services/shared/idempotency.ts';
+import type { DomainEvent, Outcome } from '../../services/shared/events.ts';
+import type { IdempotencyKey } from '../../services/shared/idempotency.ts';
 import { HttpError } from './problems.ts';
 
 /** 1 to 255 visible ASCII characters. */
@@ -12,19 +13,18 @@ export const JSON_TYPE = 'application/json; charset=utf-8';
  * Answers a POST with 201 and what was made, or, for a repeat under the same Idempotency-Key, with the bytes of the
  * first answer, and `Location`.
  *
- * @param how.toResponse the answer's body as an object
- * @param how.location an address in which `:name` stands for that member of the body
+ * @param location an address in which `:name` stands for that member of the body
  * @throws HttpError `request_invalid` for a malformed key
  */
-export async function answerCreation<T>(
+export async function answerCreation(
   request: FastifyRequest,
   reply: FastifyReply,
-  { toResponse, location }: Readonly<{ toResponse: (made: T) => object; location: string }>,
-  create: (creation: Creation<T>) => Promise<Created<T>>,
+  location: string,
+  create: (key: IdempotencyKey | null) => Promise<Outcome<DomainEvent>>,
 ): Promise<FastifyReply> {
-  const created = await create({ claim: claimOf(request), present: (made) => JSON.stringify(toResponse(made)) });
-  if (created.made === undefined) reply.header('idempotency-hit', 'true');
-  return reply.code(201).header('location', fill(location, created.body)).type(JSON_TYPE).send(created.body);
+  const { body, event } = await create(keyOf(request));
+  if (event === undefined) reply.header('idempotency-hit', 'true');
+  return reply.code(201).header('location', fill(location, body)).type(JSON_TYPE).send(body);
 }
 
 function fill(location: string, body: string): string {
@@ -32,7 +32,7 @@ function fill(location: string, body: string): string {
   return location.replace(/:(\w+)/g, (_, name: string) => String(made[name]));
 }
 
-function claimOf(request: FastifyRequest): IdempotencyClaim | null {
+function keyOf(request: FastifyRequest): IdempotencyKey | null {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return null;
   if (typeof key !== 'string' || !KEY.test(key)) {
@@ -41,7 +41,7 @@ function claimOf(request: FastifyRequest): IdempotencyClaim | null {
       errors: [{ pointer: '#/idempotency-key', detail }],
     });
   }
-  return { credential: request.credential, key, fingerprint: fingerprintOf(request) };
+  return { key, fingerprint: fingerprintOf(request) };
 }
 
 /** Method, route, path and body as parsed: spelling that JSON does not mean anything by (spaces, order) is no difference. */

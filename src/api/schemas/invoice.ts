@@ -1,13 +1,11 @@
-import { assertWhole, calculateOwed } from '../../domain/billing/business-rules.ts';
+import { assertWhole } from '../../domain/billing/business-rules.ts';
 import {
   CREDIT_NOTE_REASONS,
-  type CreditNote,
   INVOICE_STATUSES,
-  type Invoice,
   type InvoiceChanges,
   type NewInvoice,
 } from '../../domain/billing/invoice.ts';
-import { formatMoney, parseMoney } from '../../domain/shared/money.ts';
+import { parseMoney } from '../../domain/shared/money.ts';
 import {
   AmountIn,
   amountOut,
@@ -135,37 +133,5 @@ export function toInvoiceChanges(body: Static<typeof InvoiceUpdate>): InvoiceCha
     ...(body.amount_total === undefined ? {} : { amountTotal: readAmount(body.amount_total) }),
     ...(body.due_date === undefined ? {} : { dueDate: body.due_date }),
     ...(body.description === undefined ? {} : { description: body.description }),
-  };
-}
-
-export function toInvoiceResponse(invoice: Invoice): Static<typeof InvoiceResponse> {
-  return {
-    id: invoice.id,
-    number: invoice.number,
-    school_id: invoice.schoolId,
-    student_id: invoice.studentId,
-    amount_total: formatMoney(invoice.total),
-    paid: formatMoney(invoice.paid),
-    credited: formatMoney(invoice.credited),
-    pending: formatMoney(calculateOwed(invoice)),
-    currency: invoice.total.currency,
-    status: invoice.status,
-    issued_at: invoice.issuedAt.toISOString(),
-    due_date: invoice.dueDate,
-    description: invoice.description,
-    voided_at: invoice.voidedAt?.toISOString() ?? null,
-    void_reason: invoice.voidReason,
-    created_at: invoice.createdAt.toISOString(),
-    updated_at: invoice.updatedAt.toISOString(),
-  };
-}
-
-export function toCreditNoteResponse(note: CreditNote): Static<typeof CreditNoteResponse> {
-  return {
-    id: note.id,
-    invoice_id: note.invoiceId,
-    amount: formatMoney(note.amount),
-    reason: note.reason,
-    created_at: note.createdAt.toISOString(),
   };
 }

@@ -1,4 +1,4 @@
-import { PAYMENT_METHODS, type Payment } from '../../domain/billing/payment.ts';
+import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
 import { parseTimestamp } from '../../domain/shared/calendar.ts';
 import type { RecordPayment } from '../../services/billing/payment-service.ts';
 import {
@@ -85,20 +85,5 @@ export function toRecordPayment(invoiceId: number, body: Static<typeof InvoicePa
     paidAt: paid_at === undefined ? null : parseTimestamp(paid_at),
     method,
     reference,
-  };
-}
-
-export function toPaymentResponse(payment: Payment): Static<typeof PaymentResponse> {
-  return {
-    id: payment.id,
-    number: payment.number,
-    invoice_id: payment.invoiceId,
-    amount: payment.amount,
-    paid_at: payment.paidAt.toISOString(),
-    method: payment.method,
-    reference: payment.reference,
-    created_at: payment.createdAt.toISOString(),
-    reversed_at: payment.reversedAt?.toISOString() ?? null,
-    reversal_reason: payment.reversalReason,
   };
 }

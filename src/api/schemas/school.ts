@@ -1,4 +1,4 @@
-import type { School, SchoolChanges, SchoolOpening } from '../../domain/accounts/school.ts';
+import type { SchoolChanges, SchoolOpening } from '../../domain/accounts/school.ts';
 import { Id, STRICT, Timestamp, text } from './common.ts';
 import { type Static, Type } from './type.ts';
 
@@ -83,20 +83,5 @@ export function toSchoolChanges(body: Static<typeof SchoolUpdate>): SchoolChange
     ...(body.timezone === undefined ? {} : { timezone: body.timezone }),
     ...(body.invoice_prefix === undefined ? {} : { invoicePrefix: body.invoice_prefix }),
     ...(body.receipt_prefix === undefined ? {} : { receiptPrefix: body.receipt_prefix }),
-  };
-}
-
-export function toSchoolResponse(school: School): Static<typeof SchoolResponse> {
-  return {
-    id: school.id,
-    name: school.name,
-    country: school.country,
-    currency: school.currency,
-    timezone: school.timezone,
-    invoice_prefix: school.invoicePrefix,
-    receipt_prefix: school.receiptPrefix,
-    is_active: school.isActive,
-    created_at: school.createdAt.toISOString(),
-    updated_at: school.updatedAt.toISOString(),
   };
 }

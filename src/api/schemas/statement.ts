@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import type { StatementHeader } from '../../domain/reporting/statement.ts';
 import type { Statement } from '../../services/reporting/statement-service.ts';
 import { streamOf } from '../responses/streaming.ts';
 import { amountOut } from './common.ts';
@@ -49,8 +48,9 @@ export const SchoolStatementResponse = Type.Object(
 );
 
 /** A statement as JSON text, or as a stream of it where the lines come in batches. */
-export function toStatementResponse({ owner, header, lines }: Statement): string | Readable {
-  const opening = `${openingOf(owner.kind, header)},"invoices":[`;
+export function toStatementResponse(statement: Statement): string | Readable {
+  const { lines } = statement;
+  const opening = `${toStatementOpening(statement)},"invoices":[`;
   if (typeof lines === 'string') return `${opening}${lines}]}`;
   return streamOf(chunks(opening, lines), lines);
 }
@@ -64,8 +64,9 @@ async function* chunks(opening: string, batches: AsyncIterable<string[]>): Async
   yield separator === opening ? `${opening}]}` : ']}';
 }
 
-/** Put together as text because its parts already are JSON text. */
-function openingOf(kind: 'student' | 'school', { ownerJson, currency, totals, studentCount }: StatementHeader): string {
+/** Everything before the lines. Put together as text because its parts already are JSON text. */
+export function toStatementOpening({ owner: { kind }, header }: Pick<Statement, 'owner' | 'header'>): string {
+  const { ownerJson, currency, totals, studentCount } = header;
   const { invoiced, credited, paid, pending, overdue } = totals;
   const count = studentCount === null ? '' : `"student_count":${studentCount},`;
   const sums = JSON.stringify({ invoiced, credited, paid, pending, overdue });

@@ -1,4 +1,4 @@
-import type { NewStudent, Student, StudentChanges } from '../../domain/accounts/student.ts';
+import type { NewStudent, StudentChanges } from '../../domain/accounts/student.ts';
 import { Id, STRICT, Timestamp, text } from './common.ts';
 import { type Static, Type } from './type.ts';
 
@@ -53,17 +53,5 @@ export function toStudentChanges(body: Static<typeof StudentUpdate>): StudentCha
     ...(body.first_name === undefined ? {} : { firstName: body.first_name }),
     ...(body.last_name === undefined ? {} : { lastName: body.last_name }),
     ...(body.email === undefined ? {} : { email: body.email.toLowerCase() }),
-  };
-}
-
-export function toStudentResponse(student: Student): Static<typeof StudentResponse> {
-  return {
-    id: student.id,
-    school_id: student.schoolId,
-    first_name: student.firstName,
-    last_name: student.lastName,
-    email: student.email,
-    created_at: student.createdAt.toISOString(),
-    updated_at: student.updatedAt.toISOString(),
   };
 }

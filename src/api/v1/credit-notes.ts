@@ -3,7 +3,7 @@ import type { InvoiceService } from '../../services/billing/invoice-service.ts';
 import { create, list } from '../endpoint.ts';
 import { csvName } from '../responses/csv.ts';
 import { IdParams, readAmount } from '../schemas/common.ts';
-import { CreditNoteCreate, CreditNoteResponse, toCreditNoteResponse } from '../schemas/invoice.ts';
+import { CreditNoteCreate, CreditNoteResponse } from '../schemas/invoice.ts';
 
 const tag = 'invoices';
 
@@ -17,8 +17,8 @@ export function creditNoteRoutes(routes: FastifyInstance, invoices: InvoiceServi
     params: IdParams,
     filter: ({ params: { id: invoiceId } }) => ({ invoiceId }),
     order: ['time', 'id'],
-    page: async ({ invoiceId }, page, count) => await invoices.listCredits(invoiceId, page, count),
-    rows: async ({ invoiceId }) => await invoices.streamCredits(invoiceId),
+    page: async (actor, { invoiceId }, page, count) => await invoices.listCredits(actor, invoiceId, page, count),
+    rows: async (actor, { invoiceId }) => await invoices.streamCredits(actor, invoiceId),
     fileName: (filter) => csvName('credit-notes', filter),
   });
 
@@ -31,9 +31,8 @@ export function creditNoteRoutes(routes: FastifyInstance, invoices: InvoiceServi
     answer: { schema: CreditNoteResponse, description: 'The new credit note.' },
     params: IdParams,
     body: CreditNoteCreate,
-    run: async ({ params: { id: invoiceId }, body: { amount, reason } }, creation) =>
-      await invoices.credit({ invoiceId, amount: readAmount(amount), reason }, creation),
-    toResponse: toCreditNoteResponse,
+    run: async ({ actor, params: { id: invoiceId }, body: { amount, reason } }, key) =>
+      await invoices.credit(actor, { invoiceId, amount: readAmount(amount), reason }, key),
     location: '/invoices/:invoice_id/credit-notes',
   });
 }

@@ -10,7 +10,6 @@ import {
   InvoiceResponse,
   InvoiceUpdate,
   toInvoiceChanges,
-  toInvoiceResponse,
   toNewInvoice,
   VoidQuery,
 } from '../schemas/invoice.ts';
@@ -36,8 +35,8 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
       overdue: query.overdue,
     }),
     order: ['time', 'id'],
-    page: async (filter, page, count) => await invoices.list(filter, page, count),
-    rows: async (filter) => await invoices.stream(filter),
+    page: async (actor, filter, page, count) => await invoices.list(actor, filter, page, count),
+    rows: async (actor, filter) => await invoices.stream(actor, filter),
     fileName: (filter) => csvName('invoices', filter),
   });
 
@@ -48,8 +47,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     refusals: ['student_not_found', 'invoice_currency_mismatch', 'amount_not_whole'],
     answer: { ...answer, description: 'The new invoice.' },
     body: InvoiceCreate,
-    run: async ({ body }, creation) => await invoices.create(toNewInvoice(body), creation),
-    toResponse: toInvoiceResponse,
+    run: async ({ actor, body }, key) => await invoices.create(actor, toNewInvoice(body), key),
     location: '/invoices/:id',
   });
 
@@ -61,8 +59,9 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     answer,
     isConditional: true,
     params: IdParams,
-    json: async ({ params: { id } }) => await invoices.findJson(id),
-    pdf: async ({ params: { id } }, language) => await documents.render({ kind: 'invoice', id }, language),
+    json: async ({ actor, params: { id } }) => await invoices.findJson(actor, id),
+    pdf: async ({ actor, params: { id } }, language) =>
+      await documents.render(actor, { kind: 'invoice', id }, language),
   });
 
   change(routes, '/invoices/:id', {
@@ -74,7 +73,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     answer,
     params: IdParams,
     body: InvoiceUpdate,
-    run: async ({ params: { id }, body }) => toInvoiceResponse(await invoices.update(id, toInvoiceChanges(body))),
+    run: async ({ actor, params: { id }, body }) => await invoices.update(actor, id, toInvoiceChanges(body)),
   });
 
   remove(routes, '/invoices/:id', {
@@ -86,6 +85,6 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     answer: 'Voided.',
     params: IdParams,
     query: VoidQuery.properties,
-    run: async ({ params: { id }, query: { reason = null } }) => await invoices.void(id, reason),
+    run: async ({ actor, params: { id }, query: { reason = null } }) => await invoices.void(actor, id, reason),
   });
 }

@@ -40,23 +40,23 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
     isConditional: true,
     params: IdParams,
     query: LedgerQuery.properties,
-    json: async ({ params: { id }, query, request, reply }) => {
+    json: async ({ actor, params: { id }, query, request, reply }) => {
       const owner = { kind, id };
       const period = toLedgerPeriod(query);
-      const page = await ledgers.page(owner, period, readPageRequest(query, ['date', 'time', 'id', 'id']));
+      const page = await ledgers.page(actor, owner, period, readPageRequest(query, ['date', 'time', 'id', 'id']));
       const links = neighbourLinks(request, page);
       if (links.length > 0) reply.header('link', links.join(', '));
       reply.header('x-total-count', String(page.header.entryCount));
       return toLedgerResponse(owner, page);
     },
     // Entries only, so that a program can read the file; its balances go beside it, so that it can check it.
-    csv: async ({ params: { id }, query, reply }) => {
-      const { header, entries: batches, readAt } = await ledgers.open({ kind, id }, toLedgerPeriod(query));
+    csv: async ({ actor, params: { id }, query, reply }) => {
+      const { header, entries: batches, readAt } = await ledgers.open(actor, { kind, id }, toLedgerPeriod(query));
       reply.header('x-ledger-totals', toDictionary(header));
       return { name: `ledger-${kind}-${id}`, columns: CSV_COLUMNS.ledger[kind], rows: { batches, readAt } };
     },
-    pdf: async ({ params: { id }, query }, language) =>
-      await documents.render({ kind: 'ledger', owner: { kind, id }, period: toLedgerPeriod(query) }, language),
+    pdf: async ({ actor, params: { id }, query }, language) =>
+      await documents.render(actor, { kind: 'ledger', owner: { kind, id }, period: toLedgerPeriod(query) }, language),
   });
 }
 

@@ -13,7 +13,6 @@ import {
   PaymentQuery,
   PaymentResponse,
   ReversalCreate,
-  toPaymentResponse,
   toRecordPayment,
 } from '../schemas/payment.ts';
 
@@ -37,8 +36,8 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
       paidTo: toTimeBound(query.paid_to),
     }),
     order: ['time', 'id'],
-    page: async (filter, page, count) => await payments.list(filter, page, count),
-    rows: async (filter) => await payments.stream(filter),
+    page: async (actor, filter, page, count) => await payments.list(actor, filter, page, count),
+    rows: async (actor, filter) => await payments.stream(actor, filter),
     fileName: (filter) => csvName('payments', filter),
   });
 
@@ -47,7 +46,6 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     tag,
     refusals: ['invoice_not_found', 'invoice_void', 'amount_not_whole', 'payment_exceeds_pending'],
     answer: { schema: PaymentResponse, description: 'The new payment.' },
-    toResponse: toPaymentResponse,
     location: '/payments/:id',
   } as const;
 
@@ -56,8 +54,8 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     id: 'createPayment',
     summary: 'Record a payment of an invoice',
     body: PaymentCreate,
-    run: async ({ body: { invoice_id: invoiceId, ...payment } }, creation) =>
-      await payments.record(inTime(toRecordPayment(invoiceId, payment), clock.now()), creation),
+    run: async ({ actor, body: { invoice_id: invoiceId, ...payment } }, key) =>
+      await payments.record(actor, inTime(toRecordPayment(invoiceId, payment), clock.now()), key),
   });
 
   one(routes, '/payments/:id', {
@@ -68,8 +66,9 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     answer: { schema: PaymentResponse, description: 'The payment; as PDF its receipt.' },
     isConditional: true,
     params: IdParams,
-    json: async ({ params: { id } }) => await payments.findJson(id),
-    pdf: async ({ params: { id } }, language) => await documents.render({ kind: 'receipt', id }, language),
+    json: async ({ actor, params: { id } }) => await payments.findJson(actor, id),
+    pdf: async ({ actor, params: { id } }, language) =>
+      await documents.render(actor, { kind: 'receipt', id }, language),
   });
 
   create(routes, '/payments/:id/reversal', {
@@ -81,8 +80,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     answer: { schema: PaymentResponse, description: 'The payment, reversed.' },
     params: IdParams,
     body: ReversalCreate,
-    run: async ({ params: { id }, body: { reason } }, creation) => await payments.reverse(id, reason, creation),
-    toResponse: toPaymentResponse,
+    run: async ({ actor, params: { id }, body: { reason } }, key) => await payments.reverse(actor, id, reason, key),
     location: '/payments/:id',
   });
 
@@ -95,8 +93,8 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     params: IdParams,
     filter: ({ params: { id: invoiceId } }) => ({ invoiceId }),
     order: ['time', 'id'],
-    page: async ({ invoiceId }, page, count) => await payments.listOfInvoice(invoiceId, page, count),
-    rows: async ({ invoiceId }) => await payments.streamOfInvoice(invoiceId),
+    page: async (actor, { invoiceId }, page, count) => await payments.listOfInvoice(actor, invoiceId, page, count),
+    rows: async (actor, { invoiceId }) => await payments.streamOfInvoice(actor, invoiceId),
     fileName: (filter) => csvName('payments', filter),
   });
 
@@ -106,8 +104,8 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     summary: 'Record a payment of this invoice',
     params: IdParams,
     body: InvoicePaymentCreate,
-    run: async ({ params: { id: invoiceId }, body }, creation) =>
-      await payments.record(inTime(toRecordPayment(invoiceId, body), clock.now()), creation),
+    run: async ({ actor, params: { id: invoiceId }, body }, key) =>
+      await payments.record(actor, inTime(toRecordPayment(invoiceId, body), clock.now()), key),
   });
 }
 

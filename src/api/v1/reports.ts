@@ -42,14 +42,14 @@ export function reportRoutes(routes: FastifyInstance, reports: ReportService): v
     answer: { schema: Type.Array(DebtorResponse), description: 'A page.', headers: LIST_HEADERS },
     params: IdParams,
     query: DebtorsQuery.properties,
-    json: async ({ params: { id }, query, request, reply }) => {
+    json: async ({ actor, params: { id }, query, request, reply }) => {
       const { order = 'amount', as_of: asOf = null, limit = LIMIT_DEFAULT, offset = 0 } = query;
-      const { debtors, total } = await reports.debtors(id, { order, asOf }, { limit, offset });
+      const { debtors, total } = await reports.debtors(actor, id, { order, asOf }, { limit, offset });
       sendOffsetLinks(request, reply, { limit, offset, total });
       return debtors.map(toDebtorResponse);
     },
-    csv: async ({ params: { id }, query: { order = 'amount', as_of: asOf = null } }) => {
-      const all = await reports.debtors(id, { order, asOf }, { limit: null, offset: 0 });
+    csv: async ({ actor, params: { id }, query: { order = 'amount', as_of: asOf = null } }) => {
+      const all = await reports.debtors(actor, id, { order, asOf }, { limit: null, offset: 0 });
       const rows = rowsOf(all.debtors.map(toDebtorResponse), all.asOf);
       return { name: `debtors-school-${id}`, columns: CSV_COLUMNS.debtors, rows };
     },
@@ -65,9 +65,9 @@ export function reportRoutes(routes: FastifyInstance, reports: ReportService): v
     answer: { schema: SummaryResponse, description: 'The summary.' },
     params: IdParams,
     query: SummaryQuery.properties,
-    json: async ({ params: { id }, query: { from, to } }) => {
+    json: async ({ actor, params: { id }, query: { from, to } }) => {
       refuseBackwards(from, 'to', to);
-      return toSummaryResponse(await reports.summary(id, { from: from ?? null, to: to ?? null }));
+      return toSummaryResponse(await reports.summary(actor, id, { from: from ?? null, to: to ?? null }));
     },
   });
 }
@@ -83,10 +83,10 @@ function agingRoute(routes: FastifyInstance, kind: AccountOwner['kind'], reports
     answer: { schema: AGING[kind].schema, description: 'The age groups.' },
     params: IdParams,
     query: AgingQuery.properties,
-    json: async ({ params: { id }, query: { as_of: asOf = null } }) =>
-      toAgingResponse({ kind, id }, await reports.aging({ kind, id }, asOf)),
-    csv: async ({ params: { id }, query: { as_of: asOf = null } }) => {
-      const aging = await reports.aging({ kind, id }, asOf);
+    json: async ({ actor, params: { id }, query: { as_of: asOf = null } }) =>
+      toAgingResponse({ kind, id }, await reports.aging(actor, { kind, id }, asOf)),
+    csv: async ({ actor, params: { id }, query: { as_of: asOf = null } }) => {
+      const aging = await reports.aging(actor, { kind, id }, asOf);
       return { name: `aging-${kind}-${id}`, columns: CSV_COLUMNS.aging, rows: rowsOf(toAgingRows(aging), aging.asOf) };
     },
   });

@@ -9,7 +9,6 @@ import {
   SchoolUpdate,
   toNewSchool,
   toSchoolChanges,
-  toSchoolResponse,
 } from '../schemas/school.ts';
 
 const tag = 'schools';
@@ -24,8 +23,8 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
     query: SchoolQuery,
     filter: ({ query: { is_active: isActive, country, q } }) => ({ isActive, country: country?.toUpperCase(), q }),
     order: ['id'],
-    page: async (filter, page, count) => await schools.list(filter, page, count),
-    rows: async (filter) => await schools.stream(filter),
+    page: async (actor, filter, page, count) => await schools.list(actor, filter, page, count),
+    rows: async (actor, filter) => await schools.stream(actor, filter),
     fileName: () => 'schools',
   });
 
@@ -36,8 +35,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
     refusals: ['school_prefixes_equal', 'school_timezone_unknown', 'school_name_taken'],
     answer: { ...answer, description: 'The new school.' },
     body: SchoolCreate,
-    run: async ({ body }, creation) => await schools.create(toNewSchool(body), creation),
-    toResponse: toSchoolResponse,
+    run: async ({ actor, body }, key) => await schools.create(actor, toNewSchool(body), key),
     location: '/schools/:id',
   });
 
@@ -49,7 +47,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
     answer,
     isConditional: true,
     params: IdParams,
-    json: async ({ params: { id } }) => await schools.findJson(id),
+    json: async ({ actor, params: { id } }) => await schools.findJson(actor, id),
   });
 
   change(routes, '/schools/:id', {
@@ -68,7 +66,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
     answer,
     params: IdParams,
     body: SchoolUpdate,
-    run: async ({ params: { id }, body }) => toSchoolResponse(await schools.update(id, toSchoolChanges(body))),
+    run: async ({ actor, params: { id }, body }) => await schools.update(actor, id, toSchoolChanges(body)),
   });
 
   remove(routes, '/schools/:id', {
@@ -79,7 +77,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
     refusals: ['school_not_found', 'school_already_inactive', 'school_has_students'],
     answer: 'Deactivated.',
     params: IdParams,
-    run: async ({ params: { id } }) => void (await schools.deactivate(id)),
+    run: async ({ actor, params: { id } }) => await schools.deactivate(actor, id),
   });
 
   change(routes, '/schools/:id/activate', {
@@ -90,6 +88,6 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
     refusals: ['school_not_found', 'school_already_active'],
     answer,
     params: IdParams,
-    run: async ({ params: { id } }) => toSchoolResponse(await schools.activate(id)),
+    run: async ({ actor, params: { id } }) => await schools.activate(actor, id),
   });
 }

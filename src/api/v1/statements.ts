@@ -1,13 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountOwner, StatementTotals } from '../../domain/reporting/statement.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
-import type { StatementService } from '../../services/reporting/statement-service.ts';
+import type { Statement, StatementService } from '../../services/reporting/statement-service.ts';
 import { one } from '../endpoint.ts';
 import { isKnown } from '../responses/etag.ts';
 import { PAGE_PARAMETERS } from '../responses/pagination.ts';
 import { IdParams } from '../schemas/common.ts';
 import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
-import { SchoolStatementResponse, StudentStatementResponse, toStatementResponse } from '../schemas/statement.ts';
+import {
+  SchoolStatementResponse,
+  StudentStatementResponse,
+  toStatementOpening,
+  toStatementResponse,
+} from '../schemas/statement.ts';
 import { Type } from '../schemas/type.ts';
 
 const { offset } = PAGE_PARAMETERS;
@@ -38,10 +43,14 @@ function statementRoute(
   { statements, documents }: Services,
   release: string,
 ): void {
-  /** Asks for the version first, where somebody has one: it costs a tenth of a page of lines, and of all lines nothing. */
-  async function hasUnchanged(request: FastifyRequest, reply: FastifyReply, owner: AccountOwner): Promise<boolean> {
-    if (owner.kind === 'student' || request.headers['if-none-match'] === undefined) return false;
-    return isKnown(request, reply, `${release} ${await statements.findSchoolVersion(owner.id)}`);
+  /** A whole statement is tagged before its lines are read; where they are here, its tag is a digest of the answer. */
+  async function isWholeKnown(request: FastifyRequest, reply: FastifyReply, statement: Statement): Promise<boolean> {
+    const { header, lines } = statement;
+    if (typeof lines === 'string' || header.linesVersion === null) return false;
+    const version = `${release} ${header.linesVersion} ${toStatementOpening(statement)}`;
+    if (!isKnown(request, reply, version)) return false;
+    await lines.return();
+    return true;
   }
 
   one(routes, `/${kind}s/:id/statement`, {
@@ -56,23 +65,20 @@ function statementRoute(
     config: { isBatched: kind === 'student' },
     params: IdParams,
     query: { limit, offset },
-    json: async ({ params: { id }, query, request, reply }) => {
-      const owner = { kind, id };
-      if (await hasUnchanged(request, reply, owner)) return undefined;
+    json: async ({ actor, params: { id }, query, request, reply }) => {
       const range = { limit: query.limit ?? null, offset: query.offset ?? 0 };
-      const statement = await statements.open(owner, range, async () => await request.beginLongAnswer(reply));
-      const { version } = statement.header;
-      if (version !== null) isKnown(request, reply, `${release} ${version}`);
-      return toStatementResponse(statement);
+      const begin = async (): Promise<void> => await request.beginLongAnswer(reply);
+      const statement = await statements.open(actor, { kind, id }, range, begin);
+      return (await isWholeKnown(request, reply, statement)) ? undefined : toStatementResponse(statement);
     },
     // Lines only, so that a program can read the file; their totals go beside it, so that it can check it.
-    csv: async ({ params: { id }, reply }) => {
-      const { header, rows } = await statements.stream({ kind, id });
+    csv: async ({ actor, params: { id }, reply }) => {
+      const { header, rows } = await statements.stream(actor, { kind, id });
       reply.header('x-statement-totals', toDictionary(header.totals));
       return { name: `statement-${kind}-${id}`, columns: CSV_COLUMNS.statement, rows };
     },
-    pdf: async ({ params: { id } }, language) =>
-      await documents.render({ kind: 'statement', owner: { kind, id } }, language),
+    pdf: async ({ actor, params: { id } }, language) =>
+      await documents.render(actor, { kind: 'statement', owner: { kind, id } }, language),
   });
 }
 

@@ -10,7 +10,6 @@ import {
   StudentUpdate,
   toNewStudent,
   toStudentChanges,
-  toStudentResponse,
 } from '../schemas/student.ts';
 
 const tag = 'students';
@@ -25,8 +24,8 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     query: StudentQuery,
     filter: ({ query: { school_id: schoolId, q } }) => ({ schoolId, q }),
     order: ({ schoolId }) => (schoolId === undefined ? ['id'] : ['text', 'text', 'id']),
-    page: async (filter, page, count) => await students.list(filter, page, count),
-    rows: async (filter) => await students.stream(filter),
+    page: async (actor, filter, page, count) => await students.list(actor, filter, page, count),
+    rows: async (actor, filter) => await students.stream(actor, filter),
     fileName: (filter) => csvName('students', filter),
   });
 
@@ -37,8 +36,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     refusals: ['school_not_found', 'school_not_active', 'student_email_taken'],
     answer: { ...answer, description: 'The new student.' },
     body: StudentCreate,
-    run: async ({ body }, creation) => await students.create(toNewStudent(body), creation),
-    toResponse: toStudentResponse,
+    run: async ({ actor, body }, key) => await students.create(actor, toNewStudent(body), key),
     location: '/students/:id',
   });
 
@@ -50,7 +48,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     answer,
     isConditional: true,
     params: IdParams,
-    json: async ({ params: { id } }) => await students.findJson(id),
+    json: async ({ actor, params: { id } }) => await students.findJson(actor, id),
   });
 
   change(routes, '/students/:id', {
@@ -62,7 +60,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     answer,
     params: IdParams,
     body: StudentUpdate,
-    run: async ({ params: { id }, body }) => toStudentResponse(await students.update(id, toStudentChanges(body))),
+    run: async ({ actor, params: { id }, body }) => await students.update(actor, id, toStudentChanges(body)),
   });
 
   remove(routes, '/students/:id', {
@@ -73,6 +71,6 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     refusals: ['student_not_found', 'student_has_invoices'],
     answer: 'Deleted for good.',
     params: IdParams,
-    run: async ({ params: { id } }) => await students.delete(id),
+    run: async ({ actor, params: { id } }) => await students.delete(actor, id),
   });
 }

@@ -11,11 +11,9 @@ export type School = Readonly<{
   invoicePrefix: string;
   receiptPrefix: string;
   isActive: boolean;
-  createdAt: Date;
-  updatedAt: Date;
 }>;
 
-export type NewSchool = Omit<School, 'id' | 'isActive' | 'createdAt' | 'updatedAt'>;
+export type NewSchool = Omit<School, 'id' | 'isActive'>;
 
 /** What opens a school: without a time zone it gets that of its country. */
 export type SchoolOpening = Omit<NewSchool, 'timezone'> & Readonly<{ timezone: string | null }>;

@@ -5,11 +5,9 @@ export type Student = Readonly<{
   lastName: string;
   /** Lower case; unique over all schools. */
   email: string;
-  createdAt: Date;
-  updatedAt: Date;
 }>;
 
-export type NewStudent = Omit<Student, 'id' | 'createdAt' | 'updatedAt'>;
+export type NewStudent = Omit<Student, 'id'>;
 
 /** Absent means unchanged. A student never changes school. */
 export type StudentChanges = Partial<Omit<NewStudent, 'schoolId'>>;

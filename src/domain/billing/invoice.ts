@@ -22,8 +22,6 @@ export type Invoice = Readonly<{
   description: string | null;
   voidedAt: Date | null;
   voidReason: string | null;
-  createdAt: Date;
-  updatedAt: Date;
 }>;
 
 /** `currency` null takes the school's. Amounts are decimal text with two places. */
@@ -39,13 +37,5 @@ export type NewInvoice = Readonly<{
 export type InvoiceChanges = Readonly<{ amountTotal?: string; dueDate?: string; description?: string | null }>;
 
 export const CREDIT_NOTE_REASONS = ['scholarship', 'discount', 'billing_error', 'write_off', 'other'] as const;
+/** Why a credit note lowers what is owed on an invoice, without touching what was billed. */
 export type CreditNoteReason = (typeof CREDIT_NOTE_REASONS)[number];
-
-/** Lowers what is owed on an invoice without touching what was billed. Never changed, never deleted. */
-export type CreditNote = Readonly<{
-  id: number;
-  invoiceId: number;
-  amount: Money;
-  reason: CreditNoteReason;
-  createdAt: Date;
-}>;

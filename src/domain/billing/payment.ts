@@ -13,7 +13,6 @@ export type Payment = Readonly<{
   method: PaymentMethod | null;
   reference: string | null;
   paidAt: Date;
-  createdAt: Date;
   /** Set when the payment turned out to be wrong and no longer counts. */
   reversedAt: Date | null;
   reversalReason: string | null;

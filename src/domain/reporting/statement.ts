@@ -19,11 +19,8 @@ export type StatementHeader = Readonly<{
   totals: StatementTotals;
   /** Students enrolled; null in a student's statement. */
   studentCount: number | null;
-  /**
-   * The same text as long as the statement is the same, lines included, told without reading them. Null where it cannot
-   * be: in a student's statement.
-   */
-  version: string | null;
+  /** Changes whenever a line does, and is told without reading them. Null where it cannot be: for a student. */
+  linesVersion: string | null;
 }>;
 
 /** Which lines of a statement: `limit` null is all of them. */

@@ -1,11 +1,13 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import type { NewSchool, School } from '../../domain/accounts/school.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isForeignKeyViolation, isInvalidParameter, isUniqueViolation } from '../shared/database-failures.ts';
-import { type List, type Order, readEach, readPage, streamRows, where } from '../shared/paging.ts';
-import { containing, isoTime } from '../shared/sql-fragments.ts';
+import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
+import { type Found, findEach, type Written, writing } from '../shared/projection.ts';
+import { containing, isoTime, visibleTo } from '../shared/sql-fragments.ts';
 
 type SchoolRow = {
   id: number;
@@ -16,8 +18,6 @@ type SchoolRow = {
   invoice_prefix: string;
   receipt_prefix: string;
   is_active: boolean;
-  created_at: Date;
-  updated_at: Date;
 };
 
 export type SchoolFilter = Readonly<{
@@ -26,11 +26,19 @@ export type SchoolFilter = Readonly<{
   q?: string | undefined;
 }>;
 
-const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, is_active, created_at, updated_at`;
+const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, is_active`;
 
-/** A school as the API shows it; `toSchoolResponse` writes the same (a test compares them). */
+/** A school as the API shows it. */
 export const SCHOOL_JSON_COLUMNS = sql`sc.id, sc.name, sc.country, sc.currency, sc.timezone, sc.invoice_prefix,
   sc.receipt_prefix, sc.is_active, ${isoTime(sql`sc.created_at`)} as created_at, ${isoTime(sql`sc.updated_at`)} as updated_at`;
+
+const PROJECTION = {
+  alias: sql`sc`,
+  from: sql`schools sc`,
+  json: SCHOOL_JSON_COLUMNS,
+  id: sql`sc.id`,
+  schoolId: sql`sc.id`,
+};
 
 const ORDER: Order = { columns: [sql`sc.id`], direction: 'asc' };
 
@@ -41,19 +49,23 @@ export class SchoolRepository {
     this.#sql = on;
   }
 
-  async find(id: number): Promise<School | undefined> {
-    const row = await this.#sql.first<SchoolRow>(sql`select ${COLUMNS} from schools where id = ${id}`);
+  async find(actor: Actor, id: number): Promise<School | undefined> {
+    const row = await this.#sql.first<SchoolRow>(
+      sql`select ${COLUMNS} from schools where id = ${id} and ${visibleTo(actor, sql`id`)}`,
+    );
     return row && toSchool(row);
   }
 
-  /** Schools as JSON text, as the API shows them. In the order of `ids`, undefined where there is none. */
-  async findManyJson(ids: readonly number[]): Promise<(string | undefined)[]> {
-    return await readEach(this.#sql, { columns: SCHOOL_JSON_COLUMNS, from: sql`schools sc`, id: sql`sc.id` }, ids);
+  /** Schools as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
+  async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
+    return await findEach(this.#sql, PROJECTION, ids);
   }
 
   /** Finds a school and holds its row lock: nobody can enrol, invoice or change it until the transaction ends. */
-  async findForUpdate(id: number): Promise<School | undefined> {
-    const row = await this.#sql.first<SchoolRow>(sql`select ${COLUMNS} from schools where id = ${id} for update`);
+  async findForUpdate(actor: Actor, id: number): Promise<School | undefined> {
+    const row = await this.#sql.first<SchoolRow>(
+      sql`select ${COLUMNS} from schools where id = ${id} and ${visibleTo(actor, sql`id`)} for update`,
+    );
     return row && toSchool(row);
   }
 
@@ -76,17 +88,17 @@ export class SchoolRepository {
     return row?.prefix;
   }
 
-  async list(filter: SchoolFilter, page: PageRequest): Promise<Page> {
-    return await readPage(this.#sql, toList(filter), page);
+  async list(actor: Actor, filter: SchoolFilter, page: PageRequest): Promise<Page> {
+    return await readPage(this.#sql, toList(actor, filter), page);
   }
 
-  stream(filter: SchoolFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
-    return streamRows(this.#sql, toList(filter), batchSize);
+  stream(actor: Actor, filter: SchoolFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
+    return streamRows(this.#sql, toList(actor, filter), batchSize);
   }
 
-  async count(filter: SchoolFilter): Promise<number> {
+  async count(actor: Actor, filter: SchoolFilter): Promise<number> {
     const row = await this.#sql.first<{ total: number }>(
-      sql`select count(*) as total from schools sc ${where(toConditions(filter))}`,
+      sql`select count(*) as total from schools sc ${where(toConditions(actor, filter))}`,
     );
     return row?.total ?? 0;
   }
@@ -100,41 +112,43 @@ export class SchoolRepository {
    *
    * @throws DomainError `school_timezone_unknown`
    */
-  async insert(school: NewSchool, now: Date): Promise<School | undefined> {
+  async insert(school: NewSchool, now: Date): Promise<Written<{ schoolId: number }> | undefined> {
     try {
-      const row = await this.#sql.first<SchoolRow>(sql`
+      const insertion = sql`
         insert into schools (name, country, currency, timezone, invoice_prefix, receipt_prefix, created_at, updated_at)
         select ${school.name}, ${school.country}, ${school.currency}, ${school.timezone}, ${school.invoicePrefix},
                ${school.receiptPrefix}, ${now}, ${now}
         where ${now}::timestamptz at time zone ${school.timezone} is not null
         on conflict on constraint schools_name_country_key do nothing
-        returning ${COLUMNS}`);
-      return row && toSchool(row);
+        returning *`;
+      return await this.#sql.first(writing(insertion, PROJECTION, sql`sc.id as "schoolId"`));
     } catch (error) {
       throw isInvalidParameter(error) ? timezoneUnknown(school) : error;
     }
   }
 
   /**
-   * Writes every changeable field of the school. A new zone is computed with, see {@link insert}; of a column, because
+   * Writes every changeable field of a school that the transaction has locked. A new zone is computed with, see {@link insert}; of a column, because
    * PostgreSQL would compute a constant when it plans, whatever the zone was before.
    *
+   * @returns the school as JSON text, as the API shows it
    * @throws DomainError `school_timezone_unknown`; `school_name_taken`, `school_currency_locked`, `school_has_students`:
    *   what the constraints refuse
    */
-  async update(school: School, now: Date): Promise<School> {
+  async update(actor: Actor, school: School, now: Date): Promise<string> {
     try {
-      const row = await this.#sql.first<SchoolRow>(sql`
+      const update = sql`
         update schools
         set name = ${school.name}, country = ${school.country}, currency = ${school.currency},
             timezone = ${school.timezone}, invoice_prefix = ${school.invoicePrefix},
             receipt_prefix = ${school.receiptPrefix}, is_active = ${school.isActive}, updated_at = ${now}
-        where id = ${school.id}
+        where id = ${school.id} and ${visibleTo(actor, sql`id`)}
           and case when timezone = ${school.timezone} then true
                    else created_at at time zone ${school.timezone} is not null end
-        returning ${COLUMNS}`);
+        returning *`;
+      const row = await this.#sql.first<Written<{ id: number }>>(writing(update, PROJECTION, sql`sc.id`));
       if (row === undefined) throw new Error(`school ${school.id} vanished under its lock`);
-      return toSchool(row);
+      return row.body;
     } catch (error) {
       throw toRefusal(error, school);
     }
@@ -166,16 +180,16 @@ function toRefusal(error: unknown, school: School): unknown {
   return error;
 }
 
-function toConditions({ isActive, country, q }: SchoolFilter): Statement[] {
-  const conditions: Statement[] = [];
+function toConditions(actor: Actor, { isActive, country, q }: SchoolFilter): Statement[] {
+  const conditions = [visibleTo(actor, sql`sc.id`)];
   if (isActive !== undefined) conditions.push(sql`sc.is_active = ${isActive}`);
   if (country !== undefined) conditions.push(sql`sc.country = ${country}`);
   if (q !== undefined) conditions.push(sql`sc.name ilike ${containing(q)}`);
   return conditions;
 }
 
-function toList(filter: SchoolFilter): List {
-  return { columns: SCHOOL_JSON_COLUMNS, from: sql`schools sc`, conditions: toConditions(filter), order: ORDER };
+function toList(actor: Actor, filter: SchoolFilter): List {
+  return { ...PROJECTION, conditions: toConditions(actor, filter), order: ORDER };
 }
 
 function toSchool(row: SchoolRow): School {
@@ -188,7 +202,5 @@ function toSchool(row: SchoolRow): School {
     invoicePrefix: row.invoice_prefix,
     receiptPrefix: row.receipt_prefix,
     isActive: row.is_active,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
   };
 }

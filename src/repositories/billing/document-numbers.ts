@@ -1,4 +1,6 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { visibleTo } from '../shared/sql-fragments.ts';
 
 /**
  * CTEs that give each row of `document` the next number of its school and year: `counter` with the counters that were
@@ -33,9 +35,9 @@ export function seriesOf(prefix: Statement, now: Statement): Statement {
  * How many documents there are, in all or of one school: documents are numbered without gaps and never deleted, so
  * their counters know, at the price of a few rows instead of a scan.
  */
-export function countDocuments(kind: 'INVOICE' | 'RECEIPT', schoolId: number | undefined): Statement {
+export function countDocuments(actor: Actor, kind: 'INVOICE' | 'RECEIPT', schoolId: number | undefined): Statement {
   return sql`
     select coalesce(sum(last_number), 0)::bigint as total
     from document_counters
-    where kind = ${kind}${schoolId === undefined ? sql`` : sql` and school_id = ${schoolId}`}`;
+    where kind = ${kind} and ${visibleTo(actor, sql`school_id`)}${schoolId === undefined ? sql`` : sql` and school_id = ${schoolId}`}`;
 }

@@ -1,11 +1,12 @@
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { HELD, type LockMode } from '../shared/locks.ts';
 
 /**
  * CTEs that end in `held`: the `place` of those rows of `wanted` whose school somebody else holds, be it the school itself,
  * the counter of its documents or its totals. These rows of all other schools are locked once `held` has been read, so
  * whoever reads it first waits for none of them. What is not there yet is held by nobody.
  *
- * `wanted` has `school_id`, `series` and `place`. The statement ends with {@link ANSWER_OR_HELD}.
+ * `wanted` has `school_id`, `series` and `place`. The statement reads from {@link answers} at its end.
  */
 export function heldSchools(kind: 'INVOICE' | 'RECEIPT'): Statement {
   const counters = sql`
@@ -27,5 +28,21 @@ export function heldSchools(kind: 'INVOICE' | 'RECEIPT'): Statement {
     )`;
 }
 
-/** One row for each place: what was made for it, or nothing but `is_held`. */
-export const ANSWER_OR_HELD = sql`select * from answer full join held using (place)`;
+/** What was made for one of several requests, by its place among them from 1. Where `is_held` is true, nothing was. */
+export type Placed<Made extends object> = Made & Readonly<{ place: number; is_held: boolean | null }>;
+
+/** From `answer`, and from `held` if the statement skips: one row for each place, with `is_held`. */
+export function answers(locks: LockMode): Statement {
+  return locks === 'skip'
+    ? sql`answer full join held using (place)`
+    : sql`answer cross join (select null::boolean as is_held) held`;
+}
+
+/** In the order of the requests: what was made, {@link HELD}, or undefined. */
+export function inOrder<Made extends object>(
+  requests: readonly unknown[],
+  rows: readonly Placed<Made>[],
+): (Omit<Placed<Made>, 'place' | 'is_held'> | typeof HELD | undefined)[] {
+  const byPlace = new Map(rows.map(({ place, is_held, ...made }) => [place, is_held === true ? HELD : made]));
+  return requests.map((_, index) => byPlace.get(index + 1));
+}

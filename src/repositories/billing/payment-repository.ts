@@ -1,3 +1,5 @@
+import type { Actor } from '../../domain/access/actor.ts';
+import type { PaymentProcessed, PaymentReversed } from '../../domain/billing/events.ts';
 import type { NewPayment, Payment, PaymentMethod } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Page, PageRequest } from '../../domain/shared/page.ts';
@@ -6,10 +8,11 @@ import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isUniqueViolation } from '../shared/database-failures.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
 import { HELD, type LockMode, lockTimeoutOf } from '../shared/locks.ts';
-import { type List, type Order, readEach, readPage, streamRows, where } from '../shared/paging.ts';
-import { isoTime, isPayableIn, ZONE_MARGIN } from '../shared/sql-fragments.ts';
+import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
+import { type Found, findEach, type Written } from '../shared/projection.ts';
+import { isoTime, isPayableIn, visibleTo, ZONE_MARGIN } from '../shared/sql-fragments.ts';
 import { countDocuments, numbered, seriesOf } from './document-numbers.ts';
-import { ANSWER_OR_HELD, heldSchools } from './held-schools.ts';
+import { answers, heldSchools, inOrder, type Placed } from './held-schools.ts';
 import { changeTotals } from './school-totals.ts';
 
 type PaymentRow = {
@@ -21,16 +24,14 @@ type PaymentRow = {
   method: PaymentMethod | null;
   reference: string | null;
   paid_at: Date;
-  created_at: Date;
   reversed_at: Date | null;
   reversal_reason: string | null;
 };
 
-/** Where `is_held` is true, nothing but `place` is there. */
-type InsertedRow = PaymentRow & { place: number; body: string; is_held?: boolean | null };
+type RecordedPayment = Written<Omit<PaymentProcessed, 'type'>>;
 
 /** A payment to record at the instant `now`, under an idempotency key if it came with one. */
-export type PaymentAsk = Readonly<{ payment: NewPayment; now: Date; claim: IdempotencyClaim | null }>;
+export type PaymentRequest = Readonly<{ payment: NewPayment; now: Date; claim: IdempotencyClaim | null }>;
 
 /** An instant, or a calendar date that means the whole day in the zone of the school that was paid. */
 export type TimeBound = Readonly<{ instant: Date } | { date: string }>;
@@ -45,15 +46,19 @@ export type PaymentFilter = Readonly<{
   paidTo?: TimeBound | undefined;
 }>;
 
-/** A payment as the API shows it; `toPaymentResponse` writes the same (a test compares them). */
+/** A payment `p` with its reversal `r` as the API shows it. */
 const JSON_COLUMNS = sql`p.id, p.number, p.invoice_id, p.amount::text as amount, ${isoTime(sql`p.paid_at`)} as paid_at,
   p.method, p.reference, ${isoTime(sql`p.created_at`)} as created_at, ${isoTime(sql`r.reversed_at`)} as reversed_at,
   r.reason as reversal_reason`;
 
-const COLUMNS = sql`p.id, p.school_id, p.number, p.invoice_id, p.amount, p.method, p.reference, p.paid_at, p.created_at,
+const COLUMNS = sql`p.id, p.school_id, p.number, p.invoice_id, p.amount, p.method, p.reference, p.paid_at,
   r.reversed_at, r.reason as reversal_reason`;
 
 const FROM = sql`payments p left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id`;
+
+const FACTS = sql`p.id as "paymentId", p.invoice_id as "invoiceId", p.school_id as "schoolId", p.amount`;
+
+const PROJECTION = { alias: sql`p`, from: FROM, json: JSON_COLUMNS, id: sql`p.id`, schoolId: sql`p.school_id` };
 
 const ORDER: Order = {
   columns: [sql`p.paid_at`, sql`p.id`],
@@ -67,73 +72,85 @@ export class PaymentRepository {
     this.#sql = on;
   }
 
-  async find(id: number): Promise<Payment | undefined> {
-    const row = await this.#sql.first<PaymentRow>(sql`select ${COLUMNS} from ${FROM} where p.id = ${id}`);
+  async find(actor: Actor, id: number): Promise<Payment | undefined> {
+    const row = await this.#sql.first<PaymentRow>(
+      sql`select ${COLUMNS} from ${FROM} where p.id = ${id} and ${visibleTo(actor, sql`p.school_id`)}`,
+    );
     return row && toPayment(row);
   }
 
-  /** Payments as JSON text, as the API shows them. In the order of `ids`, undefined where there is none. */
-  async findManyJson(ids: readonly number[]): Promise<(string | undefined)[]> {
-    return await readEach(this.#sql, { columns: JSON_COLUMNS, from: FROM, id: sql`p.id` }, ids);
+  /** Payments as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
+  async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
+    return await findEach(this.#sql, PROJECTION, ids);
   }
 
   /** Ids of the invoice's payments that were not reversed. */
-  async listLiveIds(invoiceId: number): Promise<number[]> {
-    const rows = await this.#sql.rows<{ id: number }>(
-      sql`select p.id from ${FROM} where p.invoice_id = ${invoiceId} and r.id is null order by p.id`,
-    );
+  async listLiveIds(actor: Actor, invoiceId: number): Promise<number[]> {
+    const rows = await this.#sql.rows<{ id: number }>(sql`
+      select p.id from ${FROM}
+      where p.invoice_id = ${invoiceId} and r.id is null and ${visibleTo(actor, sql`p.school_id`)} order by p.id`);
     return rows.map(({ id }) => id);
   }
 
-  async list(filter: PaymentFilter, page: PageRequest): Promise<Page> {
-    return await readPage(this.#sql, toList(filter), page);
+  async list(actor: Actor, filter: PaymentFilter, page: PageRequest): Promise<Page> {
+    return await readPage(this.#sql, toList(actor, filter), page);
   }
 
-  stream(filter: PaymentFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
-    return streamRows(this.#sql, toList(filter), batchSize);
+  stream(actor: Actor, filter: PaymentFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
+    return streamRows(this.#sql, toList(actor, filter), batchSize);
   }
 
-  async count(filter: PaymentFilter): Promise<number> {
+  async count(actor: Actor, filter: PaymentFilter): Promise<number> {
     const counted = isCountedByNumber(filter)
-      ? countDocuments('RECEIPT', filter.schoolId)
-      : sql`select count(*) as total from ${fromOf(filter)} ${where(toConditions(filter))}`;
+      ? countDocuments(actor, 'RECEIPT', filter.schoolId)
+      : sql`select count(*) as total from ${fromOf(filter)} ${where(toConditions(actor, filter))}`;
     const row = await this.#sql.first<{ total: number }>(counted);
     return row?.total ?? 0;
   }
 
   /**
    * Records each payment whose invoice can take it, and raises what is paid, in one statement that commits by itself. In
-   * the order of `asks`, undefined where nothing was written: the invoice does not exist, is void, has less pending, knows
-   * no decimals, or somebody holds its row; the key has an answer, or somebody is at work under it. No two may be of one
-   * invoice or key.
+   * the order of `requests`, undefined where nothing was written: the invoice does not exist, is void, has less pending,
+   * knows no decimals, or somebody holds its row; the key has an answer, or somebody is at work under it. No two may be of
+   * one invoice or key.
    *
-   * Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, or not at all (`skip`): then
-   * those are {@link HELD} whose school somebody holds.
+   * For whoever sees all schools. Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, or
+   * not at all (`skip`): then those are {@link HELD} whose school somebody holds.
    */
   async insertMany(
-    asks: readonly PaymentAsk[],
+    requests: readonly PaymentRequest[],
     locks: 'wait' | 'skip',
-  ): Promise<({ made: Payment; body: string } | typeof HELD | undefined)[]> {
-    const rows = await this.#sql.rows<InsertedRow>(insertion(asks, locks));
-    const byPlace = new Map(
-      rows.map((row) => [row.place, row.is_held === true ? HELD : { made: toPayment(row), body: row.body }]),
-    );
-    return asks.map((_, index) => byPlace.get(index + 1));
+  ): Promise<(RecordedPayment | typeof HELD | undefined)[]> {
+    return inOrder(requests, await this.#sql.rows<Placed<RecordedPayment>>(insertion(requests, locks, sql`true`)));
   }
 
   /** Records a payment of an invoice that the transaction has locked. Undefined when the invoice cannot take it. */
-  async insert(payment: NewPayment, now: Date): Promise<Payment | undefined> {
-    const row = await this.#sql.first<InsertedRow>(insertion([{ payment, now, claim: null }], 'patient'));
-    return row && toPayment(row);
+  async insert(actor: Actor, payment: NewPayment, now: Date): Promise<RecordedPayment | undefined> {
+    const statement = insertion([{ payment, now, claim: null }], 'patient', visibleTo(actor, sql`i.school_id`));
+    const [made] = inOrder([payment], await this.#sql.rows<Placed<RecordedPayment>>(statement));
+    return made === HELD ? undefined : made;
   }
 
   /** @throws DomainError `payment_already_reversed` */
-  async insertReversal(payment: Payment, reason: string, now: Date): Promise<Payment> {
+  async insertReversal(
+    actor: Actor,
+    payment: Payment,
+    reason: string,
+    now: Date,
+  ): Promise<Written<Omit<PaymentReversed, 'type'>>> {
     try {
-      await this.#sql.count(sql`
-        insert into payment_reversals (school_id, payment_id, reason, reversed_at)
-        values (${payment.schoolId}, ${payment.id}, ${reason}, ${now})`);
-      return { ...payment, reversedAt: now, reversalReason: reason };
+      const row = await this.#sql.first<Written<Omit<PaymentReversed, 'type'>>>(sql`
+        with r as (
+          insert into payment_reversals (school_id, payment_id, reason, reversed_at)
+          values (${payment.schoolId}, ${payment.id}, ${reason}, ${now})
+          returning *
+        )
+        select ${FACTS}, row_to_json(one)::text as body
+        from payments p join r on r.payment_id = p.id and r.school_id = p.school_id
+        cross join lateral (select ${JSON_COLUMNS}) one
+        where ${visibleTo(actor, sql`p.school_id`)}`);
+      if (row === undefined) throw new Error(`payment ${payment.id} vanished while it was reversed`);
+      return row;
     } catch (error) {
       if (!isUniqueViolation(error, 'payment_reversals_payment_key')) throw error;
       throw new DomainError('payment_already_reversed', `Payment ${payment.id} is already reversed`);
@@ -164,19 +181,19 @@ const IS_WANTED = sql`asked.place in (select place from wanted) and asked.place 
  * It must stay an UPDATE with its own guard: with a sum beside a lock in one statement, the sum is as old as the statement
  * and overpays (docs/decisions/0003).
  */
-function insertion(asks: readonly PaymentAsk[], locks: LockMode): Statement {
-  const of = <T>(field: (payment: NewPayment) => T): T[] => asks.map(({ payment }) => field(payment));
+function insertion(requests: readonly PaymentRequest[], locks: LockMode, isVisible: Statement): Statement {
+  const of = <T>(field: (payment: NewPayment) => T): T[] => requests.map(({ payment }) => field(payment));
   return sql`
     with asked as (
       select each.* from ${lockTimeoutOf(locks)}, unnest(
         ${of(({ invoiceId }) => invoiceId)}::bigint[], ${of(({ amount }) => amount)}::numeric[],
         ${of(({ method }) => method)}::text[], ${of(({ reference }) => reference)}::text[],
-        ${of(({ paidAt }) => paidAt)}::timestamptz[], ${asks.map(({ now }) => now)}::timestamptz[],
-        ${claimArrays(asks.map(({ claim }) => claim))}
+        ${of(({ paidAt }) => paidAt)}::timestamptz[], ${requests.map(({ now }) => now)}::timestamptz[],
+        ${claimArrays(requests.map(({ claim }) => claim))}
       ) with ordinality each (invoice_id, amount, method, reference, paid_at, now, ${CLAIM_COLUMNS}, place)
     ), ${locks === 'skip' ? WANTED_AND_HELD : sql``} free as (
       select asked.* from asked join invoices i on i.id = asked.invoice_id
-      where ${FITS} and ${locks === 'skip' ? IS_WANTED : IS_FREE}
+      where ${FITS} and ${isVisible} and ${locks === 'skip' ? IS_WANTED : IS_FREE}
       for no key update of i skip locked
     ), raised as (
       update invoices i set amount_paid = i.amount_paid + amount, updated_at = now
@@ -195,7 +212,7 @@ function insertion(asks: readonly PaymentAsk[], locks: LockMode): Statement {
       select school_id, invoice_id, number, amount, method, reference, paid_at, now from numbered
       returning id, school_id, number, invoice_id, amount, method, reference, paid_at, created_at
     ), answer as (
-      select p.*, r.reversed_at, r.reason as reversal_reason, place, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
+      select ${FACTS}, p.method, place, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
       from p
       join numbered using (invoice_id)
       cross join (select null::timestamptz as reversed_at, null::text as reason) r
@@ -203,7 +220,7 @@ function insertion(asks: readonly PaymentAsk[], locks: LockMode): Statement {
     ), kept as (
       ${keepAnswers(sql`answer`)}
     )
-    ${locks === 'skip' ? ANSWER_OR_HELD : sql`select * from answer`}`;
+    select place, "paymentId", "invoiceId", "schoolId", amount, method, body, is_held from ${answers(locks)}`;
 }
 
 function isCountedByNumber({ schoolId: _, ...others }: PaymentFilter): boolean {
@@ -217,9 +234,9 @@ function fromOf({ studentId, paidFrom, paidTo }: PaymentFilter): Statement {
   return joins.length === 1 ? FROM : sql`${joins[0]} ${joins[1]} ${joins[2] ?? sql``}`;
 }
 
-function toConditions(filter: PaymentFilter): Statement[] {
+function toConditions(actor: Actor, filter: PaymentFilter): Statement[] {
   const { invoiceId, studentId, schoolId, method, paidFrom, paidTo } = filter;
-  const conditions: Statement[] = [];
+  const conditions = [visibleTo(actor, sql`p.school_id`)];
   if (invoiceId !== undefined) conditions.push(sql`p.invoice_id = ${invoiceId}`);
   if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
   if (schoolId !== undefined) conditions.push(sql`p.school_id = ${schoolId}`);
@@ -256,13 +273,13 @@ function isDate(bound: TimeBound | undefined): boolean {
   return bound !== undefined && 'date' in bound;
 }
 
-function toList(filter: PaymentFilter): List {
+function toList(actor: Actor, filter: PaymentFilter): List {
   return {
-    columns: JSON_COLUMNS,
+    json: JSON_COLUMNS,
     from: fromOf(filter),
-    conditions: toConditions(filter),
+    conditions: toConditions(actor, filter),
     order: ORDER,
-    ...(isCountedByNumber(filter) ? { total: countDocuments('RECEIPT', filter.schoolId) } : {}),
+    ...(isCountedByNumber(filter) ? { total: countDocuments(actor, 'RECEIPT', filter.schoolId) } : {}),
   };
 }
 
@@ -276,7 +293,6 @@ function toPayment(row: PaymentRow): Payment {
     method: row.method,
     reference: row.reference,
     paidAt: row.paid_at,
-    createdAt: row.created_at,
     reversedAt: row.reversed_at,
     reversalReason: row.reversal_reason,
   };

@@ -1,8 +1,9 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import { AGING_STARTS } from '../../domain/reporting/aging.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { where } from '../shared/paging.ts';
-import { unindexed, ZONE_MARGIN } from '../shared/sql-fragments.ts';
+import { unindexed, visibleTo, ZONE_MARGIN } from '../shared/sql-fragments.ts';
 
 /**
  * Which days' entries: each bound is a date expression that needs no row to be computed (a parameter or a scalar
@@ -18,17 +19,17 @@ export const LEDGER_KEY = sql`day, recorded_at, rank, id`;
 
 /**
  * The CTE `account` of one row: the owner's JSON, its school and that school's currency and zone. Everything below
- * expects it.
+ * expects it, and finds nothing where the actor does not see the school.
  *
  * @param more further columns; `sc` is the school, `st` a student who owns the account
  */
-export function account(owner: AccountOwner, ownerColumns: Statement, more: Statement): Statement {
+export function account(actor: Actor, owner: AccountOwner, ownerColumns: Statement, more: Statement): Statement {
   const from = owner.kind === 'school' ? sql`schools sc` : sql`students st join schools sc on sc.id = st.school_id`;
   const isOwner = owner.kind === 'school' ? sql`sc.id = ${owner.id}` : sql`st.id = ${owner.id}`;
   return sql`account as (
     select row_to_json(owner)::text as owner, sc.id as school_id, sc.currency, sc.timezone ${more}
     from ${from} cross join lateral (select ${ownerColumns}) owner
-    where ${isOwner}
+    where ${isOwner} and ${visibleTo(actor, sql`sc.id`)}
   )`;
 }
 

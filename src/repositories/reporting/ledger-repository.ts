@@ -1,3 +1,4 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import {
   ENTRY_TYPES,
   type LedgerHeader,
@@ -41,11 +42,16 @@ export class LedgerRepository {
    * A page of entries and the sums of the whole period, from one statement, so from one snapshot. Each balance is the
    * sum of everything up to its entry, whatever page the entry is on.
    */
-  async findPage(owner: AccountOwner, period: LedgerPeriod, range: EntryRange): Promise<LedgerPage | undefined> {
+  async findPage(
+    actor: Actor,
+    owner: AccountOwner,
+    period: LedgerPeriod,
+    range: EntryRange,
+  ): Promise<LedgerPage | undefined> {
     const { limit, cursor } = range;
     const backwards = cursor?.direction === 'before';
     const row = await this.#sql.first<PageRow>(sql`
-      with ${ledger(owner, period)}, ${sums(period)}, found as (
+      with ${ledger(actor, owner, period)}, ${sums(period)}, found as (
         select * from entries where ${pageCondition(period, cursor)}
         order by ${backwards ? sql`day desc, recorded_at desc, rank desc, id desc` : LEDGER_KEY}
         limit ${limit + 1}
@@ -73,21 +79,22 @@ export class LedgerRepository {
     return row && { header: toHeader(row, period), entries: row.entries, ...neighbours(row, cursor) };
   }
 
-  async findHeader(owner: AccountOwner, period: LedgerPeriod): Promise<LedgerHeader | undefined> {
+  async findHeader(actor: Actor, owner: AccountOwner, period: LedgerPeriod): Promise<LedgerHeader | undefined> {
     const row = await this.#sql.first<HeaderRow>(sql`
-      with ${ledger(owner, period)}, ${sums(period)}
+      with ${ledger(actor, owner, period)}, ${sums(period)}
       select ${HEADER_COLUMNS} from account a cross join sums`);
     return row && toHeader(row, period);
   }
 
   /** Every entry of the period as JSON text, oldest first, in batches. No limit: memory is bounded by the batch. */
   async *streamEntries(
+    actor: Actor,
     owner: AccountOwner,
     period: LedgerPeriod,
     batchSize: number,
   ): AsyncGenerator<string[], void, undefined> {
     const statement = sql`
-      with ${ledger(owner, period)}, lines as (
+      with ${ledger(actor, owner, period)}, lines as (
         select *, sum(debit - credit) over (order by ${LEDGER_KEY} rows unbounded preceding) as balance from entries
       )
       select ${ENTRY_JSON(owner)} as json
@@ -109,10 +116,10 @@ const HEADER_COLUMNS = sql`a.owner, a.currency, a.timezone, sums.opening::text, 
   (sums.opening + sums.debit - sums.credit)::text as closing, sums.entry_count`;
 
 /** The CTEs `account` and `entries`: everything up to the period's end, what comes before its beginning included. */
-function ledger(owner: AccountOwner, period: LedgerPeriod): Statement {
+function ledger(actor: Actor, owner: AccountOwner, period: LedgerPeriod): Statement {
   const to = lastDay(period);
   const columns = owner.kind === 'school' ? SCHOOL_JSON_COLUMNS : STUDENT_JSON_COLUMNS;
-  return sql`${account(owner, columns, sql``)}, entries as materialized (
+  return sql`${account(actor, owner, columns, sql``)}, entries as materialized (
     ${entries(owner, to === null ? {} : { to: sql`${to}::date` })}
   )`;
 }

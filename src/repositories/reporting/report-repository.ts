@@ -1,3 +1,4 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import { type Aging, toBuckets } from '../../domain/reporting/aging.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import {
@@ -55,10 +56,10 @@ export class ReportRepository {
     this.#sql = on;
   }
 
-  async findAging(owner: AccountOwner, asOf: string | null, now: Date): Promise<Aging | undefined> {
+  async findAging(actor: Actor, owner: AccountOwner, asOf: string | null, now: Date): Promise<Aging | undefined> {
     const columns = owner.kind === 'school' ? SCHOOL_JSON_COLUMNS : STUDENT_JSON_COLUMNS;
     const row = await this.#sql.first<AgingRow>(sql`
-      with ${account(owner, columns, sql`, ${dayOrToday(asOf, now)} as as_of`)}, aged as (
+      with ${account(actor, owner, columns, sql`, ${dayOrToday(asOf, now)} as as_of`)}, aged as (
         select ${bucketOf(daysLate(AS_OF))} as bucket, sum(pending)::text as amount, count(*) as "invoiceCount"
         from (${openInvoices(owner, asOf === null ? null : sql`${asOf}::date`)}) open
         group by 1
@@ -72,6 +73,7 @@ export class ReportRepository {
   }
 
   async findDebtors(
+    actor: Actor,
     schoolId: number,
     { order, asOf }: Readonly<{ order: DebtorOrder; asOf: string | null }>,
     { limit, offset }: Readonly<{ limit: number | null; offset: number }>,
@@ -80,7 +82,7 @@ export class ReportRepository {
     const school: AccountOwner = { kind: 'school', id: schoolId };
     const first = order === 'amount' ? sql`pending desc, days desc` : sql`days desc, pending desc`;
     const row = await this.#sql.first<DebtorsRow>(sql`
-      with ${account(school, sql`sc.id`, sql`, ${dayOrToday(asOf, now)} as as_of`)}, debtors as materialized (
+      with ${account(actor, school, sql`sc.id`, sql`, ${dayOrToday(asOf, now)} as as_of`)}, debtors as materialized (
         select student_id, sum(pending) as pending, coalesce(sum(pending) filter (where days > 0), 0.00) as overdue,
                count(*) filter (where pending > 0) as invoice_count,
                min(due_date) filter (where pending > 0) as oldest_due_date, max(days) as days
@@ -107,13 +109,14 @@ export class ReportRepository {
   }
 
   async findSummary(
+    actor: Actor,
     schoolId: number,
     range: Readonly<{ from: string | null; to: string | null }>,
     now: Date,
   ): Promise<Summary | undefined> {
     const school: AccountOwner = { kind: 'school', id: schoolId };
     const row = await this.#sql.first<SummaryRow>(sql`
-      with ${account(school, SCHOOL_JSON_COLUMNS, rangeColumns(range, now))}, sums as materialized (
+      with ${account(actor, school, SCHOOL_JSON_COLUMNS, rangeColumns(range, now))}, sums as materialized (
         select day, method, ${SUMS}
         from (${entries(school, { from: sql`(select first_day from account)`, to: LAST_DAY })}) e
         group by day, method

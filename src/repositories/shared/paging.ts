@@ -1,19 +1,19 @@
 import type { Cursor, Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import type { Projection } from './projection.ts';
 
 /** The columns a list is ordered by, all in one direction, the last one unique: so its order is total. */
 export type Order = Readonly<{ columns: readonly Statement[]; direction: 'asc' | 'desc' }>;
 
-/** What a list selects. `columns` name the members of each row's JSON object; `from` is a table with its joins. */
-export type List = Readonly<{
-  columns: Statement;
-  from: Statement;
-  conditions: readonly Statement[];
-  order: Order;
-  /** A query for how many rows there are, exactly, as `total`: where that is known without counting them. */
-  total?: Statement;
-}>;
+/** What a list selects: rows of a projection, whose `from` may be joined to more. */
+export type List = Pick<Projection, 'json' | 'from'> &
+  Readonly<{
+    conditions: readonly Statement[];
+    order: Order;
+    /** A query for how many rows there are, exactly, as `total`: where that is known without counting them. */
+    total?: Statement;
+  }>;
 
 const ASC = sql` asc`;
 const DESC = sql` desc`;
@@ -64,23 +64,6 @@ export async function readPage(on: Sql, list: List, { limit, offset, cursor }: P
   };
 }
 
-/**
- * Rows by their ids, as JSON text: what a list shows of each, without the list. In the order of `ids`, undefined where
- * there is none.
- */
-export async function readEach(
-  on: Sql,
-  { columns, from, id }: Pick<List, 'columns' | 'from'> & Readonly<{ id: Statement }>,
-  ids: readonly number[],
-): Promise<(string | undefined)[]> {
-  const rows = await on.rows<{ id: number; json: string }>(sql`
-    select ${id} as id, row_to_json(one)::text as json
-    from ${from} cross join lateral (select ${columns}) one
-    where ${id} = any (${ids}::bigint[])`);
-  const byId = new Map(rows.map((row) => [row.id, row.json]));
-  return ids.map((one) => byId.get(one));
-}
-
 /** One more than any page has. */
 const BOUND = 1_001;
 
@@ -98,11 +81,11 @@ export function firstOf(ordered: Statement, limit: number | Statement): Statemen
 const KEY_NAMES = [sql`k0`, sql`k1`, sql`k2`];
 
 /** Rows with their place in the order, as values: only the first and the last become the text of a cursor. */
-function rowsOf({ columns, from, order }: List, range: Statement): Statement {
+function rowsOf({ json, from, order }: List, range: Statement): Statement {
   const keys = order.columns.map((column, index) => sql`${column} as ${KEY_NAMES[index] ?? sql``}`);
   return sql`
     select row_to_json(page)::text as json, ${joinSql(keys, COMMA)}
-    from ${from} cross join lateral (select ${columns}) page
+    from ${from} cross join lateral (select ${json}) page
     ${range}`;
 }
 
@@ -145,10 +128,10 @@ function placesOf({ from, conditions, order, total }: List, limit: number, offse
 
 /** Rows of a list of any size, each as JSON text, in batches. */
 export async function* streamRows(on: Sql, list: List, batchSize: number): AsyncGenerator<string[], void, undefined> {
-  const { columns, from, conditions, order } = list;
+  const { json, from, conditions, order } = list;
   const statement = sql`
     select row_to_json(page)::text as json
-    from ${from} cross join lateral (select ${columns}) page
+    from ${from} cross join lateral (select ${json}) page
     ${where(conditions)} ${orderBy(order, order.direction)}`;
   for await (const batch of on.stream<{ json: string }>(statement, batchSize)) yield batch.map(({ json }) => json);
 }

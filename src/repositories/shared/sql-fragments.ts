@@ -1,5 +1,13 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import { CURRENCIES_WITHOUT_DECIMALS } from '../../domain/shared/iso.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+
+const EVERYTHING = sql`true`;
+
+/** A condition: the row exists for the actor. @param schoolId the column that says whose it is */
+export function visibleTo({ schools }: Actor, schoolId: Statement): Statement {
+  return schools === 'all' ? EVERYTHING : sql`${schoolId} = any (${schools}::bigint[])`;
+}
 
 /**
  * A timestamptz(3) column as RFC 3339 text in UTC with milliseconds, whatever the session's zone and date style are.

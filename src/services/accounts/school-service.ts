@@ -1,3 +1,5 @@
+import { type Actor, sees } from '../../domain/access/actor.ts';
+import type { SchoolEvent } from '../../domain/accounts/events.ts';
 import type { School, SchoolChanges, SchoolOpening } from '../../domain/accounts/school.ts';
 import {
   assertActivatable,
@@ -10,8 +12,11 @@ import { DomainError } from '../../domain/shared/errors.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log, TimeZones } from '../../domain/shared/ports.ts';
 import { nameTaken, type SchoolFilter } from '../../repositories/accounts/school-repository.ts';
-import type { Batched, Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
-import { type Created, type Creation, createOnce } from '../shared/idempotency.ts';
+import type { Batched, Batches } from '../../repositories/shared/batches.ts';
+import type { Found } from '../../repositories/shared/projection.ts';
+import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { announce, type Outcome } from '../shared/events.ts';
+import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
 
 export class SchoolService {
@@ -19,64 +24,64 @@ export class SchoolService {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #timeZones: TimeZones;
-  readonly #findJson: Batched<number, string>;
+  readonly #find: Batched<number, Found>;
 
-  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log; timeZones: TimeZones }) {
+  constructor(dependencies: {
+    unitOfWork: UnitOfWork;
+    batches: Batches;
+    clock: Clock;
+    log: Log;
+    timeZones: TimeZones;
+  }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#timeZones = dependencies.timeZones;
-    this.#findJson = dependencies.unitOfWork.batchedRead(async ({ schools }, ids) => await schools.findManyJson(ids));
+    this.#find = dependencies.batches.read(async ({ schools }, ids) => await schools.findEach(ids));
   }
 
-  async list(filter: SchoolFilter, page: PageRequest, count: CountMode): Promise<Listing> {
+  async list(actor: Actor, filter: SchoolFilter, page: PageRequest, count: CountMode): Promise<Listing> {
     return await listing(page, count, {
       cheap: true,
-      read: async () => await this.#unitOfWork.read(async ({ schools }) => await schools.list(filter, page)),
-      total: async () => await this.#unitOfWork.read(async ({ schools }) => await schools.count(filter)),
+      read: async () => await this.#unitOfWork.read(async ({ schools }) => await schools.list(actor, filter, page)),
+      total: async () => await this.#unitOfWork.read(async ({ schools }) => await schools.count(actor, filter)),
     });
   }
 
   /** Every school the filter matches. */
-  async stream(filter: SchoolFilter): Promise<Rows> {
+  async stream(actor: Actor, filter: SchoolFilter): Promise<Rows> {
     return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ schools }, batchSize) =>
-      schools.stream(filter, batchSize),
+      schools.stream(actor, filter, batchSize),
     );
   }
 
-  /** @throws DomainError `school_not_found` */
-  async find(id: number): Promise<School> {
-    const school = await this.#unitOfWork.read(async ({ schools }) => await schools.find(id));
-    if (school === undefined) throw notFound(id);
-    return school;
-  }
-
   /** The school as JSON text, as the API shows it. @throws DomainError `school_not_found` */
-  async findJson(id: number): Promise<string> {
-    const json = await this.#findJson(id);
-    if (json === undefined) throw notFound(id);
-    return json;
+  async findJson(actor: Actor, id: number): Promise<string> {
+    const found = await this.#find(id);
+    if (found === undefined || !sees(actor, found.schoolId)) throw notFound(id);
+    return found.body;
   }
 
   /**
    * @throws DomainError `school_prefixes_equal`, `school_timezone_unknown`, `school_name_taken`, or a refusal of
    *   {@link createOnce}
    */
-  async create(opening: SchoolOpening, creation: Creation<School>): Promise<Created<School>> {
+  async create(actor: Actor, opening: SchoolOpening, key: IdempotencyKey | null): Promise<Outcome<SchoolEvent>> {
     const now = this.#clock.now();
     const school = { ...opening, timezone: opening.timezone ?? this.#timeZones.ofCountry(opening.country) };
-    const insert = async ({ schools }: Repositories): Promise<School> => {
-      assertPrefixesDiffer(school);
-      const made = await schools.insert(school, now);
-      if (made !== undefined) return made;
-      throw nameTaken(school);
-    };
-    const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
-      inTransaction: insert,
-      withoutKey: async () => await this.#unitOfWork.write(insert),
+    const outcome = await createOnce<SchoolEvent>(this.#unitOfWork, {
+      actor,
+      key,
+      now,
+      inTransaction: async ({ schools }) => {
+        assertPrefixesDiffer(school);
+        const made = await schools.insert(school, now);
+        if (made === undefined) throw nameTaken(school);
+        return { body: made.body, event: { type: 'school_created', schoolId: made.schoolId } };
+      },
     });
-    if (created.made !== undefined) this.#log.info({ school_id: created.made.id }, 'school_created');
-    return created;
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 
   /**
@@ -85,9 +90,9 @@ export class SchoolService {
    * @throws DomainError `school_not_found`, `school_name_taken`, `school_inactive`, `school_prefixes_equal`,
    *   `school_timezone_unknown`, `school_currency_locked`
    */
-  async update(id: number, changes: SchoolChanges): Promise<School> {
-    if (Object.keys(changes).length === 0) return await this.find(id);
-    return await this.#change(id, 'school_updated', async (school, { schools }) => {
+  async update(actor: Actor, id: number, changes: SchoolChanges): Promise<Outcome<SchoolEvent>> {
+    if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
+    return await this.#change(actor, id, 'school_updated', async (school, { schools }) => {
       const after = { ...school, ...changes };
       // The order of refusals says the taken name first; for an active school the constraint says it.
       if (!school.isActive && (await schools.findNamesake(after)) !== undefined) throw nameTaken(after);
@@ -96,15 +101,15 @@ export class SchoolService {
       if (changes.invoicePrefix !== undefined || changes.receiptPrefix !== undefined) {
         assertPrefixFree(await schools.findPrefixOfOtherKind(after));
       }
-      return await schools.update(after, this.#clock.now());
+      return await schools.update(actor, after, this.#clock.now());
     });
   }
 
   /** @throws DomainError `school_not_found`, `school_already_active` */
-  async activate(id: number): Promise<School> {
-    return await this.#change(id, 'school_activated', async (school, { schools }) => {
+  async activate(actor: Actor, id: number): Promise<Outcome<SchoolEvent>> {
+    return await this.#change(actor, id, 'school_activated', async (school, { schools }) => {
       assertActivatable(school);
-      return await schools.update({ ...school, isActive: true }, this.#clock.now());
+      return await schools.update(actor, { ...school, isActive: true }, this.#clock.now());
     });
   }
 
@@ -114,25 +119,28 @@ export class SchoolService {
    *
    * @throws DomainError `school_not_found`, `school_already_inactive`, `school_has_students`
    */
-  async deactivate(id: number): Promise<School> {
-    return await this.#change(id, 'school_deactivated', async (school, { schools, students }) => {
-      assertDeactivatable(school, await students.count({ schoolId: id }));
-      return await schools.update({ ...school, isActive: false }, this.#clock.now());
+  async deactivate(actor: Actor, id: number): Promise<Outcome<SchoolEvent>> {
+    return await this.#change(actor, id, 'school_deactivated', async (school, { schools, students }) => {
+      assertDeactivatable(school, await students.count(actor, { schoolId: id }));
+      return await schools.update(actor, { ...school, isActive: false }, this.#clock.now());
     });
   }
 
+  /** @param decide returns the school as JSON text */
   async #change(
+    actor: Actor,
     id: number,
-    event: string,
-    decide: (school: School, repositories: Repositories) => Promise<School>,
-  ): Promise<School> {
-    const after = await this.#unitOfWork.transaction(async (repositories) => {
-      const school = await repositories.schools.findForUpdate(id);
+    type: SchoolEvent['type'],
+    decide: (school: School, repositories: Repositories) => Promise<string>,
+  ): Promise<Outcome<SchoolEvent>> {
+    const body = await this.#unitOfWork.transaction(async (repositories) => {
+      const school = await repositories.schools.findForUpdate(actor, id);
       if (school === undefined) throw notFound(id);
       return await decide(school, repositories);
     });
-    this.#log.info({ school_id: id }, event);
-    return after;
+    const event = { type, schoolId: id };
+    announce(this.#log, event);
+    return { body, event };
   }
 }
 

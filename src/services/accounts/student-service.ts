@@ -1,52 +1,50 @@
-import type { NewStudent, Student, StudentChanges } from '../../domain/accounts/student.ts';
+import { type Actor, sees } from '../../domain/access/actor.ts';
+import type { StudentEvent } from '../../domain/accounts/events.ts';
+import type { NewStudent, StudentChanges } from '../../domain/accounts/student.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import { emailTaken, type StudentFilter } from '../../repositories/accounts/student-repository.ts';
-import type { Batched, Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
-import { type Created, type Creation, createOnce } from '../shared/idempotency.ts';
+import type { Batched, Batches } from '../../repositories/shared/batches.ts';
+import type { Found } from '../../repositories/shared/projection.ts';
+import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { announce, type Outcome } from '../shared/events.ts';
+import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
 
 export class StudentService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #findJson: Batched<number, string>;
+  readonly #find: Batched<number, Found>;
 
-  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+  constructor(dependencies: { unitOfWork: UnitOfWork; batches: Batches; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
-    this.#findJson = dependencies.unitOfWork.batchedRead(async ({ students }, ids) => await students.findManyJson(ids));
+    this.#find = dependencies.batches.read(async ({ students }, ids) => await students.findEach(ids));
   }
 
-  async list(filter: StudentFilter, page: PageRequest, count: CountMode): Promise<Listing> {
+  async list(actor: Actor, filter: StudentFilter, page: PageRequest, count: CountMode): Promise<Listing> {
     return await listing(page, count, {
       cheap: filter.schoolId !== undefined,
-      read: async () => await this.#unitOfWork.read(async ({ students }) => await students.list(filter, page)),
-      total: async () => await this.#unitOfWork.read(async ({ students }) => await students.count(filter)),
+      read: async () => await this.#unitOfWork.read(async ({ students }) => await students.list(actor, filter, page)),
+      total: async () => await this.#unitOfWork.read(async ({ students }) => await students.count(actor, filter)),
     });
   }
 
   /** Every student the filter matches. */
-  async stream(filter: StudentFilter): Promise<Rows> {
+  async stream(actor: Actor, filter: StudentFilter): Promise<Rows> {
     return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ students }, batchSize) =>
-      students.stream(filter, batchSize),
+      students.stream(actor, filter, batchSize),
     );
   }
 
-  /** @throws DomainError `student_not_found` */
-  async find(id: number): Promise<Student> {
-    const student = await this.#unitOfWork.read(async ({ students }) => await students.find(id));
-    if (student === undefined) throw notFound(id);
-    return student;
-  }
-
   /** The student as JSON text, as the API shows it. @throws DomainError `student_not_found` */
-  async findJson(id: number): Promise<string> {
-    const json = await this.#findJson(id);
-    if (json === undefined) throw notFound(id);
-    return json;
+  async findJson(actor: Actor, id: number): Promise<string> {
+    const found = await this.#find(id);
+    if (found === undefined || !sees(actor, found.schoolId)) throw notFound(id);
+    return found.body;
   }
 
   /**
@@ -55,52 +53,57 @@ export class StudentService {
    *
    * @throws DomainError `school_not_found`, `school_not_active`, `student_email_taken`, or a refusal of {@link createOnce}
    */
-  async create(student: NewStudent, creation: Creation<Student>): Promise<Created<Student>> {
+  async create(actor: Actor, student: NewStudent, key: IdempotencyKey | null): Promise<Outcome<StudentEvent>> {
     const now = this.#clock.now();
-    const insert = async ({ students }: Repositories): Promise<Student> => {
-      const made = await students.insert(student, now);
-      if (made === undefined) throw emailTaken(student.email);
-      return made;
-    };
     try {
-      const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
-        inTransaction: insert,
-        withoutKey: async () => await this.#unitOfWork.write(insert),
+      const outcome = await createOnce<StudentEvent>(this.#unitOfWork, {
+        actor,
+        key,
+        now,
+        inTransaction: async ({ students }) => {
+          const made = await students.insert(actor, student, now);
+          if (made === undefined) throw emailTaken(student.email);
+          const { body, ...facts } = made;
+          return { body, event: { type: 'student_created', ...facts } };
+        },
       });
-      const { made } = created;
-      if (made !== undefined) this.#log.info({ student_id: made.id, school_id: made.schoolId }, 'student_created');
-      return created;
+      announce(this.#log, outcome.event);
+      return outcome;
     } catch (error) {
-      if (error instanceof DomainError) await this.#refuseForSchoolFirst(student.schoolId, error);
+      if (error instanceof DomainError) await this.#refuseForSchoolFirst(actor, student.schoolId, error);
       throw error;
     }
   }
 
   /** @throws DomainError `student_not_found`, `student_email_taken` */
-  async update(id: number, changes: StudentChanges): Promise<Student> {
-    if (Object.keys(changes).length === 0) return await this.find(id);
-    const student = await this.#unitOfWork.write(
-      async ({ students }) => await students.update(id, changes, this.#clock.now()),
+  async update(actor: Actor, id: number, changes: StudentChanges): Promise<Outcome<StudentEvent>> {
+    if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
+    const after = await this.#unitOfWork.write(
+      async ({ students }) => await students.update(actor, id, changes, this.#clock.now()),
     );
-    if (student === undefined) throw notFound(id);
-    this.#log.info({ student_id: id, school_id: student.schoolId }, 'student_updated');
-    return student;
+    if (after === undefined) throw notFound(id);
+    const { body, ...facts } = after;
+    const event = { type: 'student_updated', ...facts } as const;
+    announce(this.#log, event);
+    return { body, event };
   }
 
   /** @throws DomainError `student_not_found`, `student_has_invoices` */
-  async delete(id: number): Promise<void> {
-    const deleted = await this.#unitOfWork.write(async ({ students }) => await students.delete(id));
-    if (!deleted) throw notFound(id);
-    this.#log.info({ student_id: id }, 'student_deleted');
+  async delete(actor: Actor, id: number): Promise<StudentEvent> {
+    const facts = await this.#unitOfWork.write(async ({ students }) => await students.delete(actor, id));
+    if (facts === undefined) throw notFound(id);
+    const event = { type: 'student_deleted', ...facts } as const;
+    announce(this.#log, event);
+    return event;
   }
 
   /**
    * The order of refusals: a school that does not exist, a taken email, an inactive school. PostgreSQL looks at the
    * email before the school, and does not tell a school that is inactive from one that is not there.
    */
-  async #refuseForSchoolFirst(schoolId: number, refusal: DomainError): Promise<void> {
+  async #refuseForSchoolFirst(actor: Actor, schoolId: number, refusal: DomainError): Promise<void> {
     if (refusal.code !== 'student_email_taken' && refusal.code !== 'school_not_active') return;
-    const school = await this.#unitOfWork.read(async ({ schools }) => await schools.find(schoolId));
+    const school = await this.#unitOfWork.read(async ({ schools }) => await schools.find(actor, schoolId));
     if (school === undefined) throw new DomainError('school_not_found', `School with id ${schoolId} not found`);
     if (refusal.code === 'school_not_active' && !school.isActive) {
       throw new DomainError('school_not_active', `School with id ${schoolId} is not active`);

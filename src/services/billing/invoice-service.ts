@@ -1,3 +1,4 @@
+import { type Actor, sees } from '../../domain/access/actor.ts';
 import {
   applyCredit,
   assertInvoiceChangeable,
@@ -5,22 +6,22 @@ import {
   assertVoidable,
   changeTotal,
 } from '../../domain/billing/business-rules.ts';
-import type {
-  CreditNote,
-  CreditNoteReason,
-  Invoice,
-  InvoiceChanges,
-  NewInvoice,
-} from '../../domain/billing/invoice.ts';
+import type { CreditNoteCreated, InvoiceCreated, InvoiceUpdated, InvoiceVoided } from '../../domain/billing/events.ts';
+import type { CreditNoteReason, Invoice, InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney, isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { CreditNoteFilter } from '../../repositories/billing/credit-note-repository.ts';
-import type { InvoiceAsk, InvoiceFilter } from '../../repositories/billing/invoice-repository.ts';
-import type { Batched, Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
-import { type Created, type Creation, createOnce, keyOf } from '../shared/idempotency.ts';
+import type { InvoiceFilter, InvoiceRequest } from '../../repositories/billing/invoice-repository.ts';
+import type { Batched, Batches } from '../../repositories/shared/batches.ts';
+import type { Found, Written } from '../../repositories/shared/projection.ts';
+import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { announce, type Outcome } from '../shared/events.ts';
+import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
+
+type Issued = Written<Omit<InvoiceCreated, 'type'>>;
 
 /** `amount` is decimal text with two places, in the invoice's currency. */
 export type IssueCreditNote = Readonly<{ invoiceId: number; amount: string; reason: CreditNoteReason }>;
@@ -29,51 +30,42 @@ export class InvoiceService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #findJson: Batched<number, string>;
-  readonly #insert: Batched<InvoiceAsk, Required<Created<Invoice>>>;
+  readonly #find: Batched<number, Found>;
+  readonly #insert: Batched<InvoiceRequest, Issued>;
 
-  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+  constructor(dependencies: { unitOfWork: UnitOfWork; batches: Batches; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
-    this.#findJson = dependencies.unitOfWork.batchedRead(async ({ invoices }, ids) => await invoices.findManyJson(ids));
-    this.#insert = dependencies.unitOfWork.batchedWrite({
-      work: async ({ invoices }, asks, locks) => await invoices.insertMany(asks, locks),
-      claimsOf: ({ claim }) => keyOf(claim),
-    });
+    this.#find = dependencies.batches.read(async ({ invoices }, ids) => await invoices.findEach(ids));
+    this.#insert = dependencies.batches.write(
+      async ({ invoices }, requests, locks) => await invoices.insertMany(requests, locks),
+      ({ claim }) => keyOf(claim),
+    );
   }
 
-  async list(filter: Omit<InvoiceFilter, 'now'>, page: PageRequest, count: CountMode): Promise<Listing> {
-    const now = { now: this.#clock.now() };
+  async list(actor: Actor, filter: Omit<InvoiceFilter, 'now'>, page: PageRequest, count: CountMode): Promise<Listing> {
     const { studentId, schoolId, ...others } = filter;
+    const dated = { ...filter, now: this.#clock.now() };
     return await listing(page, count, {
       cheap: studentId !== undefined || Object.values(others).every((value) => value === undefined),
-      read: async () =>
-        await this.#unitOfWork.read(async ({ invoices }) => await invoices.list({ ...filter, ...now }, page)),
-      total: async () =>
-        await this.#unitOfWork.read(async ({ invoices }) => await invoices.count({ ...filter, ...now })),
+      read: async () => await this.#unitOfWork.read(async ({ invoices }) => await invoices.list(actor, dated, page)),
+      total: async () => await this.#unitOfWork.read(async ({ invoices }) => await invoices.count(actor, dated)),
     });
   }
 
   /** Every invoice the filter matches. */
-  async stream(filter: Omit<InvoiceFilter, 'now'>): Promise<Rows> {
+  async stream(actor: Actor, filter: Omit<InvoiceFilter, 'now'>): Promise<Rows> {
     return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ invoices }, batchSize, now) =>
-      invoices.stream({ ...filter, now }, batchSize),
+      invoices.stream(actor, { ...filter, now }, batchSize),
     );
   }
 
-  /** @throws DomainError `invoice_not_found` */
-  async find(id: number): Promise<Invoice> {
-    const invoice = await this.#unitOfWork.read(async ({ invoices }) => await invoices.find(id));
-    if (invoice === undefined) throw notFound(id);
-    return invoice;
-  }
-
   /** The invoice as JSON text, as the API shows it. @throws DomainError `invoice_not_found` */
-  async findJson(id: number): Promise<string> {
-    const json = await this.#findJson(id);
-    if (json === undefined) throw notFound(id);
-    return json;
+  async findJson(actor: Actor, id: number): Promise<string> {
+    const found = await this.#find(id);
+    if (found === undefined || !sees(actor, found.schoolId)) throw notFound(id);
+    return found.body;
   }
 
   /**
@@ -82,61 +74,71 @@ export class InvoiceService {
    *
    * @throws DomainError `student_not_found`, a refusal of {@link assertIssuable} or of {@link createOnce}
    */
-  async create(invoice: NewInvoice, creation: Creation<Invoice>): Promise<Created<Invoice>> {
+  async create(actor: Actor, invoice: NewInvoice, key: IdempotencyKey | null): Promise<Outcome<InvoiceCreated>> {
     const now = this.#clock.now();
-    const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
+    const outcome = await createOnce(this.#unitOfWork, {
+      actor,
+      key,
+      now,
       fastPath: {
-        insert: async () => await this.#insert({ invoice, now, claim: creation.claim }),
-        refuse: async () => await this.#refuseFraction(invoice),
-        find: async ({ invoices }, id) => await invoices.find(id),
+        insert: async (claim) => {
+          const made = await this.#insert({ invoice, now, claim });
+          return made && issued(made);
+        },
+        refuse: async () => await this.#refuseFraction(actor, invoice),
+        recover: async ({ invoices }, invoiceId) => {
+          const found = await invoices.find(actor, invoiceId);
+          if (found === undefined) return undefined;
+          const { studentId, schoolId, total } = found;
+          const amount = { amountTotal: formatMoney(total), currency: total.currency };
+          return { type: 'invoice_created', invoiceId, studentId, schoolId, ...amount };
+        },
       },
-      inTransaction: async (repositories) =>
-        (await repositories.invoices.insert(invoice, now)) ?? (await refuse(repositories, invoice)),
+      inTransaction: async (repositories) => {
+        const made = await repositories.invoices.insert(actor, invoice, now);
+        return issued(made ?? (await refuse(actor, repositories, invoice)));
+      },
     });
-    const { made } = created;
-    if (made !== undefined) {
-      const facts = { invoice_id: made.id, student_id: made.studentId, school_id: made.schoolId };
-      this.#log.info(
-        { ...facts, amount_total: formatMoney(made.total), currency: made.total.currency },
-        'invoice_created',
-      );
-    }
-    return created;
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 
   /** An amount that does not exist in the currency of the student's school. */
-  async #refuseFraction(invoice: NewInvoice): Promise<void> {
+  async #refuseFraction(actor: Actor, invoice: NewInvoice): Promise<void> {
     if (isWhole(invoice.amountTotal)) return;
     const school = await this.#unitOfWork.read(async ({ students, schools }) => {
-      const student = await students.find(invoice.studentId);
-      return student && (await schools.find(student.schoolId));
+      const student = await students.find(actor, invoice.studentId);
+      return student && (await schools.find(actor, student.schoolId));
     });
     if (school !== undefined) assertIssuable(parseMoney(invoice.amountTotal, school.currency), invoice.currency);
   }
 
   /** @throws DomainError `invoice_not_found`, `invoice_void`, `invoice_paid`, or a refusal of {@link changeTotal} */
-  async update(id: number, changes: InvoiceChanges): Promise<Invoice> {
-    if (Object.keys(changes).length === 0) return await this.find(id);
-    const after = await this.#unitOfWork.transaction(async (repositories) => {
-      const invoice = await lock(repositories, id);
+  async update(actor: Actor, id: number, changes: InvoiceChanges): Promise<Outcome<InvoiceUpdated>> {
+    if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
+    const { body, ...facts } = await this.#unitOfWork.transaction(async (repositories) => {
+      const invoice = await lock(actor, repositories, id);
       assertInvoiceChangeable(invoice);
       const { amountTotal, dueDate = invoice.dueDate, description = invoice.description } = changes;
       const { total } =
         amountTotal === undefined ? invoice : changeTotal(invoice, parseMoney(amountTotal, invoice.total.currency));
-      return await repositories.invoices.update(id, { total, dueDate, description }, this.#clock.now());
+      return await repositories.invoices.update(actor, id, { total, dueDate, description }, this.#clock.now());
     });
-    this.#log.info({ invoice_id: id, amount_total: formatMoney(after.total), status: after.status }, 'invoice_updated');
-    return after;
+    const event = { type: 'invoice_updated', ...facts } as const;
+    announce(this.#log, event);
+    return { body, event };
   }
 
   /** @throws DomainError `invoice_not_found`, `invoice_already_void`, `invoice_has_payments` */
-  async void(id: number, reason: string | null): Promise<void> {
-    await this.#unitOfWork.transaction(async (repositories) => {
-      const invoice = await lock(repositories, id);
-      assertVoidable(invoice, await repositories.payments.listLiveIds(id));
-      await repositories.invoices.updateVoid(id, reason, this.#clock.now());
+  async void(actor: Actor, id: number, reason: string | null): Promise<InvoiceVoided> {
+    const { schoolId } = await this.#unitOfWork.transaction(async (repositories) => {
+      const invoice = await lock(actor, repositories, id);
+      assertVoidable(invoice, await repositories.payments.listLiveIds(actor, id));
+      return await repositories.invoices.updateVoid(actor, id, reason, this.#clock.now());
     });
-    this.#log.info({ invoice_id: id }, 'invoice_voided');
+    const event = { type: 'invoice_voided', invoiceId: id, schoolId } as const;
+    announce(this.#log, event);
+    return event;
   }
 
   /**
@@ -144,72 +146,73 @@ export class InvoiceService {
    *
    * @throws DomainError `invoice_not_found`, a refusal of {@link applyCredit} or of {@link createOnce}
    */
-  async credit(note: IssueCreditNote, creation: Creation<CreditNote>): Promise<Created<CreditNote>> {
-    const decide = async (repositories: Repositories): Promise<CreditNote> => {
-      const invoice = await lock(repositories, note.invoiceId);
+  async credit(actor: Actor, note: IssueCreditNote, key: IdempotencyKey | null): Promise<Outcome<CreditNoteCreated>> {
+    const decide = async (repositories: Repositories): Promise<Outcome<CreditNoteCreated>> => {
+      const invoice = await lock(actor, repositories, note.invoiceId);
       const amount = parseMoney(note.amount, invoice.total.currency);
       const after = applyCredit(invoice, amount);
       const now = this.#clock.now();
-      await repositories.invoices.updateBalance(invoice.id, after, now);
-      return await repositories.creditNotes.insert(invoice, amount, note.reason, now);
+      await repositories.invoices.updateBalance(actor, invoice.id, after, now);
+      const { reason } = note;
+      const { body, ...facts } = await repositories.creditNotes.insert(actor, invoice, { amount, reason }, now);
+      return { body, event: { type: 'credit_note_created', ...facts } };
     };
-    const created = await createOnce({ unitOfWork: this.#unitOfWork, now: this.#clock.now() }, creation, {
-      inTransaction: decide,
-    });
-    const { made } = created;
-    if (made !== undefined) {
-      const facts = { credit_note_id: made.id, invoice_id: made.invoiceId, amount: formatMoney(made.amount) };
-      this.#log.info({ ...facts, reason: made.reason }, 'credit_note_created');
-    }
-    return created;
+    const now = this.#clock.now();
+    const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction: decide });
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 
   /** @throws DomainError `invoice_not_found` */
-  async listCredits(invoiceId: number, page: PageRequest, count: CountMode): Promise<Listing> {
-    await this.find(invoiceId);
+  async listCredits(actor: Actor, invoiceId: number, page: PageRequest, count: CountMode): Promise<Listing> {
+    await this.#unitOfWork.read(async (repositories) => await lookUp(actor, repositories, invoiceId));
     return await listing(page, count, {
       cheap: true,
       read: async () =>
-        await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.list({ invoiceId }, page)),
-      total: async () => await this.countCredits({ invoiceId }),
+        await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.list(actor, { invoiceId }, page)),
+      total: async () => await this.countCredits(actor, { invoiceId }),
     });
   }
 
   /** Every credit note of an invoice. @throws DomainError `invoice_not_found` */
-  async streamCredits(invoiceId: number): Promise<Rows> {
+  async streamCredits(actor: Actor, invoiceId: number): Promise<Rows> {
     return await openRows(
       { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      ({ creditNotes }, batchSize) => creditNotes.stream({ invoiceId }, batchSize),
-      async (repositories) => await lookUp(repositories, invoiceId),
+      ({ creditNotes }, batchSize) => creditNotes.stream(actor, { invoiceId }, batchSize),
+      async (repositories) => await lookUp(actor, repositories, invoiceId),
     );
   }
 
   /** Every credit note the filter matches, oldest first. */
-  async streamAllCredits(filter: CreditNoteFilter): Promise<Rows> {
+  async streamAllCredits(actor: Actor, filter: CreditNoteFilter): Promise<Rows> {
     return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ creditNotes }, batchSize) =>
-      creditNotes.stream(filter, batchSize),
+      creditNotes.stream(actor, filter, batchSize),
     );
   }
 
-  async countCredits(filter: CreditNoteFilter): Promise<number> {
-    return await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.count(filter));
+  async countCredits(actor: Actor, filter: CreditNoteFilter): Promise<number> {
+    return await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.count(actor, filter));
   }
 }
 
-async function lookUp({ invoices }: Repositories, id: number): Promise<void> {
-  if ((await invoices.find(id)) === undefined) throw notFound(id);
+function issued({ body, ...facts }: Issued): Outcome<InvoiceCreated> {
+  return { body, event: { type: 'invoice_created', ...facts } };
 }
 
-async function lock({ invoices }: Repositories, id: number): Promise<Invoice> {
-  const invoice = await invoices.findForUpdate(id);
+async function lookUp(actor: Actor, { invoices }: Repositories, id: number): Promise<void> {
+  if ((await invoices.find(actor, id)) === undefined) throw notFound(id);
+}
+
+async function lock(actor: Actor, { invoices }: Repositories, id: number): Promise<Invoice> {
+  const invoice = await invoices.findForUpdate(actor, id);
   if (invoice === undefined) throw notFound(id);
   return invoice;
 }
 
 /** Says why an invoice was not issued. */
-async function refuse({ students, schools }: Repositories, invoice: NewInvoice): Promise<never> {
-  const student = await students.find(invoice.studentId);
-  const school = student && (await schools.find(student.schoolId));
+async function refuse(actor: Actor, { students, schools }: Repositories, invoice: NewInvoice): Promise<never> {
+  const student = await students.find(actor, invoice.studentId);
+  const school = student && (await schools.find(actor, student.schoolId));
   if (school === undefined) {
     throw new DomainError('student_not_found', `Student with id ${invoice.studentId} not found`);
   }

@@ -1,13 +1,20 @@
+import { type Actor, sees } from '../../domain/access/actor.ts';
 import { applyPayment, assertWhole, reversePayment } from '../../domain/billing/business-rules.ts';
-import type { NewPayment, Payment } from '../../domain/billing/payment.ts';
+import type { PaymentProcessed, PaymentReversed } from '../../domain/billing/events.ts';
+import type { NewPayment } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
-import type { PaymentAsk, PaymentFilter } from '../../repositories/billing/payment-repository.ts';
-import type { Batched, Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
-import { type Created, type Creation, createOnce, keyOf } from '../shared/idempotency.ts';
+import type { PaymentFilter, PaymentRequest } from '../../repositories/billing/payment-repository.ts';
+import type { Batched, Batches } from '../../repositories/shared/batches.ts';
+import type { Found, Written } from '../../repositories/shared/projection.ts';
+import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { announce, type Outcome } from '../shared/events.ts';
+import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
+
+type Recorded = Written<Omit<PaymentProcessed, 'type'>>;
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the invoice's currency. */
 export type RecordPayment = Omit<NewPayment, 'paidAt'> & Readonly<{ paidAt: Date | null }>;
@@ -16,60 +23,60 @@ export class PaymentService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #findJson: Batched<number, string>;
-  readonly #insert: Batched<PaymentAsk, Required<Created<Payment>>>;
+  readonly #find: Batched<number, Found>;
+  readonly #insert: Batched<PaymentRequest, Recorded>;
 
-  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+  constructor(dependencies: { unitOfWork: UnitOfWork; batches: Batches; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
-    this.#findJson = dependencies.unitOfWork.batchedRead(async ({ payments }, ids) => await payments.findManyJson(ids));
-    this.#insert = dependencies.unitOfWork.batchedWrite({
-      work: async ({ payments }, asks, locks) => await payments.insertMany(asks, locks),
-      claimsOf: ({ payment, claim }) => [`invoice ${payment.invoiceId}`, ...keyOf(claim)],
-    });
+    this.#find = dependencies.batches.read(async ({ payments }, ids) => await payments.findEach(ids));
+    this.#insert = dependencies.batches.write(
+      async ({ payments }, requests, locks) => await payments.insertMany(requests, locks),
+      ({ payment, claim }) => [`invoice ${payment.invoiceId}`, ...keyOf(claim)],
+    );
   }
 
-  async list(filter: PaymentFilter, page: PageRequest, count: CountMode): Promise<Listing> {
+  async list(actor: Actor, filter: PaymentFilter, page: PageRequest, count: CountMode): Promise<Listing> {
     const { invoiceId, studentId, schoolId, ...others } = filter;
     const scoped = invoiceId !== undefined || studentId !== undefined;
     return await listing(page, count, {
       cheap: scoped || Object.values(others).every((value) => value === undefined),
-      read: async () => await this.#unitOfWork.read(async ({ payments }) => await payments.list(filter, page)),
-      total: async () => await this.#unitOfWork.read(async ({ payments }) => await payments.count(filter)),
+      read: async () => await this.#unitOfWork.read(async ({ payments }) => await payments.list(actor, filter, page)),
+      total: async () => await this.#unitOfWork.read(async ({ payments }) => await payments.count(actor, filter)),
     });
   }
 
   /** The payments of one invoice. @throws DomainError `invoice_not_found` */
-  async listOfInvoice(invoiceId: number, page: PageRequest, count: CountMode): Promise<Listing> {
-    const invoice = await this.#unitOfWork.read(async ({ invoices }) => await invoices.find(invoiceId));
+  async listOfInvoice(actor: Actor, invoiceId: number, page: PageRequest, count: CountMode): Promise<Listing> {
+    const invoice = await this.#unitOfWork.read(async ({ invoices }) => await invoices.find(actor, invoiceId));
     if (invoice === undefined) throw invoiceNotFound(invoiceId);
-    return await this.list({ invoiceId }, page, count);
+    return await this.list(actor, { invoiceId }, page, count);
   }
 
   /** Every payment the filter matches. */
-  async stream(filter: PaymentFilter): Promise<Rows> {
+  async stream(actor: Actor, filter: PaymentFilter): Promise<Rows> {
     return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ payments }, batchSize) =>
-      payments.stream(filter, batchSize),
+      payments.stream(actor, filter, batchSize),
     );
   }
 
   /** Every payment of one invoice. @throws DomainError `invoice_not_found` */
-  async streamOfInvoice(invoiceId: number): Promise<Rows> {
+  async streamOfInvoice(actor: Actor, invoiceId: number): Promise<Rows> {
     return await openRows(
       { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      ({ payments }, batchSize) => payments.stream({ invoiceId }, batchSize),
+      ({ payments }, batchSize) => payments.stream(actor, { invoiceId }, batchSize),
       async ({ invoices }) => {
-        if ((await invoices.find(invoiceId)) === undefined) throw invoiceNotFound(invoiceId);
+        if ((await invoices.find(actor, invoiceId)) === undefined) throw invoiceNotFound(invoiceId);
       },
     );
   }
 
   /** The payment as JSON text, as the API shows it. @throws DomainError `payment_not_found` */
-  async findJson(id: number): Promise<string> {
-    const json = await this.#findJson(id);
-    if (json === undefined) throw notFound(id);
-    return json;
+  async findJson(actor: Actor, id: number): Promise<string> {
+    const found = await this.#find(id);
+    if (found === undefined || !sees(actor, found.schoolId)) throw notFound(id);
+    return found.body;
   }
 
   /**
@@ -81,29 +88,36 @@ export class PaymentService {
    *
    * @throws DomainError `invoice_not_found`, a refusal of {@link applyPayment} or of {@link createOnce}
    */
-  async record(command: RecordPayment, creation: Creation<Payment>): Promise<Created<Payment>> {
+  async record(actor: Actor, command: RecordPayment, key: IdempotencyKey | null): Promise<Outcome<PaymentProcessed>> {
     const now = this.#clock.now();
     const payment = { ...command, paidAt: command.paidAt ?? now };
-    const created = await createOnce({ unitOfWork: this.#unitOfWork, now }, creation, {
+    const outcome = await createOnce(this.#unitOfWork, {
+      actor,
+      key,
+      now,
       fastPath: {
-        insert: async () => await this.#insert({ payment, now, claim: creation.claim }),
-        refuse: async () => await this.#refuseFraction(payment),
-        find: async ({ payments }, id) => await payments.find(id),
+        insert: async (claim) => {
+          const made = await this.#insert({ payment, now, claim });
+          return made && processed(made);
+        },
+        refuse: async () => await this.#refuseFraction(actor, payment),
+        recover: async ({ payments }, paymentId) => {
+          const found = await payments.find(actor, paymentId);
+          if (found === undefined) return undefined;
+          const { invoiceId, schoolId, amount, method } = found;
+          return { type: 'payment_processed', paymentId, invoiceId, schoolId, amount, method };
+        },
       },
-      inTransaction: async (repositories) => await decide(repositories, payment, now),
+      inTransaction: async (repositories) => processed(await decide(actor, repositories, payment, now)),
     });
-    // After the commit: a log line is a claim that the money moved.
-    if (created.made !== undefined) {
-      const { id, invoiceId, amount, method } = created.made;
-      this.#log.info({ payment_id: id, invoice_id: invoiceId, amount, method }, 'payment_processed');
-    }
-    return created;
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 
   /** An amount that does not exist in the invoice's currency, which never changes. Only a void invoice says so before. */
-  async #refuseFraction({ invoiceId, amount }: NewPayment): Promise<void> {
+  async #refuseFraction(actor: Actor, { invoiceId, amount }: NewPayment): Promise<void> {
     if (isWhole(amount)) return;
-    const invoice = await this.#unitOfWork.read(async ({ invoices }) => await invoices.find(invoiceId));
+    const invoice = await this.#unitOfWork.read(async ({ invoices }) => await invoices.find(actor, invoiceId));
     if (invoice === undefined || invoice.status === 'VOID') return;
     assertWhole(parseMoney(amount, invoice.total.currency));
   }
@@ -113,38 +127,47 @@ export class PaymentService {
    *
    * @throws DomainError `payment_not_found`, `payment_already_reversed`, or a refusal of {@link createOnce}
    */
-  async reverse(id: number, reason: string, creation: Creation<Payment>): Promise<Created<Payment>> {
-    const decideReversal = async (repositories: Repositories): Promise<Payment> => {
-      const { payments, invoices } = repositories;
-      const found = await payments.find(id);
+  async reverse(
+    actor: Actor,
+    id: number,
+    reason: string,
+    key: IdempotencyKey | null,
+  ): Promise<Outcome<PaymentReversed>> {
+    const decideReversal = async ({ payments, invoices }: Repositories): Promise<Outcome<PaymentReversed>> => {
+      const found = await payments.find(actor, id);
       if (found === undefined) throw notFound(id);
-      const invoice = await invoices.findForUpdate(found.invoiceId);
+      const invoice = await invoices.findForUpdate(actor, found.invoiceId);
       if (invoice === undefined) throw new Error(`payment ${id} has no invoice`);
       const now = this.#clock.now();
-      const reversed = await payments.insertReversal(found, reason, now);
+      const { body, ...facts } = await payments.insertReversal(actor, found, reason, now);
       const after = reversePayment(invoice, parseMoney(found.amount, invoice.total.currency));
-      await invoices.updateBalance(invoice.id, after, now);
-      return reversed;
+      await invoices.updateBalance(actor, invoice.id, after, now);
+      return { body, event: { type: 'payment_reversed', ...facts } };
     };
-    const created = await createOnce({ unitOfWork: this.#unitOfWork, now: this.#clock.now() }, creation, {
-      inTransaction: decideReversal,
-    });
-    if (created.made !== undefined) {
-      const { invoiceId, amount } = created.made;
-      this.#log.info({ payment_id: id, invoice_id: invoiceId, amount }, 'payment_reversed');
-    }
-    return created;
+    const now = this.#clock.now();
+    const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction: decideReversal });
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 }
 
+function processed({ body, ...facts }: Recorded): Outcome<PaymentProcessed> {
+  return { body, event: { type: 'payment_processed', ...facts } };
+}
+
 /** Decides a payment under the invoice's lock: pays, or refuses by the rule that forbids it. */
-async function decide({ invoices, payments }: Repositories, payment: NewPayment, now: Date): Promise<Payment> {
-  const invoice = await invoices.findForUpdate(payment.invoiceId);
+async function decide(
+  actor: Actor,
+  { invoices, payments }: Repositories,
+  payment: NewPayment,
+  now: Date,
+): Promise<Recorded> {
+  const invoice = await invoices.findForUpdate(actor, payment.invoiceId);
   if (invoice === undefined) throw invoiceNotFound(payment.invoiceId);
 
   applyPayment(invoice, parseMoney(payment.amount, invoice.total.currency));
 
-  const made = await payments.insert(payment, now);
+  const made = await payments.insert(actor, payment, now);
   if (made === undefined) throw new Error(`invoice ${invoice.id}: the guard refused what the rule allows`);
   return made;
 }

@@ -1,3 +1,4 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import type { School } from '../../domain/accounts/school.ts';
 import type { Student } from '../../domain/accounts/student.ts';
 import { calculateOwed } from '../../domain/billing/business-rules.ts';
@@ -104,10 +105,14 @@ export class DocumentService {
    * @throws DomainError `student_not_found`, `school_not_found`, `invoice_not_found`, `payment_not_found`,
    *   `document_too_long`
    */
-  async render(subject: DocumentSubject, language: Language | null): Promise<FinishedDocument | undefined> {
+  async render(
+    actor: Actor,
+    subject: DocumentSubject,
+    language: Language | null,
+  ): Promise<FinishedDocument | undefined> {
     let about: { name: string; language: string } | undefined;
     const bytes = await this.#renderer.render(async () => {
-      const { name, document } = await this.#read(subject, language);
+      const { name, document } = await this.#read(actor, subject, language);
       about = { name, language: document.language };
       return document;
     });
@@ -115,29 +120,30 @@ export class DocumentService {
   }
 
   async #read(
+    actor: Actor,
     subject: DocumentSubject,
     language: Language | null,
   ): Promise<{ name: string; document: PrintedDocument }> {
     switch (subject.kind) {
       case 'statement':
-        return await this.#statement(subject.owner, language);
+        return await this.#statement(actor, subject.owner, language);
       case 'ledger':
-        return await this.#ledger(subject.owner, subject.period, language);
+        return await this.#ledger(actor, subject.owner, subject.period, language);
       case 'invoice':
-        return await this.#invoice(subject.id, language);
+        return await this.#invoice(actor, subject.id, language);
       case 'receipt':
-        return await this.#receipt(subject.id, language);
+        return await this.#receipt(actor, subject.id, language);
     }
   }
 
-  async #statement(owner: AccountOwner, language: Language | null) {
-    const { school, student } = await this.#account(owner);
+  async #statement(actor: Actor, owner: AccountOwner, language: Language | null) {
+    const { school, student } = await this.#account(actor, owner);
     const pen = this.#pen(school, language);
     const { locale, words, now } = pen;
-    const { header, rows } = await this.#statements.stream(owner);
+    const { header, rows } = await this.#statements.stream(actor, owner);
     const names = new Map<number, string>();
     const addNames = async (batch: readonly StatementLine[]): Promise<void> => {
-      if (student === undefined) await this.#addNames(names, batch);
+      if (student === undefined) await this.#addNames(actor, names, batch);
     };
     const write = (line: StatementLine): readonly string[] => [
       line.number,
@@ -188,11 +194,11 @@ export class DocumentService {
     return { name: `statement-${owner.kind}-${owner.id}-${locale.isoDay(now)}`, document };
   }
 
-  async #ledger(owner: AccountOwner, period: LedgerPeriod, language: Language | null) {
-    const { school, student } = await this.#account(owner);
+  async #ledger(actor: Actor, owner: AccountOwner, period: LedgerPeriod, language: Language | null) {
+    const { school, student } = await this.#account(actor, owner);
     const pen = this.#pen(school, language);
     const { locale, words, now } = pen;
-    const { header, entries } = await this.#ledgers.open(owner, period);
+    const { header, entries } = await this.#ledgers.open(actor, owner, period);
     const rows = await collect<LedgerEntry, readonly string[]>(entries, (entry) => [
       locale.day(entry.date),
       words.entryType[entry.type],
@@ -237,15 +243,20 @@ export class DocumentService {
     return { name: `ledger-${owner.kind}-${owner.id}-${locale.isoDay(now)}`, document };
   }
 
-  async #invoice(id: number, language: Language | null) {
+  async #invoice(actor: Actor, id: number, language: Language | null) {
     const found = await this.#unitOfWork.snapshot(async (repositories) => {
-      const invoice = await repositories.invoices.find(id);
+      const invoice = await repositories.invoices.find(actor, id);
       if (invoice === undefined) throw new DomainError('invoice_not_found', `Invoice with id ${id} not found`);
       const page = { limit: DOCUMENT_LINES_MAX, offset: 0, cursor: null };
-      const payments = await repositories.payments.list({ invoiceId: id }, page);
-      const credits = await repositories.creditNotes.list({ invoiceId: id }, page);
+      const payments = await repositories.payments.list(actor, { invoiceId: id }, page);
+      const credits = await repositories.creditNotes.list(actor, { invoiceId: id }, page);
       if (payments.next !== null || credits.next !== null) throw tooLong();
-      return { invoice, payments: payments.json, credits: credits.json, ...(await partiesOf(repositories, invoice)) };
+      return {
+        invoice,
+        payments: payments.json,
+        credits: credits.json,
+        ...(await partiesOf(actor, repositories, invoice)),
+      };
     });
     const { invoice, student } = found;
     const pen = this.#pen(found.school, language);
@@ -286,13 +297,13 @@ export class DocumentService {
     return { name: `invoice-${invoice.number}`, document };
   }
 
-  async #receipt(id: number, language: Language | null) {
+  async #receipt(actor: Actor, id: number, language: Language | null) {
     const found = await this.#unitOfWork.snapshot(async (repositories) => {
-      const payment = await repositories.payments.find(id);
+      const payment = await repositories.payments.find(actor, id);
       if (payment === undefined) throw new DomainError('payment_not_found', `Payment with id ${id} not found`);
-      const invoice = await repositories.invoices.find(payment.invoiceId);
+      const invoice = await repositories.invoices.find(actor, payment.invoiceId);
       if (invoice === undefined) throw new Error(`payment ${id} has no invoice`);
-      return { payment, invoice, ...(await partiesOf(repositories, invoice)) };
+      return { payment, invoice, ...(await partiesOf(actor, repositories, invoice)) };
     });
     const { payment, invoice, student } = found;
     const pen = this.#pen(found.school, language);
@@ -319,17 +330,17 @@ export class DocumentService {
    * Looks up the names that lines need and `names` lacks. The JSON of a line has none, and its readers would pay for a
    * join that only paper needs.
    */
-  async #addNames(names: Map<number, string>, lines: readonly StatementLine[]): Promise<void> {
+  async #addNames(actor: Actor, names: Map<number, string>, lines: readonly StatementLine[]): Promise<void> {
     const missing = new Set(lines.map(({ student_id }) => student_id).filter((id) => !names.has(id)));
     if (missing.size === 0) return;
-    const found = await this.#unitOfWork.read(async ({ students }) => await students.listNames([...missing]));
+    const found = await this.#unitOfWork.read(async ({ students }) => await students.listNames(actor, [...missing]));
     for (const { id, name } of found) names.set(id, name);
   }
 
-  async #account(owner: AccountOwner): Promise<{ school: School; student: Student | undefined }> {
+  async #account(actor: Actor, owner: AccountOwner): Promise<{ school: School; student: Student | undefined }> {
     return await this.#unitOfWork.read(async ({ schools, students }) => {
-      const student = owner.kind === 'student' ? await students.find(owner.id) : undefined;
-      const school = await schools.find(student?.schoolId ?? (owner.kind === 'school' ? owner.id : 0));
+      const student = owner.kind === 'student' ? await students.find(actor, owner.id) : undefined;
+      const school = await schools.find(actor, student?.schoolId ?? (owner.kind === 'school' ? owner.id : 0));
       if (school === undefined) throw accountNotFound(owner);
       return { school, student };
     });
@@ -402,11 +413,12 @@ function tooLong(): DomainError {
 }
 
 async function partiesOf(
+  actor: Actor,
   { students, schools }: Repositories,
   { id, studentId, schoolId }: Invoice,
 ): Promise<{ student: Student; school: School }> {
-  const student = await students.find(studentId);
-  const school = await schools.find(schoolId);
+  const student = await students.find(actor, studentId);
+  const school = await schools.find(actor, schoolId);
   if (student === undefined || school === undefined) throw new Error(`invoice ${id} belongs to nobody`);
   return { student, school };
 }

@@ -1,9 +1,12 @@
+import type { Actor } from '../../domain/access/actor.ts';
+import { accountRead } from '../../domain/reporting/events.ts';
 import type { LedgerHeader, LedgerPage, LedgerPeriod } from '../../domain/reporting/ledger.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import type { Cursor } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
+import { announce } from '../shared/events.ts';
 
 /** A ledger whose entries are still to be read, each as JSON text, oldest first. */
 export type OpenLedger = Readonly<{
@@ -34,13 +37,14 @@ export class LedgerService {
    * @throws DomainError `student_not_found`, `school_not_found`
    */
   async page(
+    actor: Actor,
     owner: AccountOwner,
     period: LedgerPeriod,
     range: Readonly<{ limit: number; cursor: Cursor | null }>,
   ): Promise<LedgerPage> {
-    const page = await this.#unitOfWork.read(async ({ ledger }) => await ledger.findPage(owner, period, range));
+    const page = await this.#unitOfWork.read(async ({ ledger }) => await ledger.findPage(actor, owner, period, range));
     if (page === undefined) throw accountNotFound(owner);
-    this.#generated(owner);
+    announce(this.#log, accountRead(owner, 'ledger'));
     return page;
   }
 
@@ -49,21 +53,17 @@ export class LedgerService {
    *
    * @throws DomainError `student_not_found`, `school_not_found`
    */
-  async open(owner: AccountOwner, period: LedgerPeriod): Promise<OpenLedger> {
+  async open(actor: Actor, owner: AccountOwner, period: LedgerPeriod): Promise<OpenLedger> {
     const readAt = this.#clock.now();
-    const { first: header, rest: entries } = await this.#unitOfWork.openStream(
-      async ({ ledger }) => await ledger.findHeader(owner, period),
-      ({ ledger }) => ledger.streamEntries(owner, period, STREAM_BATCH_ENTRIES),
+    const { first: header, rest: entries } = await this.#unitOfWork.stream(
+      async ({ ledger }) => await ledger.findHeader(actor, owner, period),
+      ({ ledger }) => ledger.streamEntries(actor, owner, period, STREAM_BATCH_ENTRIES),
     );
     if (header === undefined) {
       await entries.return();
       throw accountNotFound(owner);
     }
-    this.#generated(owner);
+    announce(this.#log, accountRead(owner, 'ledger'));
     return { owner, header, entries, readAt };
-  }
-
-  #generated(owner: AccountOwner): void {
-    this.#log.info({ [`${owner.kind}_id`]: owner.id }, `${owner.kind}_ledger_generated`);
   }
 }

@@ -1,7 +1,8 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import type { Aging } from '../../domain/reporting/aging.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import type { DebtorOrder, Debtors, Summary } from '../../domain/reporting/summary.ts';
-import type { Clock, Log } from '../../domain/shared/ports.ts';
+import type { Clock } from '../../domain/shared/ports.ts';
 import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
 
@@ -10,7 +11,7 @@ export class ReportService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
 
-  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
   }
@@ -21,9 +22,9 @@ export class ReportService {
    * @param asOf YYYY-MM-DD: what was owed at the end of that day, aged by it. Null: what is owed now.
    * @throws DomainError `student_not_found`, `school_not_found`
    */
-  async aging(owner: AccountOwner, asOf: string | null): Promise<Aging> {
+  async aging(actor: Actor, owner: AccountOwner, asOf: string | null): Promise<Aging> {
     const now = this.#clock.now();
-    const aging = await this.#unitOfWork.read(async ({ reports }) => await reports.findAging(owner, asOf, now));
+    const aging = await this.#unitOfWork.read(async ({ reports }) => await reports.findAging(actor, owner, asOf, now));
     if (aging === undefined) throw accountNotFound(owner);
     return aging;
   }
@@ -35,13 +36,14 @@ export class ReportService {
    * @throws DomainError `school_not_found`
    */
   async debtors(
+    actor: Actor,
     schoolId: number,
     by: Readonly<{ order: DebtorOrder; asOf: string | null }>,
     range: Readonly<{ limit: number | null; offset: number }>,
   ): Promise<Debtors> {
     const now = this.#clock.now();
     const debtors = await this.#unitOfWork.read(
-      async ({ reports }) => await reports.findDebtors(schoolId, by, range, now),
+      async ({ reports }) => await reports.findDebtors(actor, schoolId, by, range, now),
     );
     if (debtors === undefined) throw accountNotFound({ kind: 'school', id: schoolId });
     return debtors;
@@ -53,9 +55,15 @@ export class ReportService {
    * @param range `to` null is today, or `from` if that is later; `from` null is the first day of the month of `to`
    * @throws DomainError `school_not_found`
    */
-  async summary(schoolId: number, range: Readonly<{ from: string | null; to: string | null }>): Promise<Summary> {
+  async summary(
+    actor: Actor,
+    schoolId: number,
+    range: Readonly<{ from: string | null; to: string | null }>,
+  ): Promise<Summary> {
     const now = this.#clock.now();
-    const summary = await this.#unitOfWork.read(async ({ reports }) => await reports.findSummary(schoolId, range, now));
+    const summary = await this.#unitOfWork.read(
+      async ({ reports }) => await reports.findSummary(actor, schoolId, range, now),
+    );
     if (summary === undefined) throw accountNotFound({ kind: 'school', id: schoolId });
     return summary;
   }

@@ -1,8 +1,12 @@
+import { type Actor, sees } from '../../domain/access/actor.ts';
+import { accountRead } from '../../domain/reporting/events.ts';
 import type { AccountOwner, LineRange, StatementHeader } from '../../domain/reporting/statement.ts';
-import { DomainError } from '../../domain/shared/errors.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
-import type { StudentStatementAsk, WholeStatement } from '../../repositories/reporting/statement-repository.ts';
-import type { Batched, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { StudentStatementRequest, WholeStatement } from '../../repositories/reporting/statement-repository.ts';
+import type { Batched, Batches } from '../../repositories/shared/batches.ts';
+import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { accountNotFound } from '../shared/account-not-found.ts';
+import { announce } from '../shared/events.ts';
 import type { Rows } from '../shared/listing.ts';
 
 /** A statement whose lines are all here, or still to be read. Lines are JSON text, newest first. */
@@ -27,14 +31,14 @@ export class StatementService {
   readonly #unitOfWork: UnitOfWork;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #findOfStudent: Batched<StudentStatementAsk, WholeStatement>;
+  readonly #findOfStudent: Batched<StudentStatementRequest, WholeStatement>;
 
-  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+  constructor(dependencies: { unitOfWork: UnitOfWork; batches: Batches; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
-    this.#findOfStudent = dependencies.unitOfWork.batchedRead(
-      async ({ statements }, asks) => await statements.findEach(asks, this.#clock.now()),
+    this.#findOfStudent = dependencies.batches.read(
+      async ({ statements }, requests) => await statements.findEachOfStudents(requests, this.#clock.now()),
     );
   }
 
@@ -46,24 +50,16 @@ export class StatementService {
    * @throws DomainError `student_not_found`, `school_not_found`
    */
   async open(
+    actor: Actor,
     owner: AccountOwner,
     range: LineRange,
     beforeStreaming: () => Promise<void> = async () => undefined,
   ): Promise<Statement> {
-    const whole = await this.#whole(owner, range);
+    const whole = await this.#whole(actor, owner, range, this.#clock.now());
     if (whole === undefined) await beforeStreaming();
-    const statement = whole ?? (await this.#streamed(owner, range.offset, this.#clock.now()));
-    this.#log.info({ [`${owner.kind}_id`]: owner.id }, `${owner.kind}_statement_generated`);
+    const statement = whole ?? (await this.#streamed(actor, owner, range.offset, this.#clock.now()));
+    announce(this.#log, accountRead(owner, 'statement'));
     return statement;
-  }
-
-  /** What a school's statement would have as `header.version` now. @throws DomainError `school_not_found` */
-  async findSchoolVersion(schoolId: number): Promise<string> {
-    const version = await this.#unitOfWork.read(
-      async ({ statements }) => await statements.findSchoolVersion(schoolId, this.#clock.now()),
-    );
-    if (version === undefined) throw notFound({ kind: 'school', id: schoolId });
-    return version;
   }
 
   /**
@@ -71,42 +67,40 @@ export class StatementService {
    *
    * @throws DomainError `student_not_found`, `school_not_found`
    */
-  async stream(owner: AccountOwner): Promise<Readonly<{ header: StatementHeader; rows: Rows }>> {
+  async stream(actor: Actor, owner: AccountOwner): Promise<Readonly<{ header: StatementHeader; rows: Rows }>> {
     const readAt = this.#clock.now();
-    const { header, lines } = await this.#streamed(owner, 0, readAt);
-    this.#log.info({ [`${owner.kind}_id`]: owner.id }, `${owner.kind}_statement_generated`);
+    const { header, lines } = await this.#streamed(actor, owner, 0, readAt);
+    announce(this.#log, accountRead(owner, 'statement'));
     return { header, rows: { batches: lines, readAt } };
   }
 
   /** Header and lines at once, in one round trip; undefined when there may be too many lines for that. */
-  async #whole(owner: AccountOwner, { limit, offset }: LineRange): Promise<Statement | undefined> {
+  async #whole(
+    actor: Actor,
+    owner: AccountOwner,
+    { limit, offset }: LineRange,
+    now: Date,
+  ): Promise<Statement | undefined> {
     if (limit === null && owner.kind === 'school') return undefined;
-    const asked = limit ?? LINES_AT_ONCE_MAX + 1;
-    // A student has a few lines, and never more than are asked for here: some 7 µs each.
+    const range = { limit: limit ?? LINES_AT_ONCE_MAX + 1, offset };
     const whole =
-      owner.kind === 'student' && offset === 0
-        ? await this.#findOfStudent({ studentId: owner.id, limit: asked })
+      owner.kind === 'student'
+        ? await this.#findOfStudent({ studentId: owner.id, ...range })
         : await this.#unitOfWork.read(
-            async ({ statements }) => await statements.find(owner, { limit: asked, offset }, this.#clock.now()),
+            async ({ statements }) => await statements.findOfSchool(actor, owner.id, range, now),
           );
-    if (whole === undefined) throw notFound(owner);
+    if (whole === undefined || !sees(actor, whole.schoolId)) throw accountNotFound(owner);
     if (limit === null && whole.lineCount > LINES_AT_ONCE_MAX) return undefined;
     return { owner, header: whole.header, lines: whole.lines };
   }
 
-  async #streamed(owner: AccountOwner, offset: number, now: Date): Promise<StreamedStatement> {
-    const opened = await this.#unitOfWork.openStream(
-      async ({ statements }) => await statements.findHeader(owner, now),
-      ({ statements }) => statements.streamLines(owner, offset, now, STREAM_BATCH_LINES),
+  async #streamed(actor: Actor, owner: AccountOwner, offset: number, now: Date): Promise<StreamedStatement> {
+    const opened = await this.#unitOfWork.stream(
+      async ({ statements }) => await statements.findHeader(actor, owner, now),
+      ({ statements }) => statements.streamLines(actor, owner, offset, now, STREAM_BATCH_LINES),
     );
     if (opened.first !== undefined) return { owner, header: opened.first, lines: opened.rest };
     await opened.rest.return();
-    throw notFound(owner);
+    throw accountNotFound(owner);
   }
-}
-
-function notFound({ kind, id }: AccountOwner): DomainError {
-  return kind === 'school'
-    ? new DomainError('school_not_found', `School with id ${id} not found`)
-    : new DomainError('student_not_found', `Student with id ${id} not found`);
 }

@@ -1,75 +1,71 @@
-import { DomainError } from '../../domain/shared/errors.ts';
+import type { Actor } from '../../domain/access/actor.ts';
+import { DomainError, UnavailableError } from '../../domain/shared/errors.ts';
 import type { IdempotencyClaim } from '../../repositories/shared/idempotency-repository.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { DomainEvent, Outcome } from './events.ts';
 
-export type { IdempotencyClaim };
+/** What a request may be repeated under, by its principal. `fingerprint` is a digest of the whole request. */
+export type IdempotencyKey = Readonly<{ key: string; fingerprint: string }>;
 
-/** A request that makes something: how its answer is written, and the key it may be repeated under. */
-export type Creation<T> = Readonly<{
-  /** Null when the caller sent no Idempotency-Key. */
-  claim: IdempotencyClaim | null;
-  /** The body of the answer. Stored with the key, so that a repeat gets the same bytes. */
-  present: (made: T) => string;
-}>;
-
-/** What a creation answers. `made` is absent when the answer is that of an earlier request under the same key. */
-export type Created<T> = Readonly<{ body: string; made?: T }>;
-
-/** How something is made. All of them make the same, or refuse for the same reasons. */
-export type Ways<T> = Readonly<{
+export type Creation<Event extends DomainEvent> = Readonly<{
+  actor: Actor;
+  key: IdempotencyKey | null;
+  /** The moment of the request. */
+  now: Date;
   /** In a transaction, which has taken the key if there is one. */
-  inTransaction: (repositories: Repositories) => Promise<T>;
-  /** Without a key, where there is a cheaper way than a transaction. */
-  withoutKey?: () => Promise<T>;
-  /** For what is made often: with a key or without, tried first. */
+  inTransaction: (repositories: Repositories) => Promise<Outcome<Event>>;
+  /** Makes the same. For what is made often, tried first. */
   fastPath?: Readonly<{
     /**
-     * Keeps the answer if there is a key: the JSON object of what was made with its `id`. Undefined if that is not
-     * possible, whatever the reason, which {@link Ways.inTransaction} then finds out.
+     * One statement that commits by itself, and keeps its answer if there is a key. Undefined if that is not possible,
+     * whatever the reason, which `inTransaction` then finds out.
      */
-    insert: () => Promise<Required<Created<T>> | undefined>;
+    insert: (claim: IdempotencyClaim | null) => Promise<Outcome<Event> | undefined>;
     /**
-     * Asked when {@link insert} made nothing: throws the refusal that no lock, no key and no other request could change, so
-     * that it costs no transaction.
+     * Asked when `insert` made nothing: throws the refusal that no lock, no key and no other request could change, so that
+     * it costs no transaction.
      */
-    refuse?: () => Promise<void>;
-    /** What it made, should its answer be lost. */
-    find: (repositories: Repositories, id: number) => Promise<T | undefined>;
+    refuse: () => Promise<void>;
+    /** What happened, where the statement's answer was lost: `id` is that of what it made. */
+    recover: (repositories: Repositories, id: number) => Promise<Event | undefined>;
   }>;
 }>;
 
 /**
  * Makes something once per key: key, fingerprint and answer are written in the transaction of the work itself, so there is
  * no moment at which the one exists without the other. A refusal rolls back the key too, which may then be used again.
+ * Where a connection broke and nobody knows whether the work was done, the key tells.
  *
- * @param of.now the moment of the request; `fastPath` uses the same
  * @throws DomainError `idempotency_key_reused`, `idempotency_in_flight`, `idempotency_answer_erased`, or what the work
  *   refuses
+ * @throws UnavailableError `outcome_unknown` without a key
  */
-export async function createOnce<T>(
-  { unitOfWork, now }: { unitOfWork: UnitOfWork; now: Date },
-  { claim, present }: Creation<T>,
-  { inTransaction, withoutKey = async () => await unitOfWork.transaction(inTransaction), fastPath }: Ways<T>,
-): Promise<Created<T>> {
-  if (claim === null) {
-    const done = await fastPath?.insert();
-    if (done !== undefined) return done;
-    await fastPath?.refuse?.();
-    const made = await withoutKey();
-    return { made, body: present(made) };
+export async function createOnce<Event extends DomainEvent>(
+  unitOfWork: UnitOfWork,
+  { actor, key, now, inTransaction, fastPath }: Creation<Event>,
+): Promise<Outcome<Event>> {
+  const claim = key && { credential: actor.principalId, ...key };
+  let wasLost = false;
+  // A statement for several callers does not look whether each of them sees the school.
+  if (fastPath !== undefined && actor.schools === 'all') {
+    try {
+      const made = await fastPath.insert(claim);
+      if (made !== undefined) return made;
+      await fastPath.refuse();
+    } catch (error) {
+      if (claim === null || !isOutcomeUnknown(error)) throw error;
+      wasLost = true;
+    }
   }
-  const done = fastPath && (await unitOfWork.orUndecided(fastPath.insert));
-  if (done !== undefined && done !== 'undecided') return done;
-  if (done === undefined) await fastPath?.refuse?.();
+  if (claim === null) return await unitOfWork.transaction(inTransaction);
 
   // What the try before made, if its COMMIT may have gone through: found in the database, it is ours and no replay. No
   // two tries have the same body, because an id that was drawn from a sequence is never drawn again.
-  let own: { made: T; body: string } | undefined;
-  return await unitOfWork.repeatableTransaction(async (repositories) => {
+  let own: Outcome<Event> | undefined;
+  const underKey = async (repositories: Repositories): Promise<Outcome<Event>> => {
     const stored = await repositories.idempotency.claim(claim, now);
     if (stored === 'claimed') {
-      const made = await inTransaction(repositories);
-      own = { made, body: present(made) };
+      own = await inTransaction(repositories);
       await repositories.idempotency.complete(claim, own.body);
       return own;
     }
@@ -81,16 +77,16 @@ export async function createOnce<T>(
     if (fingerprint !== claim.fingerprint) {
       throw new DomainError('idempotency_key_reused', 'This Idempotency-Key was used for a different request');
     }
-    // The statement did make it, and only its answer was lost. A twin of the same millisecond would be taken for it, which
-    // costs a second line in the log.
-    const isOurs = done === 'undecided' && createdAt.getTime() === now.getTime();
-    const made = isOurs ? await fastPath?.find(repositories, idOf(body)) : undefined;
-    return made === undefined ? { body } : { body, made };
-  });
+    // A twin of the same millisecond would be taken for ours, which costs a second line in the log.
+    const isOurs = wasLost && createdAt.getTime() === now.getTime();
+    const event = isOurs ? await fastPath?.recover(repositories, JSON.parse(body).id) : undefined;
+    return event === undefined ? { body } : { body, event };
+  };
+  return await unitOfWork.transaction(underKey, { isRepeatable: true, isRepeat: wasLost });
 }
 
-function idOf(body: string): number {
-  return (JSON.parse(body) as { id: number }).id;
+function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof UnavailableError && error.code === 'outcome_unknown';
 }
 
 /** The name of a claim among those that only one of several callers may have. */

@@ -40,6 +40,6 @@ export async function openRows(
   look: (repositories: Repositories) => Promise<unknown> = async () => undefined,
 ): Promise<Rows> {
   const readAt = clock.now();
-  const { rest } = await unitOfWork.openStream(look, (repositories) => stream(repositories, BATCH_ROWS, readAt));
+  const { rest } = await unitOfWork.stream(look, (repositories) => stream(repositories, BATCH_ROWS, readAt));
   return { batches: rest, readAt };
 }

@@ -4,6 +4,7 @@ import Fastify from 'fastify';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ALL, IN_FLIGHT_MIN, READS, shedLoad } from '../../../src/api/edge/overload.ts';
 import { SAFE_HEADERS } from '../../../src/api/edge/safe-headers.ts';
+import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import { EventLoopDelay } from '../../../src/infrastructure/observability/event-loop.ts';
 import { type Answer, type Json, startBilling } from '../../support/billing.ts';
 
@@ -28,7 +29,7 @@ async function whileQueued<T>(waiting: number, look: () => Promise<T>, on = bill
     await on.untilWaiting(1);
     const queue = Array.from({ length: waiting }, async () => {
       // As writes, which only the connection makes wait.
-      await unitOfWork.write(async ({ schools }) => await schools.find(1));
+      await unitOfWork.write(async ({ schools }) => await schools.find(COMMAND_LINE, 1));
     });
     while (pool.gauge().waiting < waiting) await setTimeout(5);
     const seen = await look();

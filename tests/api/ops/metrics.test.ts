@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import { PREFIX, startBilling } from '../../support/billing.ts';
 
 const billing = await startBilling();
@@ -115,7 +116,7 @@ describe('GET /metrics', () => {
     const grown = await growth(async () => {
       let isFirst = true;
       await billing.product.unitOfWork.transaction(async ({ schools }) => {
-        await schools.find(1);
+        await schools.find(COMMAND_LINE, 1);
         if (!isFirst) return;
         isFirst = false;
         throw Object.assign(new Error('made up'), { code: '40001', severity: 'ERROR' });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import { type Json, startBilling } from '../../support/billing.ts';
 
 const billing = await startBilling();
@@ -264,7 +265,7 @@ describe('GET /students/{id}/ledger and GET /schools/{id}/ledger', () => {
       const period = { from: '2026-03-11', to: null, asOf: '2026-03-20' };
       const page = await ledger(`/${owner.kind}s/${owner.id}/ledger?from=2026-03-11&as_of=2026-03-20`);
 
-      const { header, entries } = await billing.product.services.ledgers.open(owner, period);
+      const { header, entries } = await billing.product.services.ledgers.open(COMMAND_LINE, owner, period);
       const streamed: unknown[] = [];
       for await (const batch of entries) streamed.push(...batch.map((json): unknown => JSON.parse(json)));
 
@@ -293,6 +294,7 @@ describe('GET /students/{id}/ledger and GET /schools/{id}/ledger', () => {
     expect((await billing.get('/students/999999/ledger')).body).toMatchObject({ code: 'student_not_found' });
     expect((await billing.get('/schools/999999/ledger')).body).toMatchObject({ code: 'school_not_found' });
     const missing = billing.product.services.ledgers.open(
+      COMMAND_LINE,
       { kind: 'school', id: 999_999 },
       { from: null, to: null, asOf: null },
     );

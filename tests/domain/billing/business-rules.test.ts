@@ -50,8 +50,6 @@ function anInvoice(of: {
     description: null,
     voidedAt: of.status === 'VOID' ? AT : null,
     voidReason: null,
-    createdAt: AT,
-    updatedAt: AT,
   };
 }
 
@@ -65,8 +63,6 @@ function aSchool(isActive: boolean): School {
     invoicePrefix: 'F',
     receiptPrefix: 'R',
     isActive,
-    createdAt: AT,
-    updatedAt: AT,
   };
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import { startBilling } from '../../support/billing.ts';
 
 const billing = await startBilling();
@@ -9,9 +10,9 @@ test('the constraint keeps a school with students from becoming inactive', async
   await billing.aStudent({ school_id: id });
 
   const change = billing.product.unitOfWork.write(async ({ schools }) => {
-    const school = await schools.find(id);
+    const school = await schools.find(COMMAND_LINE, id);
     if (school === undefined) throw new Error('the school is there');
-    return await schools.update({ ...school, isActive: false }, new Date());
+    return await schools.update(COMMAND_LINE, { ...school, isActive: false }, new Date());
   });
 
   await expect(change).rejects.toMatchObject({ name: 'DomainError', code: 'school_has_students' });

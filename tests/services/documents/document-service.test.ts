@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import type { DocumentRenderer, PrintedDocument } from '../../../src/domain/shared/ports.ts';
 import {
   DOCUMENT_LINES_MAX,
@@ -33,7 +34,7 @@ function serviceWith(renderer: DocumentRenderer): DocumentService {
 /** What would be drawn, and as what it would be sent. */
 async function read(subject: DocumentSubject, language: 'es' | 'en' | null = 'en') {
   const reader = new Reader();
-  const finished = await serviceWith(reader).render(subject, language);
+  const finished = await serviceWith(reader).render(COMMAND_LINE, subject, language);
   if (finished === undefined || reader.document === undefined) throw new Error('nothing was drawn');
   return { name: finished.name, language: finished.language, document: reader.document };
 }
@@ -506,7 +507,7 @@ describe('Every document', () => {
 
   test('is no document when too many are being made: nothing is read for it', async () => {
     const busy = { render: async () => await Promise.resolve(undefined) };
-    expect(await serviceWith(busy).render({ kind: 'receipt', id: NOBODY }, 'en')).toBe(undefined);
+    expect(await serviceWith(busy).render(COMMAND_LINE, { kind: 'receipt', id: NOBODY }, 'en')).toBe(undefined);
   });
 
   test('is no document when it was read and not drawn', async () => {
@@ -514,7 +515,9 @@ describe('Every document', () => {
       await readIt();
       return undefined;
     };
-    expect(await serviceWith({ render }).render({ kind: 'receipt', id: account.payment }, 'en')).toBe(undefined);
+    expect(await serviceWith({ render }).render(COMMAND_LINE, { kind: 'receipt', id: account.payment }, 'en')).toBe(
+      undefined,
+    );
   });
 
   test(`holds ${DOCUMENT_LINES_MAX} lines and refuses one more`, async () => {

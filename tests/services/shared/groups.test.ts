@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readConfig } from '../../../src/config.ts';
-import type { Invoice } from '../../../src/domain/billing/invoice.ts';
-import type { Payment } from '../../../src/domain/billing/payment.ts';
+import { rootActor } from '../../../src/domain/access/actor.ts';
+import type { InvoiceCreated, PaymentProcessed } from '../../../src/domain/billing/events.ts';
+import { Batches } from '../../../src/repositories/shared/batches.ts';
 import { UnitOfWork } from '../../../src/repositories/shared/unit-of-work.ts';
 import { InvoiceService } from '../../../src/services/billing/invoice-service.ts';
 import { PaymentService } from '../../../src/services/billing/payment-service.ts';
-import type { Created, Creation } from '../../../src/services/shared/idempotency.ts';
+import type { Outcome } from '../../../src/services/shared/events.ts';
 import { startBilling } from '../../support/billing.ts';
 import { POOLER_ENV } from '../../support/postgres-server.ts';
 import { UnluckyPool } from '../../support/unlucky-pool.ts';
@@ -21,8 +22,21 @@ const { database } = readConfig(POOLER_ENV);
 const CONNECTIONS = database.connectionsMax;
 const pool = new UnluckyPool({ ...database, connectionString });
 const events: unknown[] = [];
+
+/** Counts what went the way of a transaction of its own. */
+class CountingUnitOfWork extends UnitOfWork {
+  transactions = 0;
+
+  override async transaction<T>(...of: Parameters<typeof UnitOfWork.prototype.transaction<T>>): Promise<T> {
+    this.transactions += 1;
+    return await super.transaction(...of);
+  }
+}
+
+const unitOfWork = new CountingUnitOfWork({ pool, streamPool: pool });
 const dependencies = {
-  unitOfWork: new UnitOfWork({ pool, streamPool: pool, lockWaitMaxMs: 60_000 }),
+  unitOfWork,
+  batches: new Batches({ pool, lockWaitMaxMs: 60_000 }),
   clock: billing.clock,
   log: { info: (_: object, event: string) => events.push(event) },
 };
@@ -30,34 +44,48 @@ const payments = new PaymentService(dependencies);
 const invoices = new InvoiceService(dependencies);
 
 afterAll(async () => await pool.end());
-beforeEach(() => void events.splice(0));
+beforeEach(() => {
+  events.splice(0);
+  unitOfWork.transactions = 0;
+});
 afterEach(async () => {
   billing.clock.release();
   expect(await billing.driftedInvoices()).toEqual([]);
 });
 
-function creation<T>(key: string | null): Creation<T> {
-  return {
-    claim: key === null ? null : { credential: 'c'.repeat(32), key, fingerprint: 'f'.repeat(64) },
-    present: (made) => JSON.stringify({ id: (made as { id: number }).id, way: 'transaction' }),
-  };
+const ACTOR = rootActor('c'.repeat(32));
+
+function under(key: string | null) {
+  return key === null ? null : { key, fingerprint: 'f'.repeat(64) };
 }
 
-async function pay(invoiceId: number, amount = '1.00', key: string | null = null): Promise<Created<Payment>> {
+/** A member of the answer. */
+function shown({ body }: Readonly<{ body: string }>, member: string): unknown {
+  return JSON.parse(body)[member];
+}
+
+async function pay(invoiceId: number, amount = '1.00', key: string | null = null): Promise<Outcome<PaymentProcessed>> {
   const command = { invoiceId, amount, method: 'CASH', reference: 'a "quoted" \\ {1,NULL}', paidAt: null } as const;
-  return await payments.record(command, creation(key));
+  return await payments.record(ACTOR, command, under(key));
 }
 
-async function issue(studentId: number, fields: object = {}, key: string | null = null): Promise<Created<Invoice>> {
+async function issue(
+  studentId: number,
+  fields: object = {},
+  key: string | null = null,
+): Promise<Outcome<InvoiceCreated>> {
   const invoice = { studentId, amountTotal: '5.00', currency: null, dueDate: '2030-01-31', description: null };
-  return await invoices.create({ ...invoice, ...fields }, creation(key));
+  return await invoices.create(ACTOR, { ...invoice, ...fields }, under(key));
 }
 
 /** How many transactions wrote these rows. */
-async function transactions(table: 'payments' | 'invoices', made: readonly Created<{ id: number }>[]): Promise<number> {
+async function transactions(
+  table: 'payments' | 'invoices',
+  made: readonly Readonly<{ body: string }>[],
+): Promise<number> {
   const { rows } = await billing.owner.query<{ n: number }>(
     `select count(distinct xmin::text)::int as n from ${table} where id = any ($1)`,
-    [made.map((one) => one.made?.id)],
+    [made.map((one) => shown(one, 'id'))],
   );
   return rows[0]?.n ?? -1;
 }
@@ -89,14 +117,9 @@ function refusal(code: string): object {
   return expect.objectContaining({ status: 'rejected', reason: expect.objectContaining({ code }) });
 }
 
-/** Whether it could not be made in a statement for several. */
-function isOfTransaction(ended: PromiseSettledResult<Created<unknown>>): boolean {
-  return ended.status === 'fulfilled' && 'way' in JSON.parse(ended.value.body);
-}
-
 const MADE = expect.objectContaining({
   status: 'fulfilled',
-  value: expect.objectContaining({ made: expect.anything() }),
+  value: expect.objectContaining({ event: expect.anything() }),
 });
 
 describe('payments of the same moment', () => {
@@ -109,12 +132,18 @@ describe('payments of the same moment', () => {
     );
 
     expect(await transactions('payments', made)).toBe(1);
-    expect(made.map((one) => one.made?.invoiceId)).toEqual(bills);
-    expect(made.map((one) => one.made?.amount)).toEqual(['1.50', '2.50', '3.50', '4.50', '5.50']);
-    expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000001', '000002', '000003', '000002']);
-    for (const { made: payment, body } of made) {
+    expect(made.map((one) => one.event?.invoiceId)).toEqual(bills);
+    expect(made.map((one) => one.event?.amount)).toEqual(['1.50', '2.50', '3.50', '4.50', '5.50']);
+    expect(made.map((one) => String(shown(one, 'number')).slice(-6))).toEqual([
+      '000001',
+      '000001',
+      '000002',
+      '000003',
+      '000002',
+    ]);
+    for (const { event, body } of made) {
       expect(JSON.parse(body)).toMatchObject({
-        id: payment?.id,
+        id: event?.paymentId,
         reference: 'a "quoted" \\ {1,NULL}',
         reversed_at: null,
       });
@@ -143,7 +172,7 @@ describe('payments of the same moment', () => {
     expect(ended).toEqual([MADE, ...codes.map(refusal), MADE]);
     const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     expect(await transactions('payments', made)).toBe(1);
-    expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000002']);
+    expect(made.map((one) => String(shown(one, 'number')).slice(-6))).toEqual(['000001', '000002']);
   });
 
   test('one that breaks a constraint undoes the statement; halves of it then go without that one', async () => {
@@ -159,16 +188,17 @@ describe('payments of the same moment', () => {
     const tooLong = { method: null, reference: 'x'.repeat(101), paidAt: null };
     const ended = await Promise.allSettled([
       pay(first ?? 0),
-      payments.record({ ...tooLong, invoiceId: bad ?? 0, amount: '1.00' }, creation('too long')),
+      payments.record(ACTOR, { ...tooLong, invoiceId: bad ?? 0, amount: '1.00' }, under('too long')),
       ...others.map(async (id) => await pay(id)),
     ]);
     const broken = { constraint: 'payments_reference_length_check' };
     expect(ended[1]).toMatchObject({ status: 'rejected', reason: expect.objectContaining(broken) });
-    expect(ended.filter(isOfTransaction)).toEqual([]);
+    // That of the one at fault.
+    expect(unitOfWork.transactions).toBe(1);
     const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     expect(made).toHaveLength(5);
     expect(await transactions('payments', made)).toBe(3);
-    expect(made.map((one) => one.made?.number.slice(-1))).toEqual(['1', '2', '3', '4', '5']);
+    expect(made.map((one) => String(shown(one, 'number')).slice(-1))).toEqual(['1', '2', '3', '4', '5']);
     expect(await billing.invoice(bad ?? 0)).toMatchObject({ paid: '0.00' });
     const { rows } = await billing.owner.query('select paid from school_totals where school_id = $1', [schoolId]);
     expect(rows).toEqual([{ paid: '5.00' }]);
@@ -202,7 +232,8 @@ describe('payments of the same moment', () => {
     const [id, other] = [await bill('2.00'), await bill()];
     const ended = await Promise.allSettled([pay(id), pay(id), pay(id), pay(other)]);
     expect(ended).toEqual([MADE, MADE, refusal('payment_exceeds_pending'), MADE]);
-    expect(ended.filter(isOfTransaction)).toEqual([]);
+    // That of the refusal.
+    expect(unitOfWork.transactions).toBe(1);
     expect(await billing.invoice(id)).toMatchObject({ status: 'PAID', paid: '2.00' });
   });
 
@@ -210,7 +241,7 @@ describe('payments of the same moment', () => {
     const { bill } = await schoolOf();
     const [id, other] = [await bill(), await bill()];
     const [first, second, third] = await Promise.all([pay(id, '1.00', 'twin'), pay(id, '1.00', 'twin'), pay(other)]);
-    expect(first.made).toBeDefined();
+    expect(first.event).toBeDefined();
     expect(second).toEqual({ body: first.body });
     expect(await transactions('payments', [first, third])).toBe(1);
     expect(await billing.invoice(id)).toMatchObject({ paid: '1.00' });
@@ -225,17 +256,17 @@ describe('payments of the same moment', () => {
     billing.clock.travelTo('2027-01-01T06:00:00.000Z');
     const made = await Promise.all([before, pay(young)]);
     expect(await transactions('payments', made)).toBe(1);
-    expect(made.map((one) => one.made?.number)).toEqual(['R-2026-000001', 'R-2027-000001']);
+    expect(made.map((one) => shown(one, 'number'))).toEqual(['R-2026-000001', 'R-2027-000001']);
   });
 
   test('nobody waits for the invoice of another: that one alone does', async () => {
     const { bill } = await schoolOf();
     const [held, free] = [await bill(), await bill()];
-    let late: Promise<Created<Payment>> | undefined;
+    let late: Promise<Outcome<PaymentProcessed>> | undefined;
     const lock = `select from invoices where id = ${held} for update`;
-    const waiting = async (): Promise<Created<Payment>> => {
+    const waiting = async (): Promise<Outcome<PaymentProcessed>> => {
       late = pay(held);
-      expect((await pay(free)).made).toBeDefined();
+      expect((await pay(free)).event).toBeDefined();
       expect(await billing.invoice(held)).toMatchObject({ paid: '0.00' });
       return await late;
     };
@@ -256,26 +287,27 @@ describe('payments of the same moment', () => {
 
       const column = table === 'schools' ? 'id' : 'school_id';
       const late = await whileHeld(`select from ${table} where ${column} = ${a.schoolId} for update`, async () => {
-        const waiting: Promise<Created<Payment | Invoice>>[] = heldBills.map(
+        const waiting: Promise<Outcome<PaymentProcessed | InvoiceCreated>>[] = heldBills.map(
           async (id, index) => await pay(id, '1.00', index % 2 ? `held ${table} ${id}` : null),
         );
         waiting.push(...heldBills.slice(0, 2).map(async () => await issue(a.studentId)));
         const all = Promise.all(waiting);
         all.catch(() => undefined);
-        expect((await pay(free)).made).toBeDefined();
+        expect((await pay(free)).event).toBeDefined();
         await issue(b.studentId);
         // A transaction, a read, and a statement of those who come after.
         await expect(pay(small, '2.00', `no ${table}`)).rejects.toMatchObject({ code: 'payment_exceeds_pending' });
-        expect((await pay(next)).made).toBeDefined();
+        expect((await pay(next)).event).toBeDefined();
         await expect.poll(async () => pool.gauge()).toMatchObject({ waiting: 0 });
         return { all };
       });
       const made = await late.all;
-      const receipts = made.map((one) => String(one.made?.number)).filter((number) => number.startsWith('R'));
+      const receipts = made.map((one) => String(shown(one, 'number'))).filter((number) => number.startsWith('R'));
       expect(receipts.map((number) => Number(number.slice(-6))).sort((x, y) => x - y)).toEqual(
         heldBills.map((_, index) => index + 2),
       );
-      expect(made.filter((one) => isOfTransaction({ status: 'fulfilled', value: one }))).toEqual([]);
+      // That of the refusal.
+      expect(unitOfWork.transactions).toBe(1);
     },
   );
 
@@ -283,11 +315,11 @@ describe('payments of the same moment', () => {
     const { schoolId, bill } = await schoolOf();
     const id = await bill();
     await pay(id);
-    const unitOfWork = new UnitOfWork({ pool, streamPool: pool, lockWaitMaxMs: 20 });
-    const impatient = new PaymentService({ ...dependencies, unitOfWork });
+    const batches = new Batches({ pool, lockWaitMaxMs: 20 });
+    const impatient = new PaymentService({ ...dependencies, batches });
     const command = { invoiceId: id, amount: '1.00', method: null, reference: null, paidAt: null };
     await whileHeld(`select from school_totals where school_id = ${schoolId} for update`, async () => {
-      await expect(impatient.record(command, creation(null))).rejects.toMatchObject({ code: 'database_busy' });
+      await expect(impatient.record(ACTOR, command, null)).rejects.toMatchObject({ code: 'database_busy' });
     });
     expect(await billing.invoice(id)).toMatchObject({ paid: '1.00' });
   });
@@ -305,10 +337,10 @@ describe('payments of the same moment', () => {
 test('whoever waits for others counts as waiting for a connection, where load is shed and in the metrics', async () => {
   const { bill } = await schoolOf();
   const ids = [await bill(), await bill(), await bill()];
-  const { services, telemetry, unitOfWork } = billing.product;
+  const { services, telemetry, batches } = billing.product;
   const command = { amount: '1.00', method: null, reference: null, paidAt: null };
-  const made = ids.map(async (invoiceId) => await services.payments.record({ ...command, invoiceId }, creation(null)));
-  expect(unitOfWork.waitingForBatches).toBe(3);
+  const made = ids.map(async (invoiceId) => await services.payments.record(ACTOR, { ...command, invoiceId }, null));
+  expect(batches.waiting).toBe(3);
   expect(telemetry.load.waitingPerConnection()).toBe(3 / billing.config.database.connectionsMax);
   expect(telemetry.load.readsWaitingPerConnection()).toBe(3 / billing.config.database.connectionsMax);
   expect(await telemetry.metrics.expose()).toContain('database_pool_waiting{pool="groups"} 3');
@@ -316,10 +348,8 @@ test('whoever waits for others counts as waiting for a connection, where load is
 });
 
 test('there is a connection for each group there can be, of every kind', async () => {
-  const { telemetry, unitOfWork } = billing.product;
-  expect(await telemetry.metrics.expose()).toContain(
-    `database_pool_connections_max{pool="groups"} ${unitOfWork.groupsMax}\n`,
-  );
+  const { telemetry, batches } = billing.product;
+  expect(await telemetry.metrics.expose()).toContain(`database_pool_connections_max{pool="groups"} ${batches.max}\n`);
 });
 
 describe('invoices of the same moment', () => {
@@ -339,10 +369,10 @@ describe('invoices of the same moment', () => {
     );
 
     expect(await transactions('invoices', made)).toBe(1);
-    expect(made.map((one) => one.made?.studentId)).toEqual(students);
+    expect(made.map((one) => one.event?.studentId)).toEqual(students);
     expect(made.map(({ body }) => JSON.parse(body).amount_total)).toEqual(['1.50', '2.50', '3.50', '4.50']);
-    expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000001', '000002', '000003']);
-    expect(made.map((one) => one.made?.description)).toEqual(Array(4).fill('ñ "1" \\'));
+    expect(made.map((one) => String(shown(one, 'number')).slice(-6))).toEqual(['000001', '000001', '000002', '000003']);
+    expect(made.map((one) => shown(one, 'description'))).toEqual(Array(4).fill('ñ "1" \\'));
     expect(await issue(b.studentId, {}, 'issued 1')).toEqual({ body: made[1]?.body });
     const { rows } = await billing.owner.query(
       'select invoiced from school_totals where school_id = any ($1) order by school_id',
@@ -359,10 +389,11 @@ describe('invoices of the same moment', () => {
       issue(studentId),
     ]);
     expect(ended.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
-    expect(ended.filter(isOfTransaction)).toEqual([]);
+    // That of the replay.
+    expect(unitOfWork.transactions).toBe(1);
     const [first, second, third] = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     expect(second).toEqual({ body: first?.body });
-    expect(third?.made?.number).not.toBe(first?.made?.number);
+    expect(third?.event?.invoiceId).not.toBe(first?.event?.invoiceId);
   });
 
   test('one that cannot be issued is left out and told why; the others are issued', async () => {
@@ -376,7 +407,7 @@ describe('invoices of the same moment', () => {
     expect(ended).toEqual([MADE, refusal('student_not_found'), refusal('invoice_currency_mismatch'), MADE]);
     const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     expect(await transactions('invoices', made)).toBe(1);
-    expect(made.map((one) => one.made?.number.slice(-6))).toEqual(['000001', '000002']);
+    expect(made.map((one) => String(shown(one, 'number')).slice(-6))).toEqual(['000001', '000002']);
   });
 
   test('one whose amount does not exist in its currency undoes nothing and waits for nothing', async () => {

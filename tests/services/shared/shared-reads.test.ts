@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { readConfig } from '../../../src/config.ts';
+import { ANONYMOUS } from '../../../src/domain/access/actor.ts';
 import { Pool } from '../../../src/infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../../src/infrastructure/postgres/sql.ts';
+import { Batches } from '../../../src/repositories/shared/batches.ts';
 import { UnitOfWork } from '../../../src/repositories/shared/unit-of-work.ts';
 import { SchoolService } from '../../../src/services/accounts/school-service.ts';
 import { StudentService } from '../../../src/services/accounts/student-service.ts';
@@ -29,6 +31,7 @@ const options = { ...readConfig(POOLER_ENV).database, connectionString: billing.
 const pool = new CountingPool(options);
 const dependencies = {
   unitOfWork: new UnitOfWork({ pool, streamPool: pool }),
+  batches: new Batches({ pool }),
   clock: billing.clock,
   log: { info: () => undefined },
 };
@@ -61,7 +64,7 @@ describe('reads of the same moment are one statement, and each gets the own answ
     const alone = [await billing.get(`/${kind}/${a}`), await billing.get(`/${kind}/${b}`)];
     pool.statements = 0;
     const ids = [b, NOBODY, a, b];
-    const ended = await Promise.allSettled(ids.map(async (id) => await services[kind].findJson(id)));
+    const ended = await Promise.allSettled(ids.map(async (id) => await services[kind].findJson(ANONYMOUS, id)));
     expect(pool.statements).toBe(1);
     expect(ended.map((one) => (one.status === 'fulfilled' ? one.value : one.reason.code))).toEqual([
       alone[1]?.text,
@@ -77,7 +80,7 @@ describe('reads of the same moment are one statement, and each gets the own answ
     const newest = [await billing.anInvoice({ student_id: a }), await billing.anInvoice({ student_id: a })].reverse();
     const statements = new StatementService(dependencies);
     const open = async (id: number, limit: number | null, offset = 0) => {
-      const { header, lines } = await statements.open({ kind: 'student', id }, { limit, offset });
+      const { header, lines } = await statements.open(ANONYMOUS, { kind: 'student', id }, { limit, offset });
       return { header, lines: JSON.parse(`[${lines}]`) as { id: number }[] };
     };
     pool.statements = 0;
@@ -96,9 +99,11 @@ describe('reads of the same moment are one statement, and each gets the own answ
 });
 
 test('a read that fails by a fault of its own takes nobody with it', async () => {
-  const counted = dependencies.unitOfWork.batchedRead<string, number>(
+  const counted = dependencies.batches.read<string, number>(
     async ({ invoices }, days) =>
-      await Promise.all(days.map(async (dueFrom) => await invoices.count({ dueFrom, now: billing.clock.now() }))),
+      await Promise.all(
+        days.map(async (dueFrom) => await invoices.count(ANONYMOUS, { dueFrom, now: billing.clock.now() })),
+      ),
   );
   const ended = await Promise.allSettled(['2030-01-01', '2030-13-01', '2030-01-02'].map(counted));
   expect(ended).toEqual([
@@ -143,9 +148,9 @@ test('where PostgreSQL gives no further connection, the one there is serves grou
     await billing.owner.query(`drop role ${role}`);
   });
   await only.rows(sql`select 1`);
-  const unitOfWork = new UnitOfWork({ pool: only, batchPool, streamPool: only });
-  const invoices = new InvoiceService({ ...dependencies, unitOfWork });
-  expect(JSON.parse(await invoices.findJson(id))).toMatchObject({ id });
+  const batches = new Batches({ pool: only, batchPool });
+  const invoices = new InvoiceService({ ...dependencies, batches });
+  expect(JSON.parse(await invoices.findJson(ANONYMOUS, id))).toMatchObject({ id });
 });
 
 test('a plan is kept where that is asked for', async () => {

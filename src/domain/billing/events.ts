@@ -1,0 +1,56 @@
+import type { CreditNoteReason, InvoiceStatus } from './invoice.ts';
+import type { PaymentMethod } from './payment.ts';
+
+/** What happened to an invoice. Amounts are decimal text with two places. */
+export type InvoiceCreated = Readonly<{
+  type: 'invoice_created';
+  invoiceId: number;
+  studentId: number;
+  schoolId: number;
+  amountTotal: string;
+  currency: string;
+}>;
+
+export type InvoiceUpdated = Readonly<{
+  type: 'invoice_updated';
+  invoiceId: number;
+  schoolId: number;
+  amountTotal: string;
+  status: InvoiceStatus;
+}>;
+
+export type InvoiceVoided = Readonly<{ type: 'invoice_voided'; invoiceId: number; schoolId: number }>;
+
+export type CreditNoteCreated = Readonly<{
+  type: 'credit_note_created';
+  creditNoteId: number;
+  invoiceId: number;
+  schoolId: number;
+  amount: string;
+  reason: CreditNoteReason;
+}>;
+
+export type PaymentProcessed = Readonly<{
+  type: 'payment_processed';
+  paymentId: number;
+  invoiceId: number;
+  schoolId: number;
+  amount: string;
+  method: PaymentMethod | null;
+}>;
+
+export type PaymentReversed = Readonly<{
+  type: 'payment_reversed';
+  paymentId: number;
+  invoiceId: number;
+  schoolId: number;
+  amount: string;
+}>;
+
+export type BillingEvent =
+  | InvoiceCreated
+  | InvoiceUpdated
+  | InvoiceVoided
+  | CreditNoteCreated
+  | PaymentProcessed
+  | PaymentReversed;

@@ -1,0 +1,128 @@
+import { UnavailableError } from '../../domain/shared/errors.ts';
+import { BATCHES_MAX, Batcher } from '../../infrastructure/concurrency/batcher.ts';
+import type { Pool } from '../../infrastructure/postgres/pool.ts';
+import { isFaultOfOne, isLockTimeout, isRefusedConnection, translate } from './database-failures.ts';
+import { type HELD, LockCaution, untilFree } from './locks.ts';
+import { type Repositories, repositoriesOn } from './repositories.ts';
+import { Retries } from './retries.ts';
+
+/** How long a caller waits for others, unless told otherwise. */
+const WAIT_MAX_MS = 10_000;
+/** How long a caller waits for rows that are held, unless told otherwise. */
+const LOCK_WAIT_MAX_MS = 5_000;
+
+/** Answers requests of the same moment in one statement, in their order. */
+type BatchWork<Request, Answer> = (
+  repositories: Repositories,
+  requests: readonly Request[],
+) => Promise<readonly (Answer | undefined)[]>;
+
+/** One of several requests that are answered together: undefined where there is nothing, or nothing was done. */
+export type Batched<Request, Answer> = (request: Request) => Promise<Answer | undefined>;
+
+const NO_CLAIMS: readonly string[] = [];
+
+/**
+ * Statements that callers who come at the same time share, beside the ways of `UnitOfWork`: for what is asked for often
+ * and costs as much for one as for many (docs/decisions/0023). Each kind of work is made a batch once.
+ */
+export class Batches {
+  readonly #onBatchPool: Repositories;
+  readonly #onPool: Repositories;
+  readonly #waitMaxMs: number;
+  readonly #lockWaitMaxMs: number;
+  readonly #retries: Retries;
+  readonly #batchers: Readonly<{ waiting: number }>[] = [];
+
+  /**
+   * @param of.pool where PostgreSQL gives no further connection, the one of those it has given
+   * @param of.batchPool connections of their own, so that batches wait for nobody else; default: the pool
+   * @param of.waitMaxMs how long a caller may wait for others
+   * @param of.lockWaitMaxMs how long a caller of a write may wait for rows that somebody holds
+   */
+  constructor(of: { pool: Pool; batchPool?: Pool; waitMaxMs?: number; lockWaitMaxMs?: number; retries?: Retries }) {
+    this.#onPool = repositoriesOn(of.pool);
+    this.#onBatchPool = repositoriesOn(of.batchPool ?? of.pool);
+    this.#waitMaxMs = of.waitMaxMs ?? WAIT_MAX_MS;
+    this.#lockWaitMaxMs = of.lockWaitMaxMs ?? LOCK_WAIT_MAX_MS;
+    this.#retries = of.retries ?? new Retries(of);
+  }
+
+  /**
+   * For a row by its key: all wait for the slowest. Callers may see different schools, so the work answers with the school
+   * of each row, and who does not see it is told that there is none.
+   */
+  read<Request, Answer>(work: BatchWork<Request, Answer>): Batched<Request, Answer> {
+    return this.#batched('read', work, () => NO_CLAIMS);
+  }
+
+  /**
+   * For a write that commits by itself.
+   *
+   * @param work undefined where nothing was done, as for all when one of them breaks a constraint; {@link HELD} for whom
+   *   it is done again, because somebody else has rows that this one needs
+   * @param claimsOf what only one of them may have, see {@link Batcher}
+   */
+  write<Request, Answer>(
+    work: (
+      repositories: Repositories,
+      requests: readonly Request[],
+      locks: 'wait' | 'skip',
+    ) => Promise<readonly (Answer | typeof HELD | undefined)[]>,
+    claimsOf: (request: Request) => readonly string[],
+  ): Batched<Request, Answer> {
+    const caution = new LockCaution();
+    const cautious: BatchWork<Request, Answer | typeof HELD> = async (repositories, requests) =>
+      await caution.run(async (locks) => await work(repositories, requests, locks));
+    const run = this.#batched('statement', cautious, claimsOf);
+    const tryOnce = async (request: Request): Promise<Answer | typeof HELD | undefined> => {
+      try {
+        return await run(request);
+      } catch (error) {
+        const cause = error instanceof UnavailableError ? error.cause : error;
+        if (!isFaultOfOne(cause) && !isLockTimeout(cause)) throw error;
+        return undefined;
+      }
+    };
+    return async (request) => await untilFree(async () => await tryOnce(request), this.#lockWaitMaxMs);
+  }
+
+  /** How many callers wait in order to go together with others. */
+  get waiting(): number {
+    return this.#batchers.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  /** How many batches there can be at once, of all kinds. */
+  get max(): number {
+    return this.#batchers.length * BATCHES_MAX;
+  }
+
+  #batched<Request, Answer>(
+    kind: 'read' | 'statement',
+    work: BatchWork<Request, Answer>,
+    claimsOf: (request: Request) => readonly string[],
+  ): Batched<Request, Answer> {
+    const run = async (requests: readonly Request[]): Promise<readonly (Answer | undefined)[]> => {
+      try {
+        return await work(this.#onBatchPool, requests);
+      } catch (error) {
+        if (!isRefusedConnection(error)) throw error;
+        return await work(this.#onPool, requests);
+      }
+    };
+    const batcher = new Batcher<Request, Answer>({
+      serve: async (requests) => await this.#retries.run(kind, async () => await run(requests)),
+      claimsOf,
+      isFaultOfOne,
+      waitMaxMs: this.#waitMaxMs,
+    });
+    this.#batchers.push(batcher);
+    return async (request) => {
+      try {
+        return await batcher.run(request);
+      } catch (error) {
+        throw translate(error, kind);
+      }
+    };
+  }
+}

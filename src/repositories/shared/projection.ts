@@ -1,0 +1,52 @@
+import type { Sql } from '../../infrastructure/postgres/pool.ts';
+import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+
+/*
+ * A resource's JSON is written once, as the columns its repository exports, and answered by reads and writes alike
+ * (docs/decisions/0038).
+ */
+
+/** What a write made of a row: facts for whoever tells what happened, and the row as JSON text, as the API shows it. */
+export type Written<Facts extends object> = Facts & Readonly<{ body: string }>;
+
+/** A row as JSON text, as the API shows it, and the school it belongs to: whoever is answered must see that school. */
+export type Found = Readonly<{ schoolId: number; body: string }>;
+
+/** How a row is shown: `json` are the members of its object. Columns are those of `alias`. */
+export type Projection = Readonly<{
+  alias: Statement;
+  from: Statement;
+  json: Statement;
+  id: Statement;
+  schoolId: Statement;
+}>;
+
+/**
+ * A statement that writes rows and answers with their JSON.
+ *
+ * @param write an INSERT or UPDATE with `returning *`
+ * @param facts further columns, of the projection's alias
+ */
+export function writing(
+  write: Statement,
+  { alias, json }: Pick<Projection, 'alias' | 'json'>,
+  facts: Statement,
+): Statement {
+  return sql`
+    with ${alias} as (${write})
+    select ${facts}, row_to_json(one)::text as body from ${alias} cross join lateral (select ${json}) one`;
+}
+
+/** Rows by their ids, for several callers at once: in the order of `ids`, undefined where there is none. */
+export async function findEach(
+  on: Sql,
+  { from, json, id, schoolId }: Projection,
+  ids: readonly number[],
+): Promise<(Found | undefined)[]> {
+  const rows = await on.rows<Found & { id: number }>(sql`
+    select ${id} as id, ${schoolId} as "schoolId", row_to_json(one)::text as body
+    from ${from} cross join lateral (select ${json}) one
+    where ${id} = any (${ids}::bigint[])`);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((one) => byId.get(one));
+}

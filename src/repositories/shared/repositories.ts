@@ -1,0 +1,46 @@
+import type { Sql } from '../../infrastructure/postgres/pool.ts';
+import { SchoolRepository } from '../accounts/school-repository.ts';
+import { StudentRepository } from '../accounts/student-repository.ts';
+import { CreditNoteRepository } from '../billing/credit-note-repository.ts';
+import { InvoiceRepository } from '../billing/invoice-repository.ts';
+import { PaymentRepository } from '../billing/payment-repository.ts';
+import { LedgerRepository } from '../reporting/ledger-repository.ts';
+import { ReconciliationRepository } from '../reporting/reconciliation-repository.ts';
+import { ReportRepository } from '../reporting/report-repository.ts';
+import { StatementRepository } from '../reporting/statement-repository.ts';
+import { IdempotencyRepository } from './idempotency-repository.ts';
+import { JobRepository } from './job-repository.ts';
+import { SequenceRepository } from './sequence-repository.ts';
+
+export type Repositories = Readonly<{
+  schools: SchoolRepository;
+  students: StudentRepository;
+  invoices: InvoiceRepository;
+  payments: PaymentRepository;
+  creditNotes: CreditNoteRepository;
+  statements: StatementRepository;
+  reconciliation: ReconciliationRepository;
+  ledger: LedgerRepository;
+  reports: ReportRepository;
+  idempotency: IdempotencyRepository;
+  sequences: SequenceRepository;
+  jobs: JobRepository;
+}>;
+
+/** @param sql a pool or an open transaction: where their statements run */
+export function repositoriesOn(sql: Sql): Repositories {
+  return {
+    schools: new SchoolRepository(sql),
+    students: new StudentRepository(sql),
+    invoices: new InvoiceRepository(sql),
+    payments: new PaymentRepository(sql),
+    creditNotes: new CreditNoteRepository(sql),
+    statements: new StatementRepository(sql),
+    reconciliation: new ReconciliationRepository(sql),
+    ledger: new LedgerRepository(sql),
+    reports: new ReportRepository(sql),
+    idempotency: new IdempotencyRepository(sql),
+    sequences: new SequenceRepository(sql),
+    jobs: new JobRepository(sql),
+  };
+}

@@ -1,0 +1,39 @@
+import type { SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
+import type { BillingEvent } from '../../domain/billing/events.ts';
+import type { ReportingEvent } from '../../domain/reporting/events.ts';
+import type { Log } from '../../domain/shared/ports.ts';
+
+/** Everything that can happen. */
+export type DomainEvent = SchoolEvent | StudentEvent | BillingEvent | ReportingEvent;
+
+/**
+ * What a write answers: `body` is the resource as JSON text, as the API shows it. Without an event nothing happened: the
+ * answer is that of an earlier request under the same key, or the change named nothing.
+ */
+export type Outcome<Event extends DomainEvent> = Readonly<{ body: string; event?: Event }>;
+
+/** Lines that tell no school: they never did, and whoever reads them can look it up by the id they tell. */
+const WITHOUT_SCHOOL: ReadonlySet<DomainEvent['type']> = new Set([
+  'student_deleted',
+  'invoice_updated',
+  'invoice_voided',
+  'credit_note_created',
+  'payment_processed',
+  'payment_reversed',
+]);
+
+/**
+ * Tells what happened, once it is committed: the line is a claim that it did. The one place that makes something of events.
+ *
+ * @param event nothing is told of undefined
+ */
+export function announce(log: Log, event: DomainEvent | undefined): void {
+  if (event === undefined) return;
+  const { type, ...facts } = event;
+  const told = Object.entries(facts).filter(([name]) => name !== 'schoolId' || !WITHOUT_SCHOOL.has(type));
+  log.info(Object.fromEntries(told.map(([name, fact]) => [snakeCase(name), fact])), type);
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
