@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { DOCUMENT_LINES_MAX } from '../../../src/services/documents/document-service.ts';
+import { DOCUMENT_LINES_MAX } from '../../../src/services/documents/lines.ts';
 import { type Json, startBilling } from '../../support/billing.ts';
 import { type Pdf, readPdf } from '../../support/pdf.ts';
 

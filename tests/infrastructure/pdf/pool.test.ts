@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PrintedDocument } from '../../../src/infrastructure/pdf/model.ts';
 import { PdfPool, RenderFailed } from '../../../src/infrastructure/pdf/pool.ts';
-import { DOCUMENT_LINES_MAX } from '../../../src/services/documents/document-service.ts';
+import { DOCUMENT_LINES_MAX } from '../../../src/services/documents/lines.ts';
 import { readPdf } from '../../support/pdf.ts';
 
 let pool = new PdfPool();

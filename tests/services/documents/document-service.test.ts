@@ -1,11 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import type { DocumentRenderer, PrintedDocument } from '../../../src/domain/shared/ports.ts';
-import {
-  DOCUMENT_LINES_MAX,
-  DocumentService,
-  type DocumentSubject,
-} from '../../../src/services/documents/document-service.ts';
+import { DocumentService, type DocumentSubject } from '../../../src/services/documents/document-service.ts';
+import { DOCUMENT_LINES_MAX } from '../../../src/services/documents/lines.ts';
 import { startBilling } from '../../support/billing.ts';
 
 const billing = await startBilling();

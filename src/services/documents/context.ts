@@ -1,0 +1,61 @@
+import type { School } from '../../domain/accounts/school.ts';
+import type { Student } from '../../domain/accounts/student.ts';
+import type { Clock, PrintedDocument } from '../../domain/shared/ports.ts';
+import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { LedgerService } from '../reporting/ledger-service.ts';
+import type { StatementService } from '../reporting/statement-service.ts';
+import { defaultLanguage, type Language, Locale, paperOf } from './locale.ts';
+import { WORDS, type Words } from './words.ts';
+
+/** What documents are read from. */
+export type Sources = Readonly<{
+  unitOfWork: UnitOfWork;
+  clock: Clock;
+  statements: StatementService;
+  ledgers: LedgerService;
+}>;
+
+/** `name` is that of the file: ASCII, without a person's name in it, and without an ending. */
+export type NamedDocument = Readonly<{ name: string; document: PrintedDocument }>;
+
+/** What every part of a document is written with. */
+export type RenderContext = Readonly<{ school: School; locale: Locale; words: Words; now: Date }>;
+
+/** @param language null takes that of the school's country */
+export function renderContext({ clock }: Sources, school: School, language: Language | null): RenderContext {
+  const { country, currency, timezone } = school;
+  const chosen = language ?? defaultLanguage(country);
+  const locale = new Locale({ language: chosen, country, currency, timezone });
+  return { school, locale, words: WORDS[chosen], now: clock.now() };
+}
+
+/** What all documents share: who issues it to whom, and the foot of the page. */
+export function frame(
+  { school, locale, words, now }: RenderContext,
+  title: string,
+  subtitle: string,
+  student: Student | undefined,
+): Omit<PrintedDocument, 'facts' | 'tables' | 'totals'> {
+  const party =
+    student === undefined
+      ? null
+      : {
+          label: words.student,
+          name: `${student.firstName} ${student.lastName}`,
+          details: [student.email, `${words.studentNumber} ${student.id}`],
+        };
+  return {
+    language: locale.tag,
+    paper: paperOf(school.country),
+    title,
+    subtitle,
+    issuer: { name: school.name, details: [locale.country()] },
+    party,
+    mark: null,
+    notes: [],
+    // A page that was parted from the others still says whose it is.
+    footer: `${title} ${subtitle} · ${party?.name ?? school.name} · ${words.generated} ${locale.moment(now)}`,
+    pageLabel: words.page,
+    createdAt: now,
+  };
+}

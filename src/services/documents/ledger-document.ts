@@ -1,0 +1,92 @@
+import type { Actor } from '../../domain/access/actor.ts';
+import type { Student } from '../../domain/accounts/student.ts';
+import type { LedgerHeader, LedgerPeriod } from '../../domain/reporting/ledger.ts';
+import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import type { PrintedDocument, PrintedTable } from '../../domain/shared/ports.ts';
+import { frame, type NamedDocument, type RenderContext, renderContext, type Sources } from './context.ts';
+import { collect } from './lines.ts';
+import type { Language } from './locale.ts';
+import { type MovementText, textOf } from './movement-text.ts';
+import { partiesOfAccount } from './parties.ts';
+
+/** A ledger's entry as the projection writes it; `student` in a school's. */
+type LedgerEntry = MovementText &
+  Readonly<{
+    date: string;
+    number: string | null;
+    student?: Readonly<{ id: number; name: string }>;
+    debit: string;
+    credit: string;
+    balance: string;
+  }>;
+
+/** @throws DomainError `student_not_found`, `school_not_found`, `document_too_long` */
+export async function readLedger(
+  sources: Sources,
+  actor: Actor,
+  owner: AccountOwner,
+  period: LedgerPeriod,
+  language: Language | null,
+): Promise<NamedDocument> {
+  const { school, student } = await partiesOfAccount(sources, actor, owner);
+  const context = renderContext(sources, school, language);
+  const { locale, words, now } = context;
+  const { header, entries } = await sources.ledgers.open(actor, owner, period);
+  const rows = await collect<LedgerEntry, readonly string[]>(entries, (entry) => [
+    locale.day(entry.date),
+    words.entryType[entry.type],
+    entry.number ?? '',
+    ...(entry.student === undefined ? [] : [entry.student.name]),
+    textOf(entry, words),
+    ...[entry.debit, entry.credit].map((amount) => (amount === '0.00' ? '' : locale.amount(amount))),
+    locale.amount(entry.balance),
+  ]);
+  const { openingBalance, closingBalance, totals } = header;
+  const document: PrintedDocument = {
+    ...frame(context, words.ledger, periodText(period, context), student),
+    facts: [
+      [words.currency, locale.currency()],
+      [words.generated, locale.moment(now)],
+    ],
+    tables: [tableOf(context, rows, header, student)],
+    totals: [
+      [words.openingBalance, locale.money(openingBalance)],
+      [words.debits, locale.money(totals.debit)],
+      [words.credits, locale.money(totals.credit)],
+      [words.closingBalance, locale.money(closingBalance)],
+    ],
+  };
+  return { name: `ledger-${owner.kind}-${owner.id}-${locale.isoDay(now)}`, document };
+}
+
+/** @param student whose ledger it is; undefined for a school's, whose entries name the students */
+function tableOf(
+  { locale, words }: RenderContext,
+  rows: readonly (readonly string[])[],
+  { openingBalance, closingBalance, totals }: LedgerHeader,
+  student: Student | undefined,
+): PrintedTable {
+  const blank = Array<string>(student === undefined ? 4 : 3).fill('');
+  return {
+    caption: null,
+    columns: [
+      { label: words.date, kind: 'word' },
+      { label: words.movement, kind: 'word' },
+      { label: words.document, kind: 'word' },
+      ...(student === undefined ? ([{ label: words.student, kind: 'text' }] as const) : []),
+      { label: words.concept, kind: 'text' },
+      { label: words.debit, kind: 'amount' },
+      { label: words.credit, kind: 'amount' },
+      { label: words.balance, kind: 'amount' },
+    ],
+    rows: [[words.openingBalance, ...blank, '', '', locale.amount(openingBalance)], ...rows],
+    sums: [words.total, ...blank, ...[totals.debit, totals.credit, closingBalance].map((sum) => locale.amount(sum))],
+    emptyText: words.noMovements,
+  };
+}
+
+function periodText({ from, to, asOf }: LedgerPeriod, { locale, words, now }: RenderContext): string {
+  const last = [to, asOf].filter((day) => day !== null).sort()[0];
+  const end = last === undefined ? `${words.asOf} ${locale.dayOf(now)}` : `${words.to} ${locale.day(last)}`;
+  return from === null ? end : `${words.from} ${locale.day(from)} · ${end}`;
+}

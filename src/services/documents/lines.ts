@@ -1,0 +1,32 @@
+import { DomainError } from '../../domain/shared/errors.ts';
+
+/** Longer documents are refused: nobody reads them on paper, and CSV has no limit. */
+export const DOCUMENT_LINES_MAX = 5_000;
+
+/**
+ * Reads lines batch by batch, so that others are answered in between, and writes each at once.
+ *
+ * @param prepare gets what `write` needs for the lines of a batch
+ * @throws DomainError `document_too_long`
+ */
+export async function collect<Line, Row>(
+  batches: AsyncGenerator<string[], void, undefined>,
+  write: (line: Line) => Row,
+  prepare: (lines: readonly Line[]) => Promise<void> = async () => undefined,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const batch of batches) {
+    if (rows.length + batch.length > DOCUMENT_LINES_MAX) throw tooLong();
+    const lines = batch.map((json): Line => JSON.parse(json));
+    await prepare(lines);
+    for (const line of lines) rows.push(write(line));
+  }
+  return rows;
+}
+
+export function tooLong(): DomainError {
+  return new DomainError(
+    'document_too_long',
+    `A PDF holds at most ${DOCUMENT_LINES_MAX} lines. Ask for a shorter period, or for CSV, which has no limit`,
+  );
+}

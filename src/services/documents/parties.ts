@@ -1,0 +1,33 @@
+import type { Actor } from '../../domain/access/actor.ts';
+import type { School } from '../../domain/accounts/school.ts';
+import type { Student } from '../../domain/accounts/student.ts';
+import type { Invoice } from '../../domain/billing/invoice.ts';
+import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
+import { accountNotFound } from '../shared/account-not-found.ts';
+import type { Sources } from './context.ts';
+
+/** @throws DomainError `student_not_found`, `school_not_found` */
+export async function partiesOfAccount(
+  { unitOfWork }: Sources,
+  actor: Actor,
+  owner: AccountOwner,
+): Promise<{ school: School; student: Student | undefined }> {
+  return await unitOfWork.read(async ({ schools, students }) => {
+    const student = owner.kind === 'student' ? await students.find(actor, owner.id) : undefined;
+    const school = await schools.find(actor, student?.schoolId ?? (owner.kind === 'school' ? owner.id : 0));
+    if (school === undefined) throw accountNotFound(owner);
+    return { school, student };
+  });
+}
+
+export async function partiesOfInvoice(
+  actor: Actor,
+  { students, schools }: Repositories,
+  { id, studentId, schoolId }: Invoice,
+): Promise<{ student: Student; school: School }> {
+  const student = await students.find(actor, studentId);
+  const school = await schools.find(actor, schoolId);
+  if (student === undefined || school === undefined) throw new Error(`invoice ${id} belongs to nobody`);
+  return { student, school };
+}

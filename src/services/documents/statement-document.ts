@@ -1,0 +1,119 @@
+import type { Actor } from '../../domain/access/actor.ts';
+import type { Student } from '../../domain/accounts/student.ts';
+import type { InvoiceStatus } from '../../domain/billing/invoice.ts';
+import type { AccountOwner, StatementTotals } from '../../domain/reporting/statement.ts';
+import type { PrintedDocument, PrintedTable } from '../../domain/shared/ports.ts';
+import { frame, type NamedDocument, type RenderContext, renderContext, type Sources } from './context.ts';
+import { collect } from './lines.ts';
+import type { Language } from './locale.ts';
+import { partiesOfAccount } from './parties.ts';
+
+/** A statement's line as the projection writes it. */
+type StatementLine = Readonly<{
+  number: string;
+  student_id: number;
+  amount_total: string;
+  credited: string;
+  paid: string;
+  pending: string;
+  status: InvoiceStatus;
+  issued_at: string;
+  due_date: string;
+  days_overdue: number;
+  description: string | null;
+}>;
+
+/** @throws DomainError `student_not_found`, `school_not_found`, `document_too_long` */
+export async function readStatement(
+  sources: Sources,
+  actor: Actor,
+  owner: AccountOwner,
+  language: Language | null,
+): Promise<NamedDocument> {
+  const { school, student } = await partiesOfAccount(sources, actor, owner);
+  const context = renderContext(sources, school, language);
+  const { locale, words, now } = context;
+  const { header, rows } = await sources.statements.stream(actor, owner);
+  const lines = await readLines(sources, actor, context, rows.batches, student);
+  const { invoiced, credited, paid, overdue, pending } = header.totals;
+  const count: [string, string][] = header.studentCount === null ? [] : [[words.students, String(header.studentCount)]];
+  const document: PrintedDocument = {
+    ...frame(context, words.statement, `${words.asOf} ${locale.dayOf(now)}`, student),
+    facts: [...count, [words.currency, locale.currency()], [words.generated, locale.moment(now)]],
+    tables: [tableOf(context, lines, header.totals, student)],
+    totals: [
+      [words.billed, locale.money(invoiced)],
+      [words.credited, locale.money(credited)],
+      [words.paid, locale.money(paid)],
+      [words.overdue, locale.money(overdue)],
+      [words.balanceDue, locale.money(pending)],
+    ],
+  };
+  return { name: `statement-${owner.kind}-${owner.id}-${locale.isoDay(now)}`, document };
+}
+
+/** @param student whose statement it is; undefined for a school's, whose lines name the students */
+async function readLines(
+  sources: Sources,
+  actor: Actor,
+  { locale, words }: RenderContext,
+  batches: AsyncGenerator<string[], void, undefined>,
+  student: Student | undefined,
+): Promise<(readonly string[])[]> {
+  const names = new Map<number, string>();
+  const write = (line: StatementLine): readonly string[] => [
+    line.number,
+    ...(student === undefined ? [names.get(line.student_id) ?? ''] : []),
+    locale.dayOf(line.issued_at),
+    locale.day(line.due_date),
+    line.description ?? '',
+    line.days_overdue > 0 ? words.late.replace('{days}', String(line.days_overdue)) : words.invoiceStatus[line.status],
+    ...[line.amount_total, line.credited, line.paid, line.pending].map((amount) => locale.amount(amount)),
+  ];
+  return await collect(batches, write, async (lines: readonly StatementLine[]) => {
+    if (student === undefined) await addNames(sources, actor, names, lines);
+  });
+}
+
+/**
+ * Looks up the names that lines need and `names` lacks. The JSON of a line has none, and its readers would pay for a
+ * join that only paper needs.
+ */
+async function addNames(
+  { unitOfWork }: Sources,
+  actor: Actor,
+  names: Map<number, string>,
+  lines: readonly StatementLine[],
+): Promise<void> {
+  const missing = new Set(lines.map(({ student_id }) => student_id).filter((id) => !names.has(id)));
+  if (missing.size === 0) return;
+  const found = await unitOfWork.read(async ({ students }) => await students.listNames(actor, [...missing]));
+  for (const { id, name } of found) names.set(id, name);
+}
+
+function tableOf(
+  { locale, words }: RenderContext,
+  rows: readonly (readonly string[])[],
+  { invoiced, credited, paid, pending }: StatementTotals,
+  student: Student | undefined,
+): PrintedTable {
+  const sums = [invoiced, credited, paid, pending].map((amount) => locale.amount(amount));
+  return {
+    caption: null,
+    columns: [
+      { label: words.invoice, kind: 'word' },
+      ...(student === undefined ? ([{ label: words.student, kind: 'text' }] as const) : []),
+      { label: words.issued, kind: 'word' },
+      { label: words.due, kind: 'word' },
+      { label: words.concept, kind: 'text' },
+      { label: words.status, kind: 'word' },
+      { label: words.amount, kind: 'amount' },
+      { label: words.credited, kind: 'amount' },
+      { label: words.paid, kind: 'amount' },
+      { label: words.pending, kind: 'amount' },
+    ],
+    rows,
+    sums: [words.total, ...Array<string>(student === undefined ? 5 : 4).fill(''), ...sums],
+    emptyText: words.noInvoices,
+  };
+}
