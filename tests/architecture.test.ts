@@ -104,7 +104,7 @@ describe('architecture', () => {
       sources
         .filter(({ layer, imports }) => !layers.includes(layer) && imports.some((target) => pattern.test(target)))
         .map(({ path }) => path);
-    expect(knows(['api', 'compose.ts'], /^(fastify|@fastify\/.*)$/)).toEqual(['src/cli/running-server.ts']);
+    expect(knows(['api', 'compose.ts'], /^(fastify|@fastify\/.*)$/)).toEqual(['src/cli/server.ts']);
     expect(knows(['infrastructure'], /^pg$/)).toEqual([]);
   });
 

@@ -51,6 +51,20 @@ export function explainDataDir(error: unknown, dataDir: string): unknown {
   );
 }
 
+/** Why the server cannot listen where it was told to, in words. */
+export function explainAddress(error: unknown, { host, port }: Readonly<{ host: string; port: number }>): unknown {
+  const code = codeOf(error);
+  if (code === 'EADDRINUSE') {
+    return new CommandError(
+      `Port ${port} on ${host} is in use by another process (see: ss -ltnp 'sport = :${port}', or lsof -i :${port}).\nStop it, or choose another port: PORT=${port + 1} npm start`,
+    );
+  }
+  if (code === 'EACCES') return new CommandError(`Port ${port} needs more rights. Choose one above 1023: PORT=8000`);
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return new CommandError(`HOST ${host} is not an address of this machine`);
+  return error;
+}
+
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -2,9 +2,9 @@ import { parseArgs } from 'node:util';
 import { type Config, DEVELOPMENT_API_KEY } from '../config.ts';
 import { createLogger } from '../infrastructure/observability/logging.ts';
 import { type Database, migrateIfNeeded, openDatabase } from './database.ts';
-import { CommandError, codeOf } from './errors.ts';
+import { explainAddress } from './errors.ts';
 import type { Io } from './io.ts';
-import type { RunningServer } from './running-server.ts';
+import type { Server } from './server.ts';
 
 export const SERVE_HELP = `Usage: mattilda-billing serve
 
@@ -34,14 +34,14 @@ export async function serve(args: string[], config: Config, io: Io): Promise<num
   const opening = openDatabase(config, 'own', io.say);
   const migrated = opening.then(async (opened) => await migrateIfNeeded(opened, io.say));
   migrated.catch(() => undefined);
-  const [database, { prepareServer }] = await Promise.all([opening, import('./running-server.ts')]);
-  let server: RunningServer | undefined;
+  const [database, { prepareServer }] = await Promise.all([opening, import('./server.ts')]);
+  let server: Server | undefined;
   let overdue: NodeJS.Timeout | undefined;
   try {
     const prepared = await prepareServer({ config, databaseUrl: database.url, log });
     await migrated;
     server = await prepared.listen().catch((error: unknown) => {
-      throw explain(error, config);
+      throw explainAddress(error, config);
     });
     io.say(welcome(server, database, config));
     const end = await Promise.race([signalled, database.failed]);
@@ -60,24 +60,7 @@ export async function serve(args: string[], config: Config, io: Io): Promise<num
   }
 }
 
-function explain(error: unknown, { host, port }: Config): unknown {
-  const code = codeOf(error);
-  if (code === 'EADDRINUSE') {
-    return new CommandError(
-      `Port ${port} on ${host} is in use by another process (see: ss -ltnp 'sport = :${port}', or lsof -i :${port}).\nStop it, or choose another port: PORT=${port + 1} npm start`,
-    );
-  }
-  if (code === 'EACCES') return new CommandError(`Port ${port} needs more rights. Choose one above 1023: PORT=8000`);
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return new CommandError(`HOST ${host} is not an address of this machine`);
-  return error;
-}
-
-function welcome(
-  { address }: RunningServer,
-  { description }: Database,
-  { prefix, apiKey, readAccess }: Config,
-): string {
+function welcome({ address }: Server, { description }: Database, { prefix, apiKey, readAccess }: Config): string {
   const key = apiKey === DEVELOPMENT_API_KEY ? `X-API-Key: ${DEVELOPMENT_API_KEY}` : 'X-API-Key: the value of API_KEY';
   return `
   Mattilda Billing API

@@ -7,17 +7,12 @@ import type { Config } from '../config.ts';
 import { flushLogger, type Logger } from '../infrastructure/observability/logging.ts';
 import { moveSequencesOn } from './sequences.ts';
 
-/** A server that answers, until `stop`. */
-export type RunningServer = Readonly<{
+/** A server that answers and does the jobs, until `stop`. */
+export type Server = Readonly<{
   /** Such as http://127.0.0.1:8000. */
   address: string;
   /** Says "not ready", finishes what runs, gives the connections back. Never takes longer than its limit. */
   stop(): Promise<void>;
-}>;
-
-/** A server that is composed, and takes no connections yet. Nothing has to be given back. */
-export type PreparedServer = Readonly<{
-  listen(): Promise<RunningServer>;
 }>;
 
 /** What runs when the stop begins has this long to finish; a reader that is slower is cut off. */
@@ -25,12 +20,12 @@ const DRAIN_MAX_MS = 7_000;
 /** A connection that was kept alive by an answer sent after the stop began is closed within this. */
 const REAP_EVERY_MS = 50;
 
-/** Composes the product. It asks the database for nothing until it listens. */
+/** Composes the product. It asks the database for nothing, and has nothing to give back, until it listens. */
 export async function prepareServer(runtime: {
   config: Config;
   databaseUrl: string;
   log: Logger;
-}): Promise<PreparedServer> {
+}): Promise<{ listen: () => Promise<Server> }> {
   const product = await compose(runtime);
   const app = await composeServer(product, runtime);
   return { listen: async () => await listen(app, product, runtime) };
@@ -40,7 +35,7 @@ async function listen(
   app: FastifyInstance,
   product: Product,
   { config, log }: { config: Config; log: Logger },
-): Promise<RunningServer> {
+): Promise<Server> {
   await moveSequencesOn(product.unitOfWork, log);
   // Node's 511 are too few: of a crowd that arrives at once the rest is dropped, and TCP asks again after 1, 3 and 7 s.
   const { connectionsMax: backlog } = CONNECTION_LIMITS;
