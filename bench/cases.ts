@@ -1,7 +1,7 @@
 import { readConfig } from '../src/config.ts';
 import { systemClock } from '../src/infrastructure/clock.ts';
 import { Pool, type PoolOptions } from '../src/infrastructure/postgres/pool.ts';
-import { parametersOf, type Statement, textOf } from '../src/infrastructure/postgres/sql.ts';
+import { type Statement, textOf } from '../src/infrastructure/postgres/sql.ts';
 import { Batches } from '../src/repositories/shared/batches.ts';
 import { UnitOfWork } from '../src/repositories/shared/unit-of-work.ts';
 import type { Case } from './cases/case.ts';
@@ -27,7 +27,7 @@ class RecordingPool extends Pool {
   }
 
   override async rows<Row>(statement: Statement): Promise<Row[]> {
-    this.#tape.push({ text: textOf(statement), values: parametersOf(statement), keepPlan: this.#keepPlan });
+    this.#tape.push({ text: textOf(statement), values: statement.values, keepPlan: this.#keepPlan });
     return await super.rows<Row>(statement);
   }
 }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -38,6 +38,17 @@ function targetOf(from: Source, target: string): string {
   return target.startsWith('.') ? layerOf(relative(join(ROOT, 'src'), resolve(ROOT, from.path, '..', target))) : target;
 }
 
+/** The folder beside the importing file's own that an import leads to, such as `billing`; empty where it leads elsewhere. */
+function contextOf(target: string): string {
+  return /^\.\.\/([\w-]+)\/[^/]+$/.exec(target)?.[1] ?? '';
+}
+
+const LINES_MAX = 320;
+/** Some fifteen. */
+const FILES_MAX = 17;
+/** What is larger than that, until it is parted. */
+const LARGER = ['src/api/edge'];
+
 describe('architecture', () => {
   test('the sources are found', () => {
     expect(new Set(sources.map(({ layer }) => layer))).toEqual(
@@ -75,6 +86,23 @@ describe('architecture', () => {
         source.imports.filter((target) => targetOf(source, target) !== 'domain').map((to) => `${source.path}: ${to}`),
       );
     expect(outside).toEqual([]);
+  });
+
+  test('a context of the domain knows its own and what all share', () => {
+    const known = sources
+      .filter(({ layer }) => layer === 'domain')
+      .flatMap(({ path, imports }) => imports.map((target) => `${path} -> ${contextOf(target)}`))
+      .filter((line) => !line.endsWith('-> ') && !line.endsWith('-> shared'));
+    // Collections are reported by the method they were paid by.
+    expect(known).toEqual(['src/domain/reporting/summary.ts -> billing']);
+  });
+
+  test('what contexts share knows none of them, but for the list of all repositories', () => {
+    const known = sources
+      .filter(({ path }) => /^src\/(repositories|services)\/shared\//.test(path))
+      .flatMap(({ path, imports }) => imports.map((target) => ({ path, target })))
+      .filter(({ path, target }) => contextOf(target) !== '' && path !== 'src/repositories/shared/repositories.ts');
+    expect(known).toEqual([]);
   });
 
   test('infrastructure knows of the domain only what all of it shares, such as the ports it implements', () => {
@@ -121,5 +149,13 @@ describe('architecture', () => {
       ({ layer, text }) => ['domain', 'services', 'repositories'].includes(layer) && /parseFloat|toFixed/.test(text),
     );
     expect(floats.map(({ path }) => path)).toEqual([]);
+  });
+
+  test('a file has one reason to be opened, a folder can be taken in at a glance', () => {
+    const long = sources.filter(({ text }) => text.split('\n').length - 1 > LINES_MAX).map(({ path }) => path);
+    const folders = new Map<string, number>();
+    for (const { path } of sources) folders.set(dirname(path), (folders.get(dirname(path)) ?? 0) + 1);
+    const crowded = [...folders].filter(([, files]) => files > FILES_MAX).map(([folder]) => folder);
+    expect([...long, ...crowded].filter((one) => !LARGER.includes(one))).toEqual([]);
   });
 });

@@ -1,10 +1,10 @@
-import { assertWhole } from '../../domain/billing/business-rules.ts';
 import {
   CREDIT_NOTE_REASONS,
   INVOICE_STATUSES,
   type InvoiceChanges,
   type NewInvoice,
 } from '../../domain/billing/invoice.ts';
+import { assertWhole } from '../../domain/billing/invoice-rules.ts';
 import { parseMoney } from '../../domain/shared/money.ts';
 import {
   AmountIn,

@@ -45,7 +45,10 @@ export type PrintedDocument = Readonly<{
 
 export type PrintedTable = Readonly<{
   caption: string | null;
-  /** `amount` stands right and is never cut, `word` is never wrapped, `text` shares what width is left. */
+  /**
+   * `amount` stands right and is never cut. `word` is short (a number, a date) and never wrapped. `text` shares what
+   * width is left and wraps.
+   */
   columns: readonly Readonly<{ label: string; kind: 'text' | 'word' | 'amount' }>[];
   rows: readonly (readonly string[])[];
   sums: readonly string[] | null;

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { PrintedDocument } from './model.ts';
+import type { PrintedDocument } from '../../domain/shared/ports.ts';
 
 export type Job = Readonly<{ document: PrintedDocument }>;
 export type Outcome = Readonly<{ bytes: Uint8Array<ArrayBuffer> } | { failure: string }>;

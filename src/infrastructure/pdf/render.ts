@@ -1,5 +1,5 @@
+import type { PrintedDocument } from '../../domain/shared/ports.ts';
 import { Canvas, MARGIN, type Style } from './canvas.ts';
-import type { PrintedDocument } from './model.ts';
 import { drawTable, setTable } from './table.ts';
 import { truncate, wrap } from './text.ts';
 

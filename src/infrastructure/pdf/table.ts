@@ -1,5 +1,5 @@
+import type { PrintedTable } from '../../domain/shared/ports.ts';
 import { type Canvas, MARGIN, type Style } from './canvas.ts';
-import type { PrintedTable } from './model.ts';
 import { truncate, wrap } from './text.ts';
 
 const GREY = '#627d98';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type pg from 'pg';
 import { ConnectionLost, isConnectionLoss, ServerSilent } from './errors.ts';
-import { parametersOf, type Statement, textOf } from './sql.ts';
+import { type Statement, textOf } from './sql.ts';
 
 type Result<Row> = Readonly<{ rows: Row[]; rowCount: number | null }>;
 
@@ -50,7 +50,7 @@ export class Connection {
    */
   async send<Row>(statement: Statement): Promise<Result<Row>> {
     const text = textOf(statement);
-    const values = parametersOf(statement).map(toParameter);
+    const values = statement.values.map(toParameter);
     const name = this.#names?.of(text);
     return await this.#ask<Row>(name === undefined ? { text, values } : { name, text, values });
   }
@@ -70,7 +70,7 @@ export class Connection {
    * statement until its last row, so whoever reads slowly would run into the limit meant for slow statements.
    */
   async *stream<Row>(statement: Statement, batchSize: number): AsyncGenerator<Row[], void, undefined> {
-    const values = parametersOf(statement).map(toParameter);
+    const values = statement.values.map(toParameter);
     await this.#ask({ text: `declare ${CURSOR} no scroll cursor for ${textOf(statement)}`, values });
     try {
       // The first is small: a reader that waits sees the beginning of the answer sooner.

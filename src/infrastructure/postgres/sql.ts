@@ -18,16 +18,10 @@ class Shape {
   readonly parts: readonly string[];
   /** The text PostgreSQL gets, with $1, $2 … for the values. */
   readonly text: string;
-  /** For each parameter the place of its value. Null: every value is one. */
-  readonly parameters: readonly number[] | null;
 
-  /** @param values where they are known to be the same in some places: these have one parameter */
-  constructor(parts: readonly string[], values: readonly unknown[] = []) {
+  constructor(parts: readonly string[]) {
     this.parts = parts;
-    const distinct = [...new Set(values)];
-    const numberOf = (place: number): number => (values.length === 0 ? place + 1 : distinct.indexOf(values[place]) + 1);
-    this.text = parts.reduce((so, part, index) => `${so}$${numberOf(index - 1)}${part}`);
-    this.parameters = values.length === 0 ? null : distinct.map((value) => values.indexOf(value));
+    this.text = parts.reduce((so, part, index) => `${so}$${index}${part}`);
   }
 }
 
@@ -50,35 +44,9 @@ export function joinSql(list: readonly Statement[], separator: string): Statemen
   return compose(separators(separator, list.length), list);
 }
 
-/**
- * A statement that is put together in the same way each time: once, now; later its values are only put in their places. A
- * value in several places is one parameter.
- *
- * @param samples stand for the values meanwhile, each an object of its own
- */
-export function fixedSql<Values extends readonly object[]>(
-  samples: Values,
-  build: (...values: Values) => Statement,
-): (...values: Values) => Statement {
-  const { shape, values } = build(...samples);
-  const fixed = new Shape(shape.parts, values);
-  const known: readonly unknown[] = samples;
-  const places = values.map((value) => known.indexOf(value));
-  return (...given) =>
-    new Statement(
-      fixed,
-      places.map((place, index) => (place === -1 ? values[index] : given[place])),
-    );
-}
-
-/** The text PostgreSQL gets, with $1, $2 … for the parameters. */
+/** The text PostgreSQL gets, with $1, $2 … for the values. */
 export function textOf({ shape }: Statement): string {
   return shape.text;
-}
-
-/** What PostgreSQL gets for $1, $2 … */
-export function parametersOf({ shape, values }: Statement): readonly unknown[] {
-  return shape.parameters === null ? values : shape.parameters.map((place) => values[place]);
 }
 
 function compose(parts: readonly string[], values: readonly unknown[]): Statement {

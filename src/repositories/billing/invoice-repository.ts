@@ -1,5 +1,5 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import type { InvoiceCreated, InvoiceUpdated } from '../../domain/billing/events.ts';
+import type { InvoiceUpdated } from '../../domain/billing/events.ts';
 import type { Invoice, InvoiceStatus, NewInvoice } from '../../domain/billing/invoice.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney, parseMoney } from '../../domain/shared/money.ts';
@@ -7,14 +7,15 @@ import type { Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isCheckViolation, isForeignKeyViolation } from '../shared/database-failures.ts';
-import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
-import { HELD, type LockMode, lockTimeoutOf } from '../shared/locks.ts';
+import { HELD } from '../shared/locks.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
 import { type Found, findEach, type Written } from '../shared/projection.ts';
-import { isoTime, isPayableIn, visibleTo } from '../shared/sql-fragments.ts';
-import { countDocuments, numbered, seriesOf } from './document-numbers.ts';
-import { answers, heldSchools, inOrder, type Placed } from './held-schools.ts';
-import { addToTotals, changeTotals } from './school-totals.ts';
+import { visibleTo } from '../shared/sql-fragments.ts';
+import { countDocuments } from './document-numbers.ts';
+import { inOrder, type Placed } from './held-schools.ts';
+import { type InvoiceRequest, type IssuedInvoice, invoiceInsertion } from './invoice-insertion.ts';
+import { INVOICE } from './invoice-projection.ts';
+import { changeTotals } from './school-totals.ts';
 
 type InvoiceRow = {
   id: number;
@@ -33,11 +34,7 @@ type InvoiceRow = {
   void_reason: string | null;
 };
 
-type IssuedInvoice = Written<Omit<InvoiceCreated, 'type'>>;
 type ChangedInvoice = Written<Omit<InvoiceUpdated, 'type'>>;
-
-/** An invoice to issue at the instant `now`, under an idempotency key if it came with one. */
-export type InvoiceRequest = Readonly<{ invoice: NewInvoice; now: Date; claim: IdempotencyClaim | null }>;
 
 /** Dates are YYYY-MM-DD, both ends included. `now` decides what is overdue, by each school's own calendar. */
 export type InvoiceFilter = Readonly<{
@@ -62,22 +59,6 @@ const LIVE_AMOUNTS = sql`
 const TOTALS_BY_CHANGE = sql`invoiced = totals.invoiced + change.invoiced, credited = totals.credited + change.credited,
   paid = totals.paid + change.paid`;
 
-/** An invoice as the API shows it. */
-const JSON_COLUMNS = sql`i.id, i.number, i.school_id, i.student_id, i.amount_total::text as amount_total,
-  i.amount_paid::text as paid, i.amount_credited::text as credited,
-  case when i.voided_at is null then i.amount_total - i.amount_credited - i.amount_paid else 0.00 end::text as pending,
-  i.currency, i.status,
-  ${isoTime(sql`i.issued_at`)} as issued_at, i.due_date, i.description, ${isoTime(sql`i.voided_at`)} as voided_at,
-  i.void_reason, ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at`;
-
-const PROJECTION = {
-  alias: sql`i`,
-  from: sql`invoices i`,
-  json: JSON_COLUMNS,
-  id: sql`i.id`,
-  schoolId: sql`i.school_id`,
-};
-
 const ORDER: Order = {
   columns: [sql`i.created_at`, sql`i.id`],
   direction: 'desc',
@@ -99,7 +80,7 @@ export class InvoiceRepository {
 
   /** Invoices as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
   async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
-    return await findEach(this.#sql, PROJECTION, ids);
+    return await findEach(this.#sql, INVOICE, ids);
   }
 
   /**
@@ -144,7 +125,7 @@ export class InvoiceRepository {
     requests: readonly InvoiceRequest[],
     locks: 'wait' | 'skip',
   ): Promise<(IssuedInvoice | typeof HELD | undefined)[]> {
-    return inOrder(requests, await this.#sql.rows<Placed<IssuedInvoice>>(insertion(requests, locks, sql`true`)));
+    return inOrder(requests, await this.#sql.rows<Placed<IssuedInvoice>>(invoiceInsertion(requests, locks, sql`true`)));
   }
 
   /**
@@ -156,7 +137,11 @@ export class InvoiceRepository {
    */
   async insert(actor: Actor, invoice: NewInvoice, now: Date): Promise<IssuedInvoice | undefined> {
     try {
-      const statement = insertion([{ invoice, now, claim: null }], 'patient', visibleTo(actor, sql`st.school_id`));
+      const statement = invoiceInsertion(
+        [{ invoice, now, claim: null }],
+        'patient',
+        visibleTo(actor, sql`st.school_id`),
+      );
       const [made] = inOrder([invoice], await this.#sql.rows<Placed<IssuedInvoice>>(statement));
       return made === HELD ? undefined : made;
     } catch (error) {
@@ -212,52 +197,10 @@ export class InvoiceRepository {
       )
       select i.id as "invoiceId", i.school_id as "schoolId", i.amount_total as "amountTotal", i.status,
              row_to_json(one)::text as body
-      from i cross join lateral (select ${JSON_COLUMNS}) one`);
+      from i cross join lateral (select ${INVOICE.json}) one`);
     if (row === undefined) throw new Error(`invoice ${id} vanished under its lock`);
     return row;
   }
-}
-
-/** For `skip`: those invoices that could be issued and meet no row of their school that somebody holds. */
-const DOCUMENT_UNLESS_HELD = sql`${heldSchools('INVOICE')}, document as (
-      select * from wanted where place not in (select place from held)
-    ),`;
-
-function insertion(requests: readonly InvoiceRequest[], locks: LockMode, isVisible: Statement): Statement {
-  const of = <T>(field: (invoice: NewInvoice) => T): T[] => requests.map(({ invoice }) => field(invoice));
-  return sql`
-    with asked as (
-      select each.* from ${lockTimeoutOf(locks)}, unnest(
-        ${of(({ studentId }) => studentId)}::bigint[], ${of(({ amountTotal }) => amountTotal)}::numeric[],
-        ${of(({ currency }) => currency)}::text[], ${of(({ dueDate }) => dueDate)}::date[],
-        ${of(({ description }) => description)}::text[], ${requests.map(({ now }) => now)}::timestamptz[],
-        ${claimArrays(requests.map(({ claim }) => claim))}
-      ) with ordinality each (student_id, amount, asked_currency, due_date, description, now, ${CLAIM_COLUMNS}, place)
-    ), ${locks === 'skip' ? sql`wanted` : sql`document`} as (
-      select asked.*, st.school_id, sc.currency, ${seriesOf(sql`sc.invoice_prefix`, sql`asked.now`)} as series
-      from asked
-      join students st on st.id = asked.student_id
-      join schools sc on sc.id = st.school_id
-      where (asked.asked_currency is null or sc.currency = asked.asked_currency)
-        and ${isPayableIn(sql`asked.amount`, sql`sc.currency`)} and ${isVisible} and ${IS_FREE}
-    ), ${locks === 'skip' ? DOCUMENT_UNLESS_HELD : sql``} ${numbered('INVOICE')}, totals as (
-      ${addToTotals(sql`numbered`)}
-    ), i as (
-      insert into invoices
-        (school_id, student_id, number, currency, amount_total, issued_at, due_date, description, created_at, updated_at)
-      select school_id, student_id, number, currency, amount, now, due_date, description, now, now from numbered
-      returning *
-    ), answer as (
-      select place, i.id as "invoiceId", i.student_id as "studentId", i.school_id as "schoolId",
-             i.amount_total as "amountTotal", i.currency, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
-      from i
-      join numbered using (school_id, number)
-      cross join lateral (select ${JSON_COLUMNS}) one
-    ), kept as (
-      ${keepAnswers(sql`answer`)}
-    )
-    select place, "invoiceId", "studentId", "schoolId", "amountTotal", currency, body, is_held
-    from ${answers(locks)}`;
 }
 
 function toRefusal(error: unknown, { studentId, amountTotal, currency }: NewInvoice): unknown {
@@ -282,7 +225,7 @@ function isCountedByNumber({ schoolId: _, now: __, ...others }: InvoiceFilter): 
 
 /** Joined to schools only for the one filter that needs the school's calendar. */
 function fromOf({ overdue }: InvoiceFilter): Statement {
-  return overdue === undefined ? sql`invoices i` : sql`invoices i join schools sc on sc.id = i.school_id`;
+  return overdue === undefined ? INVOICE.from : sql`invoices i join schools sc on sc.id = i.school_id`;
 }
 
 function toConditions(actor: Actor, filter: InvoiceFilter): Statement[] {
@@ -304,7 +247,7 @@ function toConditions(actor: Actor, filter: InvoiceFilter): Statement[] {
 
 function toList(actor: Actor, filter: InvoiceFilter): List {
   return {
-    json: JSON_COLUMNS,
+    json: INVOICE.json,
     from: fromOf(filter),
     conditions: toConditions(actor, filter),
     order: ORDER,

@@ -7,7 +7,7 @@ import {
   assertPrefixesDiffer,
   assertPrefixFree,
   assertSchoolChangeable,
-} from '../../domain/billing/business-rules.ts';
+} from '../../domain/accounts/school-rules.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log, TimeZones } from '../../domain/shared/ports.ts';

@@ -1,27 +1,26 @@
 import { type Actor, sees } from '../../domain/access/actor.ts';
+import type { CreditNoteCreated, InvoiceCreated, InvoiceUpdated, InvoiceVoided } from '../../domain/billing/events.ts';
+import type { CreditNoteReason, Invoice, InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
 import {
   applyCredit,
   assertInvoiceChangeable,
   assertIssuable,
   assertVoidable,
   changeTotal,
-} from '../../domain/billing/business-rules.ts';
-import type { CreditNoteCreated, InvoiceCreated, InvoiceUpdated, InvoiceVoided } from '../../domain/billing/events.ts';
-import type { CreditNoteReason, Invoice, InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
+} from '../../domain/billing/invoice-rules.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney, isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { CreditNoteFilter } from '../../repositories/billing/credit-note-repository.ts';
-import type { InvoiceFilter, InvoiceRequest } from '../../repositories/billing/invoice-repository.ts';
+import type { InvoiceRequest, IssuedInvoice } from '../../repositories/billing/invoice-insertion.ts';
+import type { InvoiceFilter } from '../../repositories/billing/invoice-repository.ts';
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
-import type { Found, Written } from '../../repositories/shared/projection.ts';
+import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
-
-type Issued = Written<Omit<InvoiceCreated, 'type'>>;
 
 /** `amount` is decimal text with two places, in the invoice's currency. */
 export type IssueCreditNote = Readonly<{ invoiceId: number; amount: string; reason: CreditNoteReason }>;
@@ -31,7 +30,7 @@ export class InvoiceService {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #find: Batched<number, Found>;
-  readonly #insert: Batched<InvoiceRequest, Issued>;
+  readonly #insert: Batched<InvoiceRequest, IssuedInvoice>;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; batches: Batches; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
@@ -195,7 +194,7 @@ export class InvoiceService {
   }
 }
 
-function issued({ body, ...facts }: Issued): Outcome<InvoiceCreated> {
+function issued({ body, ...facts }: IssuedInvoice): Outcome<InvoiceCreated> {
   return { body, event: { type: 'invoice_created', ...facts } };
 }
 

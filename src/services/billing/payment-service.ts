@@ -1,20 +1,19 @@
 import { type Actor, sees } from '../../domain/access/actor.ts';
-import { applyPayment, assertWhole, reversePayment } from '../../domain/billing/business-rules.ts';
 import type { PaymentProcessed, PaymentReversed } from '../../domain/billing/events.ts';
+import { applyPayment, assertWhole, reversePayment } from '../../domain/billing/invoice-rules.ts';
 import type { NewPayment } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
-import type { PaymentFilter, PaymentRequest } from '../../repositories/billing/payment-repository.ts';
+import type { PaymentRequest, RecordedPayment } from '../../repositories/billing/payment-insertion.ts';
+import type { PaymentFilter } from '../../repositories/billing/payment-repository.ts';
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
-import type { Found, Written } from '../../repositories/shared/projection.ts';
+import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
-
-type Recorded = Written<Omit<PaymentProcessed, 'type'>>;
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the invoice's currency. */
 export type RecordPayment = Omit<NewPayment, 'paidAt'> & Readonly<{ paidAt: Date | null }>;
@@ -24,7 +23,7 @@ export class PaymentService {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #find: Batched<number, Found>;
-  readonly #insert: Batched<PaymentRequest, Recorded>;
+  readonly #insert: Batched<PaymentRequest, RecordedPayment>;
 
   constructor(dependencies: { unitOfWork: UnitOfWork; batches: Batches; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
@@ -151,7 +150,7 @@ export class PaymentService {
   }
 }
 
-function processed({ body, ...facts }: Recorded): Outcome<PaymentProcessed> {
+function processed({ body, ...facts }: RecordedPayment): Outcome<PaymentProcessed> {
   return { body, event: { type: 'payment_processed', ...facts } };
 }
 
@@ -161,7 +160,7 @@ async function decide(
   { invoices, payments }: Repositories,
   payment: NewPayment,
   now: Date,
-): Promise<Recorded> {
+): Promise<RecordedPayment> {
   const invoice = await invoices.findForUpdate(actor, payment.invoiceId);
   if (invoice === undefined) throw invoiceNotFound(payment.invoiceId);
 

@@ -1,6 +1,6 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import { calculateOwed } from '../../domain/billing/business-rules.ts';
 import type { CreditNoteReason, Invoice } from '../../domain/billing/invoice.ts';
+import { calculateOwed } from '../../domain/billing/invoice-rules.ts';
 import type { PaymentMethod } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney } from '../../domain/shared/money.ts';

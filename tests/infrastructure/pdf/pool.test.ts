@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { PrintedDocument } from '../../../src/infrastructure/pdf/model.ts';
+import type { PrintedDocument } from '../../../src/domain/shared/ports.ts';
 import { PdfPool, RenderFailed } from '../../../src/infrastructure/pdf/pool.ts';
 import { DOCUMENT_LINES_MAX } from '../../../src/services/documents/lines.ts';
 import { readPdf } from '../../support/pdf.ts';

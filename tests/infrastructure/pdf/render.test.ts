@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import PDFDocument from 'pdfkit';
 import { describe, expect, test } from 'vitest';
-import type { PrintedDocument } from '../../../src/infrastructure/pdf/model.ts';
+import type { PrintedDocument } from '../../../src/domain/shared/ports.ts';
 import { layOutPlainly } from '../../../src/infrastructure/pdf/plain-layout.ts';
 import { renderPdf } from '../../../src/infrastructure/pdf/render.ts';
 import { printable, wordsFromLeft } from '../../../src/infrastructure/pdf/text.ts';

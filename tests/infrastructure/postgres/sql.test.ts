@@ -1,15 +1,8 @@
 import { expect, test } from 'vitest';
-import {
-  fixedSql,
-  joinSql,
-  parametersOf,
-  type Statement,
-  sql,
-  textOf,
-} from '../../../src/infrastructure/postgres/sql.ts';
+import { joinSql, type Statement, sql, textOf } from '../../../src/infrastructure/postgres/sql.ts';
 
 function partsOf(statement: Statement): [string, readonly unknown[]] {
-  return [textOf(statement), parametersOf(statement)];
+  return [textOf(statement), statement.values];
 }
 
 test('statements nest: parameters are renumbered, values stay in order', () => {
@@ -21,23 +14,5 @@ test('statements nest: parameters are renumbered, values stay in order', () => {
   expect(partsOf(joinSql([sql`x = ${1}`, sql`true`, sql`y = ${2}`], ' and '))).toEqual([
     'x = $1 and true and y = $2',
     [1, 2],
-  ]);
-});
-
-test('a fixed statement is put together once, and has the values of each call, one parameter for all places of one', () => {
-  let built = 0;
-  const find = fixedSql([[] as number[], new Date(0)], (ids: readonly number[], now: Date) => {
-    built += 1;
-    return sql`${sql`at < ${now}`} and id = any (${ids}) and kind = ${'A'} and till > ${now}`;
-  });
-  const text = 'at < $1 and id = any ($2) and kind = $3 and till > $1';
-  const [first, second] = [new Date(1), new Date(2)];
-  expect(partsOf(find([1, 2], first))).toEqual([text, [first, [1, 2], 'A']]);
-  expect(partsOf(find([3], second))).toEqual([text, [second, [3], 'A']]);
-  expect(built).toBe(1);
-  // Another statement has it as any other.
-  expect(partsOf(sql`x = ${0} and ${find([3], first)} or y = ${9}`)).toEqual([
-    'x = $1 and at < $2 and id = any ($3) and kind = $4 and till > $5 or y = $6',
-    [0, first, [3], 'A', first, 9],
   ]);
 });

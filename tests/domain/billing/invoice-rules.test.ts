@@ -1,26 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { School } from '../../../src/domain/accounts/school.ts';
+import { INVOICE_STATUSES, type Invoice } from '../../../src/domain/billing/invoice.ts';
 import {
   applyCredit,
   applyPayment,
-  assertActivatable,
-  assertDeactivatable,
   assertInvoiceChangeable,
   assertIssuable,
-  assertPrefixesDiffer,
-  assertPrefixFree,
-  assertSchoolChangeable,
   assertVoidable,
   calculateOwed,
   calculatePending,
   changeTotal,
   deriveInvoiceStatus,
   reversePayment,
-} from '../../../src/domain/billing/business-rules.ts';
-import { INVOICE_STATUSES, type Invoice } from '../../../src/domain/billing/invoice.ts';
-import { DomainError, type ErrorCode, UnavailableError } from '../../../src/domain/shared/errors.ts';
+} from '../../../src/domain/billing/invoice-rules.ts';
+import { DomainError, UnavailableError } from '../../../src/domain/shared/errors.ts';
 import { type Money, parseMoney } from '../../../src/domain/shared/money.ts';
+import { refusalOf } from '../refusal.ts';
 
 const AT = new Date('2026-01-15T12:00:00Z');
 
@@ -53,31 +48,6 @@ function anInvoice(of: {
   };
 }
 
-function aSchool(isActive: boolean): School {
-  return {
-    id: 3,
-    name: 'Colegio',
-    country: 'MX',
-    currency: 'MXN',
-    timezone: 'America/Mexico_City',
-    invoicePrefix: 'F',
-    receiptPrefix: 'R',
-    isActive,
-  };
-}
-
-/** What `action` refuses with, whole: the code is API, the text is read by people, the facts by programs. */
-function refusalOf(action: () => unknown): { code: ErrorCode; message: string; facts: object } {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof DomainError) return { code: error.code, message: error.message, facts: error.facts };
-    throw error;
-  }
-  throw new Error('nothing was refused');
-}
-
-/** An invoice that may exist: total 0.01 to 9999999999.99, paid and credited within it. */
 const anyInvoice = fc
   .tuple(
     fc.bigInt({ min: 1n, max: 999_999_999_999n }),
@@ -350,72 +320,6 @@ describe('assertIssuable', () => {
   test.each([null, 'CLP'])('refuses parts of a currency that has none (asked for: %s)', (currency) => {
     expect(refusalOf(() => assertIssuable(money('10.50', 'CLP'), currency)).code).toBe('amount_not_whole');
     expect(() => assertIssuable(money('10.00', 'CLP'), currency)).not.toThrow();
-  });
-});
-
-describe('schools', () => {
-  test('an active school can be changed, an inactive one cannot', () => {
-    expect(() => assertSchoolChangeable(aSchool(true))).not.toThrow();
-    expect(refusalOf(() => assertSchoolChangeable(aSchool(false)))).toEqual({
-      code: 'school_inactive',
-      message: 'School with id 3 is inactive and cannot be changed',
-      facts: {},
-    });
-  });
-
-  test('an inactive school can be activated, an active one cannot', () => {
-    expect(() => assertActivatable(aSchool(false))).not.toThrow();
-    expect(refusalOf(() => assertActivatable(aSchool(true)))).toEqual({
-      code: 'school_already_active',
-      message: 'School with id 3 is already active',
-      facts: {},
-    });
-  });
-
-  test('an active school without students can be deactivated', () => {
-    expect(() => assertDeactivatable(aSchool(true), 0)).not.toThrow();
-  });
-
-  test('a school with students cannot be deactivated, an inactive one not again', () => {
-    expect(refusalOf(() => assertDeactivatable(aSchool(true), 1))).toEqual({
-      code: 'school_has_students',
-      message: 'School with id 3 has students (1) and cannot be deactivated',
-      facts: {},
-    });
-    expect(refusalOf(() => assertDeactivatable(aSchool(false), 1))).toEqual({
-      code: 'school_already_inactive',
-      message: 'School with id 3 is already inactive',
-      facts: {},
-    });
-  });
-});
-
-describe('assertPrefixesDiffer', () => {
-  test('lets invoices and receipts be numbered in series of their own', () => {
-    expect(() => assertPrefixesDiffer({ ...aSchool(true), invoicePrefix: 'F', receiptPrefix: 'R' })).not.toThrow();
-  });
-
-  test('refuses one series for both: their numbers would be the same', () => {
-    expect(refusalOf(() => assertPrefixesDiffer({ ...aSchool(true), receiptPrefix: 'F' }))).toEqual({
-      code: 'school_prefixes_equal',
-      message: 'Invoices and receipts cannot both be numbered with F: their numbers would be the same',
-      facts: {},
-    });
-  });
-});
-
-describe('assertPrefixFree', () => {
-  test('lets a prefix be taken that no other document carries', () => {
-    expect(() => assertPrefixFree(undefined)).not.toThrow();
-  });
-
-  test('refuses one that documents of the other kind carry: an old and a new number would be the same', () => {
-    expect(refusalOf(() => assertPrefixFree('F'))).toEqual({
-      code: 'school_prefixes_equal',
-      message:
-        'Invoices and receipts cannot both be numbered with F: documents of the other kind have such numbers already',
-      facts: {},
-    });
   });
 });
 

@@ -1,0 +1,18 @@
+import { sql } from '../../infrastructure/postgres/sql.ts';
+import { isoTime } from '../shared/sql-fragments.ts';
+
+/** An invoice as the API shows it. */
+const JSON_COLUMNS = sql`i.id, i.number, i.school_id, i.student_id, i.amount_total::text as amount_total,
+  i.amount_paid::text as paid, i.amount_credited::text as credited,
+  case when i.voided_at is null then i.amount_total - i.amount_credited - i.amount_paid else 0.00 end::text as pending,
+  i.currency, i.status,
+  ${isoTime(sql`i.issued_at`)} as issued_at, i.due_date, i.description, ${isoTime(sql`i.voided_at`)} as voided_at,
+  i.void_reason, ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at`;
+
+export const INVOICE = {
+  alias: sql`i`,
+  from: sql`invoices i`,
+  json: JSON_COLUMNS,
+  id: sql`i.id`,
+  schoolId: sql`i.school_id`,
+};

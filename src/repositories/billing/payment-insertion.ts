@@ -1,0 +1,87 @@
+import type { PaymentProcessed } from '../../domain/billing/events.ts';
+import type { NewPayment } from '../../domain/billing/payment.ts';
+import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
+import { type LockMode, lockTimeoutOf } from '../shared/locks.ts';
+import type { Written } from '../shared/projection.ts';
+import { isPayableIn } from '../shared/sql-fragments.ts';
+import { numbered, seriesOf } from './document-numbers.ts';
+import { answers, heldSchools } from './held-schools.ts';
+import { PAYMENT, PAYMENT_FACTS } from './payment-projection.ts';
+import { changeTotals } from './school-totals.ts';
+
+/** A payment to record at the instant `now`, under an idempotency key if it came with one. */
+export type PaymentRequest = Readonly<{ payment: NewPayment; now: Date; claim: IdempotencyClaim | null }>;
+
+export type RecordedPayment = Written<Omit<PaymentProcessed, 'type'>>;
+
+/** What `applyPayment` of the rules asks, of an invoice `i` and an `amount`. */
+const FITS = sql`i.voided_at is null and i.amount_paid + i.amount_credited + amount <= i.amount_total
+  and ${isPayableIn(sql`amount`, sql`i.currency`)}`;
+
+/** For `skip`: the payments that could be made, and which of them meet rows of their school that somebody holds. */
+const WANTED_AND_HELD = sql`
+  wanted as (
+    select asked.place, i.school_id, ${seriesOf(sql`sc.receipt_prefix`, sql`asked.now`)} as series
+    from asked join invoices i on i.id = asked.invoice_id join schools sc on sc.id = i.school_id
+    where ${FITS} and ${IS_FREE}
+  ), ${heldSchools('RECEIPT')},`;
+
+const IS_WANTED = sql`asked.place in (select place from wanted) and asked.place not in (select place from held)`;
+
+/**
+ * The update holds each invoice's row, looks again at what it then finds, and only if the amount still fits is there a
+ * payment and a receipt number. Rows that somebody else holds are left out before: whoever waited for one would hold up
+ * all who wait with them, and those who wait for them.
+ *
+ * No index of invoices holds a column that changes here, so the row is changed in place; a test looks that it stays so.
+ * It must stay an UPDATE with its own guard: with a sum beside a lock in one statement, the sum is as old as the statement
+ * and overpays (docs/decisions/0003).
+ *
+ * @param isVisible a condition on the invoice `i`
+ */
+export function paymentInsertion(
+  requests: readonly PaymentRequest[],
+  locks: LockMode,
+  isVisible: Statement,
+): Statement {
+  const of = <T>(field: (payment: NewPayment) => T): T[] => requests.map(({ payment }) => field(payment));
+  return sql`
+    with asked as (
+      select each.* from ${lockTimeoutOf(locks)}, unnest(
+        ${of(({ invoiceId }) => invoiceId)}::bigint[], ${of(({ amount }) => amount)}::numeric[],
+        ${of(({ method }) => method)}::text[], ${of(({ reference }) => reference)}::text[],
+        ${of(({ paidAt }) => paidAt)}::timestamptz[], ${requests.map(({ now }) => now)}::timestamptz[],
+        ${claimArrays(requests.map(({ claim }) => claim))}
+      ) with ordinality each (invoice_id, amount, method, reference, paid_at, now, ${CLAIM_COLUMNS}, place)
+    ), ${locks === 'skip' ? WANTED_AND_HELD : sql``} free as (
+      select asked.* from asked join invoices i on i.id = asked.invoice_id
+      where ${FITS} and ${isVisible} and ${locks === 'skip' ? IS_WANTED : IS_FREE}
+      for no key update of i skip locked
+    ), raised as (
+      update invoices i set amount_paid = i.amount_paid + amount, updated_at = now
+      from free
+      where i.id = invoice_id and ${FITS}
+      returning i.school_id, free.*
+    ), document as (
+      select raised.*, ${seriesOf(sql`sc.receipt_prefix`, sql`raised.now`)} as series
+      from raised join schools sc on sc.id = raised.school_id
+    ), ${numbered('RECEIPT')}, change as (
+      select school_id, sum(amount) as amount from numbered group by school_id order by school_id
+    ), totals as (
+      ${changeTotals(sql`paid = totals.paid + change.amount`, sql`change`)}
+    ), p as (
+      insert into payments (school_id, invoice_id, number, amount, method, reference, paid_at, created_at)
+      select school_id, invoice_id, number, amount, method, reference, paid_at, now from numbered
+      returning id, school_id, number, invoice_id, amount, method, reference, paid_at, created_at
+    ), answer as (
+      select ${PAYMENT_FACTS}, p.method, place, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
+      from p
+      join numbered using (invoice_id)
+      cross join (select null::timestamptz as reversed_at, null::text as reason) r
+      cross join lateral (select ${PAYMENT.json}) one
+    ), kept as (
+      ${keepAnswers(sql`answer`)}
+    )
+    select place, "paymentId", "invoiceId", "schoolId", amount, method, body, is_held from ${answers(locks)}`;
+}

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import type { School } from '../../../src/domain/accounts/school.ts';
+import {
+  assertActivatable,
+  assertDeactivatable,
+  assertPrefixesDiffer,
+  assertPrefixFree,
+  assertSchoolChangeable,
+} from '../../../src/domain/accounts/school-rules.ts';
+import { refusalOf } from '../refusal.ts';
+
+function aSchool(isActive: boolean): School {
+  return {
+    id: 3,
+    name: 'Colegio',
+    country: 'MX',
+    currency: 'MXN',
+    timezone: 'America/Mexico_City',
+    invoicePrefix: 'F',
+    receiptPrefix: 'R',
+    isActive,
+  };
+}
+
+describe('schools', () => {
+  test('an active school can be changed, an inactive one cannot', () => {
+    expect(() => assertSchoolChangeable(aSchool(true))).not.toThrow();
+    expect(refusalOf(() => assertSchoolChangeable(aSchool(false)))).toEqual({
+      code: 'school_inactive',
+      message: 'School with id 3 is inactive and cannot be changed',
+      facts: {},
+    });
+  });
+
+  test('an inactive school can be activated, an active one cannot', () => {
+    expect(() => assertActivatable(aSchool(false))).not.toThrow();
+    expect(refusalOf(() => assertActivatable(aSchool(true)))).toEqual({
+      code: 'school_already_active',
+      message: 'School with id 3 is already active',
+      facts: {},
+    });
+  });
+
+  test('an active school without students can be deactivated', () => {
+    expect(() => assertDeactivatable(aSchool(true), 0)).not.toThrow();
+  });
+
+  test('a school with students cannot be deactivated, an inactive one not again', () => {
+    expect(refusalOf(() => assertDeactivatable(aSchool(true), 1))).toEqual({
+      code: 'school_has_students',
+      message: 'School with id 3 has students (1) and cannot be deactivated',
+      facts: {},
+    });
+    expect(refusalOf(() => assertDeactivatable(aSchool(false), 1))).toEqual({
+      code: 'school_already_inactive',
+      message: 'School with id 3 is already inactive',
+      facts: {},
+    });
+  });
+});
+
+describe('assertPrefixesDiffer', () => {
+  test('lets invoices and receipts be numbered in series of their own', () => {
+    expect(() => assertPrefixesDiffer({ ...aSchool(true), invoicePrefix: 'F', receiptPrefix: 'R' })).not.toThrow();
+  });
+
+  test('refuses one series for both: their numbers would be the same', () => {
+    expect(refusalOf(() => assertPrefixesDiffer({ ...aSchool(true), receiptPrefix: 'F' }))).toEqual({
+      code: 'school_prefixes_equal',
+      message: 'Invoices and receipts cannot both be numbered with F: their numbers would be the same',
+      facts: {},
+    });
+  });
+});
+
+describe('assertPrefixFree', () => {
+  test('lets a prefix be taken that no other document carries', () => {
+    expect(() => assertPrefixFree(undefined)).not.toThrow();
+  });
+
+  test('refuses one that documents of the other kind carry: an old and a new number would be the same', () => {
+    expect(refusalOf(() => assertPrefixFree('F'))).toEqual({
+      code: 'school_prefixes_equal',
+      message:
+        'Invoices and receipts cannot both be numbered with F: documents of the other kind have such numbers already',
+      facts: {},
+    });
+  });
+});
