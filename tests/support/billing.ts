@@ -7,6 +7,7 @@ import { compose, composeServer, type Product } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/infrastructure/observability/logging.ts';
 import { FakeClock } from './clock.ts';
+import { DocumentedAnswers, documentOf } from './documented-answers.ts';
 import { invoiceBody, schoolBody, studentBody } from './factories.ts';
 import { databaseUrl, POOLER_ENV, runOn } from './postgres-server.ts';
 
@@ -69,6 +70,7 @@ export class Billing {
   readonly owner: pg.Pool;
   readonly clock: FakeClock;
   readonly #lines: string[];
+  #documented: DocumentedAnswers | undefined;
 
   static async start(of: { config: Config; url: string; owner: pg.Pool }): Promise<Billing> {
     const lines: string[] = [];
@@ -110,16 +112,17 @@ export class Billing {
     await this.product.close();
   }
 
-  /** Sends a request with the key. Paths are below the API's prefix unless they begin with two slashes: //health. */
+  /** Sends a request with the key, and holds the answer against the OpenAPI document. Paths are below the API's prefix unless they begin with two slashes: //health. */
   async send<Body = Json>(
     method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE' | 'OPTIONS',
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<Answer<Body>> {
+    const url = path.startsWith('//') ? path.slice(1) : `${this.config.prefix}${path}`;
     const options: InjectOptions = {
       method,
-      url: path.startsWith('//') ? path.slice(1) : `${this.config.prefix}${path}`,
+      url,
       headers: { 'x-api-key': this.config.apiKey, ...headers },
     };
     if (body !== undefined) {
@@ -127,6 +130,14 @@ export class Billing {
       options.headers = { 'content-type': 'application/json', ...options.headers };
     }
     const response = await this.app.inject(options);
+    this.#documented ??= new DocumentedAnswers(documentOf(this.app));
+    this.#documented.check({
+      method,
+      url,
+      status: response.statusCode,
+      headers: response.headers,
+      text: response.body,
+    });
     const isJson = /json/.test(String(response.headers['content-type']));
     return {
       status: response.statusCode,

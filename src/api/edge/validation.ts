@@ -36,7 +36,7 @@ const PARAMETERS_MAX = 100;
 const NAME_LENGTH_MAX = 100;
 
 /** Formats by name, and what a value that has not the form is told. */
-const FORMATS: Readonly<Record<string, readonly [test: (text: string) => boolean, detail: string]>> = {
+export const FORMATS: Readonly<Record<string, readonly [test: (text: string) => boolean, detail: string]>> = {
   date: [isCalendarDate, 'must be a calendar date, YYYY-MM-DD'],
   'date-time': [isTimestamp, 'must be a timestamp with offset, such as 2026-01-31T12:00:00Z'],
   'date-or-date-time': [

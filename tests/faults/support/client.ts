@@ -1,5 +1,6 @@
 import http from 'node:http';
 import { API_KEY, PREFIX } from '../../support/billing.ts';
+import { committedDocument, DocumentedAnswers } from '../../support/documented-answers.ts';
 import { invoiceBody, schoolBody, studentBody } from '../../support/factories.ts';
 
 export type Answer = Readonly<{
@@ -11,6 +12,8 @@ export type Answer = Readonly<{
 
 /** A connection that stays silent for so long is a hang, and a hang is a failure. */
 const ANSWER_WITHIN_MS = 30_000;
+
+const documented = new DocumentedAnswers(committedDocument());
 
 /**
  * Speaks HTTP over real sockets, and never repeats anything by itself: what a test learns of a broken answer is what a
@@ -48,6 +51,18 @@ export class Client {
           if (!response.complete) reject(new Error('the answer was cut'));
           const text = Buffer.concat(chunks).toString('utf8');
           const isJson = /json/.test(String(response.headers['content-type'])) && text !== '';
+          const exchange = {
+            method,
+            url: url.pathname,
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+          };
+          try {
+            documented.check(exchange);
+          } catch (error) {
+            reject(error);
+          }
           const parsed: Record<string, unknown> = isJson ? JSON.parse(text) : {};
           resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
         });

@@ -10,6 +10,7 @@ export class CuttingProxy {
   bytesBeforeCut: number | null = null;
   cuts = 0;
   readonly #server: net.Server;
+  readonly #clients = new Set<Socket>();
 
   static async start(target: string): Promise<CuttingProxy> {
     const server = net.createServer();
@@ -25,12 +26,17 @@ export class CuttingProxy {
     server.on('connection', (client) => this.#join(client, net.connect(targetPort, '127.0.0.1')));
   }
 
+  /** Ends what is open, too: a client may keep its connections for later. */
   async stop(): Promise<void> {
-    await new Promise((resolve) => this.#server.close(resolve));
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#clients) socket.destroy();
+    await closed;
   }
 
   #join(client: Socket, server: Socket): void {
+    this.#clients.add(client);
     const end = (): void => {
+      this.#clients.delete(client);
       client.destroy();
       server.destroy();
     };
