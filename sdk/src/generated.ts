@@ -308,7 +308,7 @@ export type InvoiceCreate = {
 export type InvoicePaymentCreate = {
     amount: Amount;
     /**
-     * When the money was received; not in the future. Default: now.
+     * When the money was received; not in the future (up to 60 s ahead is now: clocks differ). Default: now.
      * @format date-time
      */
     paid_at?: string;
@@ -442,7 +442,7 @@ export type PaymentCreate = {
     invoice_id: number;
     amount: Amount;
     /**
-     * When the money was received; not in the future. Default: now.
+     * When the money was received; not in the future (up to 60 s ahead is now: clocks differ). Default: now.
      * @format date-time
      */
     paid_at?: string;
@@ -521,7 +521,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_exceeds_pending" | "document_too_long" | "idempotency_key_reused" | "idempotency_in_flight" | "database_unavailable" | "database_busy" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_exceeds_pending" | "document_too_long" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -552,8 +552,10 @@ export const ProblemCode = {
     document_too_long: "document_too_long",
     idempotency_key_reused: "idempotency_key_reused",
     idempotency_in_flight: "idempotency_in_flight",
+    idempotency_answer_erased: "idempotency_answer_erased",
     database_unavailable: "database_unavailable",
     database_busy: "database_busy",
+    database_full: "database_full",
     outcome_unknown: "outcome_unknown",
     api_key_missing: "api_key_missing",
     api_key_invalid: "api_key_invalid",
@@ -561,6 +563,7 @@ export const ProblemCode = {
     json_invalid: "json_invalid",
     url_invalid: "url_invalid",
     request_malformed: "request_malformed",
+    host_not_allowed: "host_not_allowed",
     route_not_found: "route_not_found",
     method_not_allowed: "method_not_allowed",
     not_acceptable: "not_acceptable",
@@ -1438,6 +1441,7 @@ export type CreateInvoiceHeaders = {
 };
 
 export type CreateInvoiceResponseHeaders = {
+    location?: string;
     idempotencyHit?: string;
 };
 
@@ -1617,6 +1621,7 @@ export type CreateCreditNoteHeaders = {
 };
 
 export type CreateCreditNoteResponseHeaders = {
+    location?: string;
     idempotencyHit?: string;
 };
 
@@ -1726,6 +1731,7 @@ export type CreateInvoicePaymentHeaders = {
 };
 
 export type CreateInvoicePaymentResponseHeaders = {
+    location?: string;
     idempotencyHit?: string;
 };
 
@@ -1866,6 +1872,7 @@ export type CreatePaymentHeaders = {
 };
 
 export type CreatePaymentResponseHeaders = {
+    location?: string;
     idempotencyHit?: string;
 };
 
@@ -1922,6 +1929,7 @@ export type ReversePaymentHeaders = {
 };
 
 export type ReversePaymentResponseHeaders = {
+    location?: string;
     idempotencyHit?: string;
 };
 
@@ -2066,6 +2074,7 @@ export type CreateSchoolHeaders = {
 };
 
 export type CreateSchoolResponseHeaders = {
+    location?: string;
     idempotencyHit?: string;
 };
 
@@ -2522,6 +2531,7 @@ export type CreateStudentHeaders = {
 };
 
 export type CreateStudentResponseHeaders = {
+    location?: string;
     idempotencyHit?: string;
 };
 
@@ -2844,6 +2854,7 @@ export type Ops = {
         } & CreateInvoiceBody;
         result: CreateInvoiceResult;
         headers: {
+            location?: string;
             idempotencyHit?: string;
         };
     };
@@ -2939,6 +2950,7 @@ export type Ops = {
         } & CreateCreditNoteBody;
         result: CreateCreditNoteResult;
         headers: {
+            location?: string;
             idempotencyHit?: string;
         };
     };
@@ -2995,6 +3007,7 @@ export type Ops = {
         } & CreateInvoicePaymentBody;
         result: CreateInvoicePaymentResult;
         headers: {
+            location?: string;
             idempotencyHit?: string;
         };
     };
@@ -3067,6 +3080,7 @@ export type Ops = {
         } & CreatePaymentBody;
         result: CreatePaymentResult;
         headers: {
+            location?: string;
             idempotencyHit?: string;
         };
     };
@@ -3099,6 +3113,7 @@ export type Ops = {
         } & ReversePaymentBody;
         result: ReversePaymentResult;
         headers: {
+            location?: string;
             idempotencyHit?: string;
         };
     };
@@ -3174,6 +3189,7 @@ export type Ops = {
         } & CreateSchoolBody;
         result: CreateSchoolResult;
         headers: {
+            location?: string;
             idempotencyHit?: string;
         };
     };
@@ -3414,6 +3430,7 @@ export type Ops = {
         } & CreateStudentBody;
         result: CreateStudentResult;
         headers: {
+            location?: string;
             idempotencyHit?: string;
         };
     };
@@ -3560,21 +3577,21 @@ export type Ops = {
  */
 export const OPERATIONS = {
     listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
-    createInvoice: { id: "createInvoice", method: "POST", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    createInvoice: { id: "createInvoice", method: "POST", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getInvoice: { id: "getInvoice", method: "GET", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     voidInvoice: { id: "voidInvoice", method: "DELETE", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateInvoice: { id: "updateInvoice", method: "PATCH", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listCreditNotes: { id: "listCreditNotes", method: "GET", path: "/api/v1/invoices/{id}/credit-notes", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
-    createCreditNote: { id: "createCreditNote", method: "POST", path: "/api/v1/invoices/{id}/credit-notes", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    createCreditNote: { id: "createCreditNote", method: "POST", path: "/api/v1/invoices/{id}/credit-notes", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listInvoicePayments: { id: "listInvoicePayments", method: "GET", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
-    createInvoicePayment: { id: "createInvoicePayment", method: "POST", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    createInvoicePayment: { id: "createInvoicePayment", method: "POST", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listPayments: { id: "listPayments", method: "GET", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "method", in: "query" }, { name: "paid_from", in: "query" }, { name: "paid_to", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
-    createPayment: { id: "createPayment", method: "POST", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    createPayment: { id: "createPayment", method: "POST", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getPayment: { id: "getPayment", method: "GET", path: "/api/v1/payments/{id}", tags: ["payments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
-    reversePayment: { id: "reversePayment", method: "POST", path: "/api/v1/payments/{id}/reversal", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    reversePayment: { id: "reversePayment", method: "POST", path: "/api/v1/payments/{id}/reversal", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     reconcile: { id: "reconcile", method: "GET", path: "/api/v1/reconciliation", tags: ["service"], params: [{ name: "limit", in: "query" }, { name: "cursor", in: "query" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listSchools: { id: "listSchools", method: "GET", path: "/api/v1/schools", tags: ["schools"], params: [{ name: "is_active", in: "query" }, { name: "country", in: "query" }, { name: "q", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
-    createSchool: { id: "createSchool", method: "POST", path: "/api/v1/schools", tags: ["schools"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    createSchool: { id: "createSchool", method: "POST", path: "/api/v1/schools", tags: ["schools"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getSchool: { id: "getSchool", method: "GET", path: "/api/v1/schools/{id}", tags: ["schools"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deactivateSchool: { id: "deactivateSchool", method: "DELETE", path: "/api/v1/schools/{id}", tags: ["schools"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateSchool: { id: "updateSchool", method: "PATCH", path: "/api/v1/schools/{id}", tags: ["schools"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
@@ -3585,7 +3602,7 @@ export const OPERATIONS = {
     getSchoolStatement: { id: "getSchoolStatement", method: "GET", path: "/api/v1/schools/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     getSchoolSummary: { id: "getSchoolSummary", method: "GET", path: "/api/v1/schools/{id}/summary", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }] },
     listStudents: { id: "listStudents", method: "GET", path: "/api/v1/students", tags: ["students"], params: [{ name: "school_id", in: "query" }, { name: "q", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
-    createStudent: { id: "createStudent", method: "POST", path: "/api/v1/students", tags: ["students"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    createStudent: { id: "createStudent", method: "POST", path: "/api/v1/students", tags: ["students"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getStudent: { id: "getStudent", method: "GET", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteStudent: { id: "deleteStudent", method: "DELETE", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateStudent: { id: "updateStudent", method: "PATCH", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },

@@ -33,6 +33,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'school_not_found'
     | 'school_already_active';
@@ -48,9 +49,11 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'idempotency_key_reused'
     | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
     | 'invoice_not_found'
     | 'invoice_void'
     | 'amount_not_whole'
@@ -67,9 +70,11 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'idempotency_key_reused'
     | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
     | 'student_not_found'
     | 'invoice_currency_mismatch'
     | 'amount_not_whole';
@@ -85,9 +90,11 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'idempotency_key_reused'
     | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
     | 'invoice_not_found'
     | 'invoice_void'
     | 'amount_not_whole'
@@ -104,9 +111,11 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'idempotency_key_reused'
     | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
     | 'invoice_not_found'
     | 'invoice_void'
     | 'amount_not_whole'
@@ -123,9 +132,11 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'idempotency_key_reused'
     | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
     | 'school_prefixes_equal'
     | 'school_timezone_unknown'
     | 'school_name_taken';
@@ -141,9 +152,11 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'idempotency_key_reused'
     | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
     | 'school_not_found'
     | 'school_not_active'
     | 'student_email_taken';
@@ -159,6 +172,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'school_not_found'
     | 'school_already_inactive'
@@ -175,6 +189,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'student_not_found'
     | 'student_has_invoices';
@@ -185,6 +200,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'invoice_not_found';
@@ -197,6 +213,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'payment_not_found';
@@ -210,6 +227,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'school_not_found';
   getSchoolAging: 
@@ -218,6 +236,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'school_not_found';
@@ -227,6 +246,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'school_not_found'
@@ -237,6 +257,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'school_not_found'
@@ -247,6 +268,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'school_not_found';
   getStudent: 
@@ -255,6 +277,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'student_not_found';
   getStudentAging: 
@@ -263,6 +286,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'student_not_found';
@@ -272,6 +296,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'student_not_found'
@@ -282,6 +307,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'student_not_found'
@@ -292,6 +318,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'invoice_not_found';
@@ -301,6 +328,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'school_not_found';
@@ -310,6 +338,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
     | 'invoice_not_found';
@@ -319,6 +348,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable';
   listPayments: 
@@ -327,6 +357,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable';
   listSchools: 
@@ -335,6 +366,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable';
   listStudents: 
@@ -343,6 +375,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'not_acceptable';
   reconcile: 
@@ -353,6 +386,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error';
   reversePayment: 
     | 'api_key_missing'
@@ -366,9 +400,11 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'idempotency_key_reused'
     | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
     | 'payment_not_found'
     | 'payment_already_reversed';
   updateInvoice: 
@@ -383,6 +419,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'invoice_not_found'
     | 'invoice_void'
@@ -401,6 +438,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'school_not_found'
     | 'school_inactive'
@@ -420,6 +458,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'student_not_found'
     | 'student_email_taken';
@@ -435,6 +474,7 @@ export type ProblemCodes = {
     | 'overloaded'
     | 'database_unavailable'
     | 'database_busy'
+    | 'database_full'
     | 'internal_error'
     | 'invoice_not_found'
     | 'invoice_already_void'

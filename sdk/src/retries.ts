@@ -3,7 +3,7 @@ import type { RequestContext, RetryContext } from './generated.ts';
 /** Answers of a proxy whose server is away for a moment. */
 const GATEWAY = new Set([502, 504]);
 /** Of these the server says that nothing was done. Anything else may have been: `outcome_unknown` says so. */
-const NOTHING_DONE = new Set(['rate_limited', 'overloaded', 'database_busy', 'database_unavailable']);
+const NOTHING_DONE = new Set(['rate_limited', 'overloaded', 'database_busy', 'database_full', 'database_unavailable']);
 
 /**
  * Whether a failed attempt is worth another one, and safe: reads and POSTs (which go under a key) whenever it failed for
