@@ -1,6 +1,6 @@
 import type { PaymentMethod } from '../domain/billing/payment.ts';
 
-/** Amounts are decimal text with two places, days are counted from the day the row is made: -10 is ten days before. */
+/** Amounts are decimal text with two places, days are counted from the day the sample is made: -10 is ten days before. */
 export type SeedPayment = Readonly<{ amount: string; method: PaymentMethod; reference: string; paidInDays: number }>;
 
 /** A student's invoice is recognised by its description, a payment by its reference: neither depends on the day. */

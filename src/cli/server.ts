@@ -6,6 +6,7 @@ import { compose, composeServer, type Product } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { flushLogger, type Logger } from '../infrastructure/observability/logging.ts';
 import { moveSequencesOn } from './sequences.ts';
+import { publishAddress } from './server-address.ts';
 
 /** A server that answers and does the jobs, until `stop`. */
 export type Server = Readonly<{
@@ -42,12 +43,14 @@ async function listen(
   await app.listen({ host: config.host, port: config.port, backlog });
   if (config.worker) product.jobs.start();
   const address = toAddress(app.server.address(), config);
+  const withdrawAddress = publishAddress(config, address);
   log.info({ address }, 'server_started');
 
   return {
     address,
     stop: async () => {
       // From here on /health/ready says no and every answer ends its connection: balancers go elsewhere, clients with them.
+      withdrawAddress();
       product.readiness.stop();
       await setTimeout(config.shutdownDelayMs);
       await Promise.all([drain(app), product.jobs.stop()]);

@@ -79,6 +79,24 @@ describe('mattilda-billing seed', () => {
     for (const path of paths) expect((await billing.get(path)).status).toBe(200);
   });
 
+  // A payment before its invoice made the ledger negative for weeks: the sample showed credit that nobody has.
+  test('has a past that adds up: no account is ever below zero, and numbers rise with the days', async () => {
+    const students = await billing.get<{ id: number }[]>('/students');
+    for (const { id } of students.body) {
+      const { body } = await billing.get<{ entries: { balance: string }[] }>(`/students/${id}/ledger`);
+      expect(body.entries.length).toBeGreaterThan(1);
+      expect(body.entries.filter(({ balance }) => balance.startsWith('-'))).toEqual([]);
+    }
+    for (const [table, day] of [
+      ['invoices', 'issued_at'],
+      ['payments', 'paid_at'],
+    ]) {
+      const order = `select id::int as value from ${table} order by school_id, split_part(number, '-', 2)`;
+      expect(await values(`${order}, right(number, 6)`)).toEqual(await values(`${order}, ${day}, id`));
+    }
+    expect(await values('select id from invoices where issued_at::date > due_date or issued_at > now()')).toEqual([]);
+  });
+
   test('changes nothing the second time, on the same day', async () => {
     const before = await everything();
     const { code, out } = await cli(['seed'], env);
@@ -152,6 +170,28 @@ describe('mattilda-billing seed', () => {
     const ran = await billing.collideOn(`lock table ${table} in share mode`, both);
 
     expect(ran).toEqual([expect.objectContaining({ code: 0 }), expect.objectContaining({ code: 0 })]);
+    expect(await counts()).toEqual(COUNTS);
+  });
+
+  test('names the server that answers, and says so when none does', async () => {
+    const address = await billing.app.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = new URL(address);
+    const running = await cli(['seed'], { ...env, PORT: port, HOST: '127.0.0.1' });
+    expect(running.out).toContain(`\nNext, from the server at ${address}\n  curl '${address}/api/v1/students/`);
+    const none = await cli(['seed'], env);
+    expect(none.out).toContain('\nNext: no server answers at http://127.0.0.1:8123. Start it (npm start), then\n');
+  });
+
+  test('1: in production only when that is meant', async () => {
+    await wipe();
+    const production = { ...env, ENVIRONMENT: 'production', API_KEY: 'k'.repeat(32), READ_ACCESS: 'public' };
+    const { code, err } = await cli(['seed'], production);
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: 'ENVIRONMENT is production, and the sample would stand among real schools.\nIf that is meant: seed --yes\n',
+    });
+    expect(await counts()).toEqual({ schools: 0, students: 0, invoices: 0, payments: 0 });
+    expect((await cli(['seed', '--yes'], production)).code).toBe(0);
     expect(await counts()).toEqual(COUNTS);
   });
 
