@@ -82,6 +82,7 @@ describe('mattilda-billing seed', () => {
   // A payment before its invoice made the ledger negative for weeks: the sample showed credit that nobody has.
   test('has a past that adds up: no account is ever below zero, and numbers rise with the days', async () => {
     const students = await billing.get<{ id: number }[]>('/students');
+    expect(students.body).toHaveLength(COUNTS.students);
     for (const { id } of students.body) {
       const { body } = await billing.get<{ entries: { balance: string }[] }>(`/students/${id}/ledger`);
       expect(body.entries.length).toBeGreaterThan(1);
