@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -48,6 +48,13 @@ const LINES_MAX = 320;
 const FILES_MAX = 17;
 /** What is larger than that, until it is parted. */
 const LARGER = ['src/api/edge'];
+
+/**
+ * Statements for several callers, whose answers say the school or who are of all schools; what has to hold over all schools;
+ * a new school; and the check of all books.
+ */
+const ASKS_NOBODY =
+  /^(\w+\.(findEach|findEachOfStudents|insertMany)|school\.(findNamesake|findPrefixOfOtherKind|insert)|reconciliation\.\w+)$/;
 
 describe('architecture', () => {
   test('the sources are found', () => {
@@ -103,6 +110,18 @@ describe('architecture', () => {
       .flatMap(({ path, imports }) => imports.map((target) => ({ path, target })))
       .filter(({ path, target }) => contextOf(target) !== '' && path !== 'src/repositories/shared/repositories.ts');
     expect(known).toEqual([]);
+  });
+
+  test('whoever touches the data of a school through a repository says who asks', () => {
+    const repositories = sources.filter(({ path }) => /^src\/repositories\/(?!shared).*-repository\.ts$/.test(path));
+    const methods = repositories.flatMap(({ path, text }) =>
+      [...text.matchAll(/^ {2}(?:async )?\*?(\w+)\(\s*(\w+(?=: )|\{)/gm)]
+        .filter(([, name]) => name !== 'constructor')
+        .map(([, name, first]) => ({ method: `${basename(path, '-repository.ts')}.${name}`, first })),
+    );
+    expect(methods.length).toBeGreaterThan(40);
+    const unasked = methods.filter(({ method, first }) => first !== 'actor' && !ASKS_NOBODY.test(method));
+    expect(unasked).toEqual([]);
   });
 
   test('infrastructure knows of the domain only what all of it shares, such as the ports it implements', () => {
