@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
@@ -66,6 +67,13 @@ export class ServerProcess {
 
   get port(): string {
     return new URL(this.base).port;
+  }
+
+  /** Memory of the process in the machine, in MB. Linux only: undefined elsewhere. */
+  residentMb(): number | undefined {
+    const status = `/proc/${this.#child.pid}/status`;
+    const kb = existsSync(status) ? /^VmRSS:\s+(\d+)/m.exec(readFileSync(status, 'utf8'))?.[1] : undefined;
+    return kb === undefined ? undefined : Number(kb) / 1_024;
   }
 
   /** Everything it wrote to its standard output and error so far. */
