@@ -21,7 +21,7 @@ import { logRequest, logRequests, type RequestLog, roundMs } from './edge/reques
 import { SAFE_HEADERS, sendSafeHeaders } from './edge/safe-headers.ts';
 import { cutSlowReaders } from './edge/slow-readers.ts';
 import { collectAddresses, refuseOtherMethods, refuseUnknownAddresses } from './edge/unknown-addresses.ts';
-import { compileValidator, refuseUnknownParameters } from './edge/validation.ts';
+import { compileValidator, parseQuery, refuseUnknownParameters } from './edge/validation.ts';
 import { registerDocs } from './ops/docs.ts';
 import { healthRoutes, type Readiness } from './ops/health.ts';
 import { countRequests, type Metrics, metricsRoute } from './ops/metrics.ts';
@@ -131,7 +131,7 @@ function createApp(options: ServerOptions, { gate, log, requestId }: Edge): Fast
     logger: false,
     ...connectionOptions(options.limits),
     genReqId: requestId,
-    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX, querystringParser: parseQuery },
     // An address that cannot be read reaches no hook: what every answer owes is done here.
     frameworkErrors: (error, request, reply) => {
       reply.headers(SAFE_HEADERS).header('x-request-id', request.id);

@@ -1,4 +1,5 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { parse } from 'fast-querystring';
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
 import { isCalendarDate, isTimestamp } from '../../domain/shared/calendar.ts';
 import { isCountry, isCurrency } from '../../domain/shared/iso.ts';
@@ -89,10 +90,9 @@ export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPa
   const validators = new Map<keyof typeof ajvs, ValidateFunction>();
   const types = httpPart === 'body' || httpPart === undefined ? undefined : typesOf(schema);
   return (data: unknown) => {
-    const members = countMembers(data, MEMBERS_MAX + 1);
-    if (httpPart === 'querystring' && members > PARAMETERS_MAX) return { error: tooManyParameters() };
+    if (data === TOO_MANY_PARAMETERS) return { error: tooManyParameters() };
     const value = types === undefined ? data : readTexts(data, types);
-    const howMany = members > MEMBERS_MAX ? 'first' : 'all';
+    const howMany = countMembers(data, MEMBERS_MAX + 1) > MEMBERS_MAX ? 'first' : 'all';
     const validate = validators.get(howMany) ?? ajvs[howMany].compile(schema);
     validators.set(howMany, validate);
     if (validate(value)) return { value };
@@ -100,6 +100,19 @@ export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPa
     return { error: new HttpError('request_invalid', 'The request has invalid fields', { errors }) };
   };
 };
+
+/** What stands for a query string that is not read. */
+const TOO_MANY_PARAMETERS = Object.freeze({});
+
+/** Reads a query string, unless it has more parameters than anything takes: 3,500 of them took 4 ms. */
+export function parseQuery(text: string): Record<string, unknown> {
+  let count = 1;
+  for (let at = text.indexOf('&'); at !== -1; at = text.indexOf('&', at + 1)) {
+    count += 1;
+    if (count > PARAMETERS_MAX) return TOO_MANY_PARAMETERS;
+  }
+  return parse(text);
+}
 
 function tooManyParameters(): HttpError {
   const detail = `must be at most ${PARAMETERS_MAX} parameters`;
