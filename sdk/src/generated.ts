@@ -121,7 +121,7 @@ export type CreditNote = {
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     amount: string;
-    reason: "scholarship" | "discount" | "billing_error" | "write_off" | "other";
+    reason: CreditNoteReason;
     /**
      * @format date-time
      */
@@ -130,8 +130,18 @@ export type CreditNote = {
 
 export type CreditNoteCreate = {
     amount: Amount;
-    reason: "scholarship" | "discount" | "billing_error" | "write_off" | "other";
+    reason: CreditNoteReason;
 };
+
+export type CreditNoteReason = "scholarship" | "discount" | "billing_error" | "write_off" | "other";
+
+export const CreditNoteReason = {
+    scholarship: "scholarship",
+    discount: "discount",
+    billing_error: "billing_error",
+    write_off: "write_off",
+    other: "other"
+} as const;
 
 export type DailyCollections = {
     /**
@@ -244,10 +254,7 @@ export type Invoice = {
      */
     pending: string;
     currency: string;
-    /**
-     * ISSUED: nothing paid. PARTIAL: something paid. PAID: nothing pending. VOID: cancelled.
-     */
-    status: "ISSUED" | "PARTIAL" | "PAID" | "VOID";
+    status: InvoiceStatus;
     /**
      * @format date-time
      */
@@ -320,6 +327,18 @@ export type InvoicePaymentCreate = {
     reference?: string | null;
 };
 
+/**
+ * ISSUED: nothing paid. PARTIAL: something paid. PAID: nothing pending. VOID: cancelled.
+ */
+export type InvoiceStatus = "ISSUED" | "PARTIAL" | "PAID" | "VOID";
+
+export const InvoiceStatus = {
+    ISSUED: "ISSUED",
+    PARTIAL: "PARTIAL",
+    PAID: "PAID",
+    VOID: "VOID"
+} as const;
+
 export type InvoiceUpdate = {
     amount_total?: Amount;
     /**
@@ -331,6 +350,19 @@ export type InvoiceUpdate = {
      */
     description?: string | null;
 };
+
+/**
+ * INVOICE and REVERSAL (a payment taken back) are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.
+ */
+export type LedgerEntryType = "INVOICE" | "PAYMENT" | "CREDIT_NOTE" | "REVERSAL" | "VOID";
+
+export const LedgerEntryType = {
+    INVOICE: "INVOICE",
+    PAYMENT: "PAYMENT",
+    CREDIT_NOTE: "CREDIT_NOTE",
+    REVERSAL: "REVERSAL",
+    VOID: "VOID"
+} as const;
 
 /**
  * Of the whole period, whatever page is shown.
@@ -748,7 +780,7 @@ export type SchoolCreate = {
      */
     currency: string;
     /**
-     * IANA name. Due dates, "overdue" and date ranges are calendar days of this zone.
+     * IANA name. Due dates, "overdue" and date ranges are calendar days of this zone. Default: that of the country.
      * @maxLength 64
      * @format timezone
      */
@@ -807,10 +839,7 @@ export type SchoolLedgerEntry = {
      * @format date
      */
     date: string;
-    /**
-     * INVOICE and REVERSAL (a payment taken back) are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.
-     */
-    type: "INVOICE" | "PAYMENT" | "CREDIT_NOTE" | "REVERSAL" | "VOID";
+    type: LedgerEntryType;
     /**
      * Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL) or the credit note.
      * @minimum 1
@@ -1033,10 +1062,7 @@ export type StatementLine = {
      */
     pending: string;
     currency: string;
-    /**
-     * ISSUED: nothing paid. PARTIAL: something paid. PAID: nothing pending. VOID: cancelled.
-     */
-    status: "ISSUED" | "PARTIAL" | "PAID" | "VOID";
+    status: InvoiceStatus;
     /**
      * @format date-time
      */
@@ -1224,10 +1250,7 @@ export type StudentLedgerEntry = {
      * @format date
      */
     date: string;
-    /**
-     * INVOICE and REVERSAL (a payment taken back) are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.
-     */
-    type: "INVOICE" | "PAYMENT" | "CREDIT_NOTE" | "REVERSAL" | "VOID";
+    type: LedgerEntryType;
     /**
      * Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL) or the credit note.
      * @minimum 1
@@ -2211,7 +2234,7 @@ export type ListDebtorsPath = {
 
 export type ListDebtorsQuery = {
     /**
-     * Who owes most first (`amount`, the default), or who is late longest.
+     * Who owes most first, or who is late longest.
      */
     order?: "amount" | "days";
     /**
@@ -2245,7 +2268,7 @@ export type ListDebtorsVariables = {
      */
     id: number;
     /**
-     * Who owes most first (`amount`, the default), or who is late longest.
+     * Who owes most first, or who is late longest.
      */
     order?: "amount" | "days";
     /**
@@ -3260,7 +3283,7 @@ export type Ops = {
              */
             id: number;
             /**
-             * Who owes most first (`amount`, the default), or who is late longest.
+             * Who owes most first, or who is late longest.
              */
             order?: "amount" | "days";
             /**

@@ -5,6 +5,7 @@ import type {
   FastifyRequest,
   RouteShorthandOptions,
 } from 'fastify';
+import { type Static, type TObject, type TProperties, type TSchema, Type } from 'typebox';
 import type { Actor } from '../domain/access/actor.ts';
 import type { CountMode, PageRequest } from '../domain/shared/page.ts';
 import type { FinishedDocument } from '../services/documents/document-service.ts';
@@ -27,7 +28,6 @@ import {
 } from './responses/pagination.ts';
 import { languageOf, languageParameter, sendPdf } from './responses/pdf.ts';
 import { NoBody, STRICT } from './schemas/common.ts';
-import { type Static, type TObject, type TProperties, type TSchema, Type } from './schemas/type.ts';
 
 /** A request that its schemas have let through, so its parts are what these say, and the answer that is being made. */
 export type Call<P extends TSchema, Query, B extends TSchema = TSchema> = Readonly<{

@@ -1,6 +1,6 @@
+import { type TSchema, Type } from 'typebox';
 import type { ProblemCode } from './edge/problems.ts';
 import type { Format } from './responses/content-negotiation.ts';
-import { type TSchema, Type } from './schemas/type.ts';
 
 /** Refused by HTTP before any rule: on every route, on those that need the key, on those that read what is sent. */
 const ALWAYS: readonly ProblemCode[] = [

@@ -1,11 +1,11 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { parse } from 'fast-querystring';
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
+import { Type } from 'typebox';
 import { isCalendarDate, isTimestamp } from '../../domain/shared/calendar.ts';
 import { isCountry, isCurrency } from '../../domain/shared/iso.ts';
 import { AMOUNT_MAX, isAmount } from '../../domain/shared/money.ts';
 import { STRICT } from '../schemas/common.ts';
-import { Type } from '../schemas/type.ts';
 import { type FieldError, HttpError } from './problems.ts';
 import { isBelow } from './route-hooks.ts';
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import { UnavailableError } from '../../domain/shared/errors.ts';
 import { serviceDocs } from '../openapi.ts';
 import { oneOf } from '../schemas/common.ts';
-import { Type } from '../schemas/type.ts';
 
 /** Whether the service can do its work: the database answers and its schema is the one this version knows. */
 export interface Readiness {

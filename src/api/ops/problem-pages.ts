@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import { HttpError, PROBLEMS } from '../edge/problems.ts';
 import { serviceDocs } from '../openapi.ts';
 import { preferred } from '../responses/content-negotiation.ts';
 import { ProblemCodeSchema } from '../schemas/problem.ts';
-import { Type } from '../schemas/type.ts';
 import { escapeHtml, sendPage } from './pages.ts';
 
 /** One page a code, in Markdown, with a true example of its answer. */

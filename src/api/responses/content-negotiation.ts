@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { HttpError } from '../edge/problems.ts';
-import { Type } from '../schemas/type.ts';
 
 /** The forms an answer can have. Every one is made from the same projection. */
 export type Format = 'json' | 'csv' | 'pdf';

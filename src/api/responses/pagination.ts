@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { isCalendarDate, isTimestamp } from '../../domain/shared/calendar.ts';
 import type { CountMode, Cursor, Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Listing } from '../../services/shared/listing.ts';
 import { JSON_TYPE } from '../edge/idempotency-key.ts';
 import { HttpError } from '../edge/problems.ts';
-import { Type } from '../schemas/type.ts';
 
 export const LIMIT_MAX = 1_000;
 export const LIMIT_DEFAULT = 100;

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import type { FinishedDocument } from '../../services/documents/document-service.ts';
 import { LANGUAGES, type Language } from '../../services/documents/locale.ts';
 import { HttpError } from '../edge/problems.ts';
 import { oneOf } from '../schemas/common.ts';
-import { Type } from '../schemas/type.ts';
 
 const PDF_TYPE = 'application/pdf';
 

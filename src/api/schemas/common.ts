@@ -1,5 +1,5 @@
+import { Type } from 'typebox';
 import { AMOUNT_MAX, AMOUNT_PATTERN, normalizeAmount } from '../../domain/shared/money.ts';
-import { Type } from './type.ts';
 
 const ID_MAX = Number.MAX_SAFE_INTEGER;
 
@@ -55,7 +55,7 @@ export function textOrNull(maxLength: number, options: { examples?: string[]; de
 
 export function oneOf<T extends string>(
   values: readonly T[],
-  options: { $id?: string; examples?: T[]; description?: string } = {},
+  options: { $id?: string; default?: T; examples?: T[]; description?: string } = {},
 ) {
   return Type.Unsafe<T>({ type: 'string', enum: [...values], ...options });
 }

@@ -1,3 +1,4 @@
+import { type Static, Type } from 'typebox';
 import {
   CREDIT_NOTE_REASONS,
   INVOICE_STATUSES,
@@ -19,13 +20,14 @@ import {
   text,
   textOrNull,
 } from './common.ts';
-import { type Static, Type } from './type.ts';
 
 const Description = textOrNull(500, { examples: ['Colegiatura marzo 2026'] });
 const Status = oneOf(INVOICE_STATUSES, {
+  $id: 'InvoiceStatus',
   description: 'ISSUED: nothing paid. PARTIAL: something paid. PAID: nothing pending. VOID: cancelled.',
   examples: ['PARTIAL'],
 });
+const CreditNoteReason = oneOf(CREDIT_NOTE_REASONS, { $id: 'CreditNoteReason', examples: ['scholarship'] });
 const VoidReason = text(1, 200, { description: 'Why the invoice is voided.', examples: ['Issued twice'] });
 
 export const InvoiceCreate = Type.Object(
@@ -59,6 +61,7 @@ export const VoidQuery = Type.Object({ reason: Type.Optional(VoidReason) }, STRI
 export const InvoiceQuery = {
   student_id: Type.Optional(Id),
   school_id: Type.Optional(Id),
+  // Not by its name, which has an example: pages would fill it in.
   status: Type.Optional(oneOf(INVOICE_STATUSES)),
   due_from: Type.Optional(Type.String({ format: 'date', description: 'Due on this day or later.' })),
   due_to: Type.Optional(Type.String({ format: 'date', description: 'Due on this day or earlier.' })),
@@ -96,7 +99,7 @@ export const InvoiceResponse = Type.Object(
 );
 
 export const CreditNoteCreate = Type.Object(
-  { amount: AmountIn, reason: oneOf(CREDIT_NOTE_REASONS) },
+  { amount: AmountIn, reason: CreditNoteReason },
   { ...STRICT, $id: 'CreditNoteCreate' },
 );
 
@@ -105,7 +108,7 @@ export const CreditNoteResponse = Type.Object(
     id: Id,
     invoice_id: Id,
     amount: amountOut('500.00'),
-    reason: oneOf(CREDIT_NOTE_REASONS, { examples: ['scholarship'] }),
+    reason: CreditNoteReason,
     created_at: Timestamp,
   },
   { $id: 'CreditNote' },

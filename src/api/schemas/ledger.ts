@@ -1,3 +1,4 @@
+import { type Static, Type } from 'typebox';
 import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
 import { ENTRY_TYPES, type LedgerHeader, type LedgerPage, type LedgerPeriod } from '../../domain/reporting/ledger.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
@@ -8,7 +9,6 @@ import { amountOut, Id, oneOf, oneOfOrNull, STRICT, Timestamp, textOrNull } from
 import { day, PERIOD, refuseBackwards } from './period.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
-import { type Static, Type } from './type.ts';
 
 const { limit, cursor } = PAGE_PARAMETERS;
 const format = formatParameter(ACCOUNT_FORMATS);
@@ -35,6 +35,7 @@ export const StudentReference = Type.Object(
 const ENTRY_FIELDS = {
   date: Type.String({ format: 'date', description: "Value date, in the school's zone.", examples: ['2026-03-15'] }),
   type: oneOf(ENTRY_TYPES, {
+    $id: 'LedgerEntryType',
     description:
       'INVOICE and REVERSAL (a payment taken back) are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.',
     examples: ['PAYMENT'],

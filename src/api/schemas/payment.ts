@@ -1,3 +1,4 @@
+import { type Static, Type } from 'typebox';
 import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
 import { parseTimestamp } from '../../domain/shared/calendar.ts';
 import type { RecordPayment } from '../../services/billing/payment-service.ts';
@@ -14,7 +15,6 @@ import {
   text,
   textOrNull,
 } from './common.ts';
-import { type Static, Type } from './type.ts';
 
 const Method = oneOfOrNull(PAYMENT_METHODS, { examples: ['TRANSFER'] });
 const Reference = textOrNull(100, {

@@ -1,5 +1,5 @@
+import { Type } from 'typebox';
 import { HttpError } from '../edge/problems.ts';
-import { Type } from './type.ts';
 
 /** A calendar date in a query string. */
 export function day(description: string) {

@@ -1,6 +1,6 @@
+import { Type } from 'typebox';
 import { PROBLEMS, type ProblemCode } from '../edge/problems.ts';
 import { amountOut, Id, oneOf } from './common.ts';
-import { Type } from './type.ts';
 
 const PROBLEM_CODES = Object.keys(PROBLEMS).filter((code): code is ProblemCode => Object.hasOwn(PROBLEMS, code));
 

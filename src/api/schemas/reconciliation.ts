@@ -1,7 +1,7 @@
+import { type Static, Type } from 'typebox';
 import { FINDING_CODES, SUBJECTS } from '../../domain/reporting/reconciliation.ts';
 import { FINDINGS_KEPT_MAX, type Reconciliation } from '../../services/reporting/reconciliation-service.ts';
 import { oneOf } from './common.ts';
-import { type Static, Type } from './type.ts';
 
 const TextOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 

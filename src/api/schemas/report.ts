@@ -1,3 +1,4 @@
+import { type Static, Type } from 'typebox';
 import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
 import { AGING_BUCKETS, type AgedAmount, type Aging, type AgingBucket } from '../../domain/reporting/aging.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
@@ -17,7 +18,6 @@ import { StudentReference } from './ledger.ts';
 import { day, PERIOD } from './period.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
-import { type Static, Type } from './type.ts';
 
 const asOf = day(
   "Shows what was owed at the end of this day, aged by it. Default: what is owed now, in the school's zone.",
@@ -30,7 +30,7 @@ export const AgingQuery = Type.Object({ as_of: asOf, format }, STRICT);
 export const DebtorsQuery = Type.Object(
   {
     order: Type.Optional(
-      oneOf(DEBTOR_ORDERS, { description: 'Who owes most first (`amount`, the default), or who is late longest.' }),
+      oneOf(DEBTOR_ORDERS, { default: 'amount', description: 'Who owes most first, or who is late longest.' }),
     ),
     as_of: asOf,
     limit,

@@ -1,13 +1,14 @@
+import { type Static, Type } from 'typebox';
 import type { SchoolChanges, SchoolOpening } from '../../domain/accounts/school.ts';
 import { Id, STRICT, Timestamp, text } from './common.ts';
-import { type Static, Type } from './type.ts';
 
 const Country = Type.String({ format: 'country', description: 'ISO 3166-1 alpha-2. Upper-cased.', examples: ['MX'] });
 const Currency = Type.String({ format: 'currency', description: 'ISO 4217. Upper-cased.', examples: ['MXN'] });
+const ZONE = 'IANA name. Due dates, "overdue" and date ranges are calendar days of this zone.';
 const Timezone = Type.String({
   format: 'timezone',
   maxLength: 64,
-  description: 'IANA name. Due dates, "overdue" and date ranges are calendar days of this zone.',
+  description: ZONE,
   examples: ['America/Mexico_City'],
 });
 const Prefix = Type.String({
@@ -22,9 +23,9 @@ export const SchoolCreate = Type.Object(
     name: Name,
     country: Country,
     currency: Currency,
-    timezone: Type.Optional(Timezone),
-    invoice_prefix: Type.Optional(Prefix),
-    receipt_prefix: Type.Optional(Prefix),
+    timezone: Type.Optional({ ...Timezone, description: `${ZONE} Default: that of the country.` }),
+    invoice_prefix: Type.Optional({ ...Prefix, default: 'F' }),
+    receipt_prefix: Type.Optional({ ...Prefix, default: 'R' }),
   },
   { ...STRICT, $id: 'SchoolCreate' },
 );

@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
+import { Type } from 'typebox';
 import type { Statement } from '../../services/reporting/statement-service.ts';
 import { streamOf } from '../responses/streaming.ts';
 import { amountOut } from './common.ts';
 import { INVOICE_FIELDS } from './invoice.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
-import { Type } from './type.ts';
 
 const Totals = Type.Object(
   {

@@ -1,6 +1,6 @@
+import { type Static, Type } from 'typebox';
 import type { NewStudent, StudentChanges } from '../../domain/accounts/student.ts';
 import { Id, STRICT, Timestamp, text } from './common.ts';
-import { type Static, Type } from './type.ts';
 
 const FirstName = text(1, 100, { examples: ['María'] });
 const LastName = text(1, 100, { examples: ['Hernández Ñúñez'] });

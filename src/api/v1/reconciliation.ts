@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import { SUBJECTS, type WalkPosition } from '../../domain/reporting/reconciliation.ts';
 import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
 import { HttpError } from '../edge/problems.ts';
 import { one } from '../endpoint.ts';
 import { elsewhere } from '../responses/pagination.ts';
 import { ReconciliationResponse, toReconciliationResponse } from '../schemas/reconciliation.ts';
-import { Type } from '../schemas/type.ts';
 
 /** Well within the patience of clients and proxies. Half a million invoices with their payments are several pieces. */
 const TIME_MAX_MS = 5_000;

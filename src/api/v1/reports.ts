@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import type { ReportService } from '../../services/reporting/report-service.ts';
 import { one } from '../endpoint.ts';
@@ -21,7 +22,6 @@ import {
   toDebtorResponse,
   toSummaryResponse,
 } from '../schemas/report.ts';
-import { Type } from '../schemas/type.ts';
 
 const tag = 'reports';
 

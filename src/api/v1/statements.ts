@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import type { AccountOwner, StatementTotals } from '../../domain/reporting/statement.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import type { Statement, StatementService } from '../../services/reporting/statement-service.ts';
@@ -13,7 +14,6 @@ import {
   toStatementOpening,
   toStatementResponse,
 } from '../schemas/statement.ts';
-import { Type } from '../schemas/type.ts';
 
 const { offset } = PAGE_PARAMETERS;
 const limit = Type.Optional(

@@ -1,1 +1,0 @@
-export { type Static, type TObject, type TProperties, type TSchema, Type } from 'typebox';
