@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { idempotencyKeysJob } from '../../../src/jobs/idempotency-keys.ts';
 import { IdempotencyRepository } from '../../../src/repositories/shared/idempotency-repository.ts';
@@ -192,9 +193,10 @@ describe('Idempotency-Key', () => {
     expect((await billing.post('/schools', schoolBody(), headers)).status).toBe(201);
   });
 
-  test('the stored credential names the API key without holding it', async () => {
+  // Another name would lose the keys of 30 days: what is repeated with one of them would be done again.
+  test('the stored credential names the API key without holding it, in the same way in every version', async () => {
     const { credential } = await credentialOfTests();
-    expect(credential).toMatch(/^[0-9a-f]{32}$/);
+    expect(credential).toBe(createHash('sha256').update(API_KEY).digest('hex').slice(0, 32));
     const { rows } = await billing.owner.query('select * from idempotency_keys');
     expect(JSON.stringify(rows)).not.toContain(API_KEY);
   });

@@ -103,6 +103,23 @@ describe('ETag and If-None-Match', () => {
     });
   });
 
+  // Its header is read on a connection for long answers; of these there are few.
+  test('304: a whole statement of a school keeps no connection', async () => {
+    const address = `/schools/${schoolId}/statement`;
+    const etag = String((await billing.get(address)).headers['etag']);
+    for (let n = 0; n < 2; n++) {
+      expect((await billing.get(address, { 'if-none-match': etag })).status).toBe(304);
+      expect((await billing.send('HEAD', address, undefined, { 'if-none-match': etag })).status).toBe(304);
+    }
+    const busy = async (): Promise<number> => {
+      const metrics = await billing.product.telemetry.metrics.expose();
+      const gauge = (name: string): number =>
+        Number(new RegExp(`^${name}\\{pool="streams"\\} (\\d+)$`, 'm').exec(metrics)?.[1]);
+      return gauge('database_pool_connections') - gauge('database_pool_connections_idle');
+    };
+    await expect.poll(busy).toBe(0);
+  });
+
   test('a change that is not committed yet is in neither the statement nor its tag', async () => {
     const address = `/schools/${schoolId}/statement`;
     const before = await billing.get(address);
