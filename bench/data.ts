@@ -125,7 +125,7 @@ async function insertInvoices(client: Client, month: number): Promise<void> {
             case kind when 'PAID' then amount_total when 'PARTIAL' then round(amount_total / 2, 2) else 0 end,
             case kind when 'VOID' then created_at + interval '3 days' end,
             created_at, created_at::date + 15, 'Tuition ' || to_char(created_at, 'YYYY-MM'), created_at,
-            created_at + case kind when 'ISSUED' then interval '0' else interval '3 days' end,
+            created_at + case kind when 'ISSUED' then interval '0' when 'VOID' then interval '3 days' else interval '60 days' end,
             document_number(invoice_prefix || '-' || year, month_of_series * ${STUDENTS_PER_SCHOOL} + nth)
      from series
      order by created_at, student_id`,

@@ -1,5 +1,10 @@
 /** What can be wrong with what is stored. Each has a test that plants it. */
 export const FINDING_CODES = [
+  /** Two rows of a kind have one id, in different schools: what is done to one may be done to the other. */
+  'id_shared',
+  /** Two schools of a country have one name. */
+  'school_name_duplicate',
+  'student_email_duplicate',
   /** A school was deactivated although it has students. */
   'inactive_school_has_students',
   'student_without_school',
@@ -14,12 +19,15 @@ export const FINDING_CODES = [
   'credited_sum_differs',
   /** Payments and credit notes together are more than was billed. */
   'invoice_overpaid',
+  /** An amount with decimals, in a currency that has none. */
+  'amount_has_fraction',
   /** The status is not what the amounts and voided_at make it. */
   'status_differs',
   'void_invoice_has_payments',
   'payment_without_invoice',
   'payment_school_differs',
   'reversal_without_payment',
+  'payment_reversed_twice',
   'reversal_school_differs',
   'credit_note_without_invoice',
   'credit_note_school_differs',
@@ -30,17 +38,35 @@ export const FINDING_CODES = [
   'document_number_gap',
   /** The counter is ahead of the highest number, or behind it. */
   'document_counter_differs',
+  /** A number of the series of a year in which the document was not made, in any time zone. */
+  'document_number_year_differs',
+  'counter_without_school',
+  /** Something was written later than now. */
+  'time_in_future',
+  /** Something came before what it follows from: a void before the issue, a reversal before the payment. */
+  'time_out_of_order',
+  'totals_without_school',
   /** A school's stored totals are not the sums over its invoices that are not void. */
   'school_totals_differ',
   /** An Idempotency-Key was taken, and what it protects is not there. */
   'idempotency_key_unanswered',
+  /** A repeat would get an answer that is not what the row says, or none of ours at all. */
+  'idempotency_answer_differs',
+  /** A repeat would be told of a row that is not there. */
+  'idempotency_answer_without_row',
+  /** A constraint, a unique index, a trigger or NOT NULL that the migrations made is gone. */
+  'constraint_missing',
+  /** It is there, and was never compared with the rows, or is switched off. */
+  'constraint_not_enforced',
+  /** The next id of a table is taken. */
+  'sequence_behind',
 ] as const;
 export type FindingCode = (typeof FINDING_CODES)[number];
 
 /** One contradiction. `stored` is what the row says, `expected` what the rows it stands for say. */
 export type Finding = Readonly<{
   code: FindingCode;
-  /** Which rows, such as `{ invoice_id: 7, school_id: 1 }`. */
+  /** Which rows, such as `{ invoice_id: 7, school_id: 1 }`; of constraints, which one. */
   ids: Readonly<Record<string, number | string>>;
   stored: string | null;
   expected: string | null;
@@ -57,6 +83,7 @@ export const SUBJECTS = [
   'school_totals',
   'document_numbers',
   'idempotency_keys',
+  'constraints',
 ] as const;
 export type Subject = (typeof SUBJECTS)[number];
 

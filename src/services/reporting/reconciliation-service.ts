@@ -8,10 +8,10 @@ import {
 } from '../../domain/reporting/reconciliation.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { Batch } from '../../repositories/reporting/reconciliation-repository.ts';
-import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
 
 export type Reconciliation = Readonly<{
-  /** Rows looked at. Of document numbers: numbers given out. */
+  /** Rows looked at. Of document numbers: numbers given out; of constraints: also columns that are never null, and sequences. */
   checked: Readonly<Record<Subject, number>>;
   /** How many findings there were, by code: all of them. */
   counts: Readonly<Partial<Record<FindingCode, number>>>;
@@ -31,6 +31,11 @@ export type ReconciliationLimits = Readonly<{
   onProgress?: (progress: Readonly<{ subject: Subject; done: number; total: number }>) => void;
 }>;
 
+/** What of a unit of work is used here. */
+type Reader = Readonly<{
+  read<T>(work: (repositories: Pick<Repositories, 'reconciliation'>) => Promise<T>): Promise<T>;
+}>;
+
 /** A thousand show what is wrong; a million would fill the memory of whoever asks. */
 export const FINDINGS_KEPT_MAX = 1_000;
 /** Rows in one statement: some ten milliseconds of work, so that nobody waits behind one. */
@@ -42,11 +47,11 @@ const BATCH_ROWS = 2_000;
  * stay bounded however much there is, and the server can go on working.
  */
 export class ReconciliationService {
-  readonly #unitOfWork: UnitOfWork;
+  readonly #unitOfWork: Reader;
   readonly #clock: Clock;
   readonly #log: Log;
 
-  constructor(dependencies: { unitOfWork: UnitOfWork; clock: Clock; log: Log }) {
+  constructor(dependencies: { unitOfWork: Reader; clock: Clock; log: Log }) {
     this.#unitOfWork = dependencies.unitOfWork;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
@@ -73,7 +78,7 @@ export class ReconciliationService {
 
   async #batch(subject: Subject, after: WalkKey, limit: number): Promise<Batch> {
     return await this.#unitOfWork.read(
-      async ({ reconciliation }) => await reconciliation.listFindings(subject, after, limit),
+      async ({ reconciliation }) => await reconciliation.listFindings(subject, after, limit, this.#clock.now()),
     );
   }
 
@@ -112,6 +117,7 @@ class Tally {
       school_totals: 0,
       document_numbers: 0,
       idempotency_keys: 0,
+      constraints: 0,
     };
   }
 

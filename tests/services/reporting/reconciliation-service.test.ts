@@ -28,7 +28,7 @@ test('tells after each batch how far it has come, from nothing to all of it, sub
   const total = told.at(-1)?.total ?? 0;
   // An extent is the largest id, which is the number of rows here: nothing was deleted.
   expect(total).toBe(rows);
-  expect(told.at(-1)).toEqual({ subject: 'idempotency_keys', done: total, total });
+  expect(told.at(-1)).toEqual({ subject: 'constraints', done: total, total });
   let before = 0;
   for (const subject of SUBJECTS) {
     const own = told.filter((one) => one.subject === subject);

@@ -1,0 +1,102 @@
+import { type Statement, sql } from '../../../infrastructure/postgres/sql.ts';
+import { findingsIn, idOnce, notBefore, notInFuture, type Step, walk, walkIds } from './walk.ts';
+
+export function walkSchools(step: Step): Statement {
+  const from = sql`
+    batch b
+    cross join lateral (select count(*) as size from students st where st.school_id = b.id and not b.is_active) enrolled
+    cross join lateral (
+      select min(sc.id) as id from schools sc where sc.name = b.name and sc.country = b.country and sc.id < b.id
+    ) namesake`;
+  return walkIds(
+    sql`schools`,
+    step,
+    findingsIn(from, sql`json_build_object('school_id', b.id)`, [
+      {
+        code: 'inactive_school_has_students',
+        isWrong: sql`enrolled.size > 0`,
+        stored: sql`enrolled.size || ' students'`,
+        expected: sql`'0 students'`,
+      },
+      {
+        code: 'school_name_duplicate',
+        isWrong: sql`namesake.id is not null`,
+        stored: sql`'name of school_id ' || namesake.id`,
+      },
+      notInFuture(['created_at', sql`b.created_at`], step),
+      notInFuture(['updated_at', sql`b.updated_at`], step),
+      notBefore(['updated_at', sql`b.updated_at`], ['created_at', sql`b.created_at`]),
+    ]),
+  );
+}
+
+export function walkStudents(step: Step): Statement {
+  const from = sql`
+    batch b
+    left join lateral (select sc.id, sc.created_at from schools sc where sc.id = b.school_id limit 1) school on true`;
+  const ids = sql`json_build_object('student_id', b.id, 'school_id', b.school_id)`;
+  const perStudent = findingsIn(from, ids, [
+    { code: 'student_without_school', isWrong: sql`school.id is null` },
+    idOnce(sql`students`),
+    notInFuture(['created_at', sql`b.created_at`], step),
+    notInFuture(['updated_at', sql`b.updated_at`], step),
+    notBefore(['created_at', sql`b.created_at`], ['created_at of the school', sql`school.created_at`]),
+    notBefore(['updated_at', sql`b.updated_at`], ['created_at', sql`b.created_at`]),
+  ]);
+  // Not per student: without the index that is missing then, each would read all students.
+  return walkIds(
+    sql`students`,
+    step,
+    sql`
+      ${perStudent}
+      union all
+      select 'student_email_duplicate', json_build_object('student_id', b.id, 'school_id', b.school_id),
+             'e-mail of student_id ' || min(other.id), null
+      from batch b join students other on other.email = b.email and other.id < b.id
+      group by b.id, b.school_id`,
+  );
+}
+
+/** Adding up one school's invoices is work for some milliseconds, so fewer schools than other rows are one batch. */
+const SCHOOLS_ADDED_UP_MAX = 10;
+
+/** Of every school there is, and of those that only totals tell of. */
+export function walkTotals({ after, limit }: Step): Statement {
+  const [id = 0] = after ?? [];
+  const some = sql`order by 1 limit ${Math.min(limit, SCHOOLS_ADDED_UP_MAX)}`;
+  const shown = (of: Statement): Statement =>
+    sql`'invoiced ' || ${of}.invoiced || ', credited ' || ${of}.credited || ', paid ' || ${of}.paid`;
+  const from = sql`
+    batch b
+    cross join lateral (
+      select coalesce(max(t.invoiced), 0.00) as invoiced, coalesce(max(t.credited), 0.00) as credited,
+             coalesce(max(t.paid), 0.00) as paid
+      from school_totals t where t.school_id = b.id
+    ) kept
+    cross join lateral (
+      select coalesce(sum(i.amount_total), 0.00) as invoiced, coalesce(sum(i.amount_credited), 0.00) as credited,
+             coalesce(sum(i.amount_paid), 0.00) as paid
+      from invoices i where i.school_id = b.id and i.voided_at is null
+    ) derived`;
+  return walk(
+    sql`
+      (select id from schools where id > ${id}::bigint ${some})
+      union
+      (select school_id from school_totals where school_id > ${id}::bigint ${some})
+      ${some}`,
+    sql`select json_build_array(max(id)) from batch having count(*) > 0`,
+    findingsIn(from, sql`json_build_object('school_id', b.id)`, [
+      {
+        code: 'school_totals_differ',
+        isWrong: sql`kept <> derived`,
+        stored: shown(sql`kept`),
+        expected: shown(sql`derived`),
+      },
+      {
+        code: 'totals_without_school',
+        isWrong: sql`not exists (select from schools sc where sc.id = b.id)`,
+        stored: shown(sql`kept`),
+      },
+    ]),
+  );
+}

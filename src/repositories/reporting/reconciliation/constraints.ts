@@ -1,0 +1,78 @@
+/*
+ * What the migrations make that holds rows together, by table: for the check to look whether all of it is there. A test
+ * compares the lists with a database that was just migrated, and prints what is to be added.
+ */
+
+/** Constraints, indexes that make unique, and the trigger. */
+export const CONSTRAINTS: Readonly<Record<string, string>> = {
+  credit_notes: `
+    credit_notes_amount_range_check credit_notes_id_key credit_notes_invoice_fkey credit_notes_pkey
+    credit_notes_reason_check
+  `,
+  document_counters: `
+    document_counters_kind_check document_counters_last_number_check document_counters_pkey
+    document_counters_school_fkey
+  `,
+  idempotency_keys: `
+    idempotency_keys_answer_check idempotency_keys_key_length_check idempotency_keys_pkey
+  `,
+  invoices: `
+    invoices_amount_credited_range_check invoices_amount_paid_range_check invoices_amount_total_range_check
+    invoices_amounts_whole_check invoices_balance_check invoices_description_length_check
+    invoices_due_date_range_check invoices_id_key invoices_number_check invoices_pkey invoices_school_currency_fkey
+    invoices_school_number_key invoices_student_fkey invoices_void_final_check invoices_void_reason_check
+    invoices_void_unpaid_check
+  `,
+  payment_reversals: `
+    payment_reversals_id_key payment_reversals_payment_fkey payment_reversals_payment_key payment_reversals_pkey
+    payment_reversals_reason_length_check
+  `,
+  payments: `
+    payments_amount_range_check payments_id_key payments_invoice_fkey payments_method_check payments_number_check
+    payments_pkey payments_reference_length_check payments_school_number_key
+  `,
+  school_totals: `
+    school_totals_balance_check school_totals_pkey school_totals_school_fkey
+  `,
+  schools: `
+    schools_country_format_check schools_currency_format_check schools_id_active_key schools_id_currency_key
+    schools_invoice_prefix_check schools_name_country_key schools_name_length_check schools_pkey
+    schools_prefixes_differ_check schools_receipt_prefix_check schools_timezone_length_check
+  `,
+  students: `
+    students_email_format_check students_email_key students_email_length_check students_first_name_length_check
+    students_id_key students_last_name_length_check students_pkey students_school_active_check
+    students_school_active_fkey
+  `,
+};
+
+export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
+  credit_notes: `
+    id school_id invoice_id amount reason created_at
+  `,
+  document_counters: `
+    school_id kind series last_number
+  `,
+  idempotency_keys: `
+    credential key fingerprint created_at
+  `,
+  invoices: `
+    id school_id student_id currency amount_total amount_paid amount_credited status issued_at due_date created_at
+    updated_at
+  `,
+  payment_reversals: `
+    id school_id payment_id reason reversed_at
+  `,
+  payments: `
+    id school_id invoice_id amount paid_at created_at
+  `,
+  school_totals: `
+    school_id invoiced credited paid
+  `,
+  schools: `
+    id name country currency timezone is_active created_at updated_at invoice_prefix receipt_prefix
+  `,
+  students: `
+    id school_id school_is_active first_name last_name email created_at updated_at
+  `,
+};

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { FINDING_CODES, type Finding } from '../../../src/domain/reporting/reconciliation.ts';
+import { Pool } from '../../../src/infrastructure/postgres/pool.ts';
+import { type Statement, sql } from '../../../src/infrastructure/postgres/sql.ts';
+import { ReconciliationRepository } from '../../../src/repositories/reporting/reconciliation-repository.ts';
+import { ReconciliationService } from '../../../src/services/reporting/reconciliation-service.ts';
+import { startBilling } from '../../support/billing.ts';
+import { databaseUrl } from '../../support/postgres-server.ts';
+import { makeRows, type Planted, type Rows } from './planted/fixture.ts';
+import { CONSTRAINTS, KEYS } from './planted/keys-and-constraints.ts';
+import { LINKS } from './planted/links.ts';
+import { MONEY, UNSEEN } from './planted/money.ts';
+import { TIMES } from './planted/times.ts';
+
+/*
+ * Each error is planted in a transaction, as the owner of the tables could, with what stands in its way dropped; the check
+ * runs inside it, and all of it is rolled back.
+ */
+
+const billing = await startBilling();
+const pool = new Pool({
+  connectionString: databaseUrl(inject('postgres').ownerUrl, new URL(billing.url).pathname.slice(1)),
+  connectionsMax: 1,
+  connectTimeoutMs: 10_000,
+  statementTimeoutMs: 10_000,
+  lockTimeoutMs: 10_000,
+  idleInTransactionTimeoutMs: 60_000,
+  prepare: false,
+});
+let rows: Rows;
+/** What is a person's or a caller's, and in no finding. */
+const secrets = ['a-key'];
+beforeAll(async () => {
+  rows = await makeRows(billing);
+  const people = await billing.owner.query<{ email: string; last_name: string }>(
+    'select email, last_name from students',
+  );
+  secrets.push(...people.rows.flatMap(({ email, last_name }) => [email, last_name]));
+});
+afterAll(async () => await pool.end());
+
+class RolledBack extends Error {
+  readonly findings: readonly Finding[];
+  constructor(findings: readonly Finding[]) {
+    super('rolled back');
+    this.findings = findings;
+  }
+}
+
+async function findingsAfter(statements: readonly string[]): Promise<readonly Finding[]> {
+  try {
+    await pool.transaction({}, async (on) => {
+      for (const statement of statements) await on.count(plain(statement));
+      const service = new ReconciliationService({
+        unitOfWork: { read: async (work) => await work({ reconciliation: new ReconciliationRepository(on) }) },
+        clock: billing.clock,
+        log: { info: () => undefined },
+      });
+      throw new RolledBack((await service.run()).findings);
+    });
+  } catch (error) {
+    if (error instanceof RolledBack) return error.findings;
+    throw error;
+  }
+  throw new Error('the transaction ends by its error');
+}
+
+function plain(text: string): Statement {
+  return sql(Object.assign([text], { raw: [text] }));
+}
+
+/** What was dropped to plant an error is found as well, which is no part of the error. */
+function codesOf(findings: readonly Finding[], planted: Planted): Set<string> {
+  const isPartOfIt = planted.code.startsWith('constraint_');
+  return new Set(findings.map(({ code }) => code).filter((code) => isPartOfIt || code !== 'constraint_missing'));
+}
+
+const ALL = [...TIMES, ...MONEY, ...KEYS, ...CONSTRAINTS, ...LINKS];
+
+test('nothing is found where nothing was planted', async () => {
+  expect(await findingsAfter([])).toEqual([]);
+});
+
+describe.each(Object.entries({ TIMES, MONEY, KEYS, CONSTRAINTS, LINKS }))('%s', (_, planted) => {
+  test.each(planted.map((one) => [one.what, one] as const))('%s', async (_what, one) => {
+    const found = await findingsAfter(one.how(rows));
+    if (one.undo !== undefined) await billing.owner.query(one.undo);
+    const matching: unknown = expect.objectContaining({
+      code: one.code,
+      ...(one.ids === undefined ? {} : { ids: expect.objectContaining(one.ids(rows)) }),
+      ...(one.stored === undefined ? {} : { stored: expect.stringMatching(exact(one.stored)) }),
+      ...(one.expected === undefined ? {} : { expected: expect.stringMatching(exact(one.expected)) }),
+    });
+    expect(found).toContainEqual(matching);
+    const unforeseen = [...codesOf(found, one)].filter(
+      (code) => ![one.code, ...(one.also ?? [])].some((c) => c === code),
+    );
+    expect(unforeseen).toEqual([]);
+    for (const secret of secrets) expect(JSON.stringify(found)).not.toContain(secret);
+  });
+});
+
+test('every finding has an error that it names', () => {
+  expect([...new Set(ALL.map(({ code }) => code))].sort()).toEqual([...FINDING_CODES].sort());
+  expect(ALL.length).toBeGreaterThanOrEqual(40);
+});
+
+test.each(UNSEEN.map((one) => [one.what, one.how] as const))('what only a journal shows: %s', async (_, how) => {
+  expect(await findingsAfter(how(rows))).toEqual([]);
+});
+
+function exact(pattern: string | RegExp): RegExp {
+  return typeof pattern === 'string' ? new RegExp(`^${pattern.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`) : pattern;
+}

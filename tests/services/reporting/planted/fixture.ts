@@ -1,0 +1,92 @@
+import type { FindingCode } from '../../../../src/domain/reporting/reconciliation.ts';
+import type { Billing } from '../../../support/billing.ts';
+import { invoiceBody, studentBody } from '../../../support/factories.ts';
+
+/** Ids of what is right, to be spoilt. Names are of what a row has that others have not. */
+export type Rows = Readonly<{
+  school: number;
+  student: number;
+  /** 1000.00; `payment` of 100.00 (made under the key "payment") and `secondPayment` of 200.00 on it. */
+  paid: number;
+  payment: number;
+  secondPayment: number;
+  /** 1000.00, made under the key "invoice" and not touched since. */
+  untouched: number;
+  /** With `note`, a credit note of 50.00 under the key "note". */
+  credited: number;
+  note: number;
+  /** Void; `reversed` is a payment of it that was taken back by `reversal`. */
+  void: number;
+  reversed: number;
+  reversal: number;
+  /** A student without invoices, enrolled under the key "student". */
+  enrolled: number;
+  /** Another school with a student, an invoice, a payment of 1.00 and nothing else. */
+  other: Readonly<{ school: number; student: number; invoice: number; payment: number }>;
+  /** A school that bills in yen: 100 billed, 10 and 20 paid, 5 credited. */
+  yen: Readonly<{ school: number; invoice: number; payments: readonly [number, number]; note: number }>;
+}>;
+
+/** An error in one database: what it is, how it comes about, and which finding names it. */
+export type Planted = Readonly<{
+  what: string;
+  /** As the owner of the tables; constraints in the way are dropped first. */
+  how: (of: Rows) => readonly string[];
+  /** Of what a rollback does not take back. */
+  undo?: string;
+  code: FindingCode;
+  ids?: (of: Rows) => Readonly<Record<string, number | string>>;
+  stored?: string | RegExp;
+  expected?: string | RegExp;
+  /** Findings that the same error has besides. */
+  also?: readonly FindingCode[];
+}>;
+
+export function drop(table: string, ...constraints: readonly string[]): string {
+  return `alter table ${table} ${constraints.map((name) => `drop constraint ${name}`).join(', ')}`;
+}
+
+export async function makeRows(billing: Billing): Promise<Rows> {
+  const school = await billing.aSchool();
+  const student = await billing.aStudent({ school_id: school });
+  const made = async (path: string, body: object, key: string): Promise<number> => {
+    const answer = await billing.post(path, body, { 'idempotency-key': key });
+    if (answer.status !== 201) throw new Error(answer.text);
+    return Number(answer.body['id']);
+  };
+  const paid = await billing.anInvoice({ student_id: student });
+  const payment = await made('/payments', { invoice_id: paid, amount: '100.00' }, 'payment');
+  const secondPayment = await billing.aPayment(paid, '200.00');
+  const credited = await billing.anInvoice({ student_id: student });
+  const note = await made(`/invoices/${credited}/credit-notes`, { amount: '50.00', reason: 'discount' }, 'note');
+  const voided = await billing.anInvoice({ student_id: student });
+  const reversed = await billing.aPayment(voided, '10.00');
+  await made(`/payments/${reversed}/reversal`, { reason: 'bounced' }, 'reversal');
+  await billing.delete(`/invoices/${voided}?reason=duplicate`);
+  const enrolled = await made('/students', studentBody(school), 'student');
+  const untouched = await made('/invoices', invoiceBody(student), 'invoice');
+  const { rows } = await billing.owner.query<{ id: string }>('select id from payment_reversals');
+  const reversal = Number(rows[0]?.id);
+  return {
+    ...{ school, student, paid, payment, secondPayment, untouched, credited, note, reversed, reversal, enrolled },
+    void: voided,
+    other: await makeOther(billing),
+    yen: await makeYen(billing),
+  };
+}
+
+async function makeOther(billing: Billing): Promise<Rows['other']> {
+  const school = await billing.aSchool();
+  const student = await billing.aStudent({ school_id: school });
+  const invoice = await billing.anInvoice({ student_id: student });
+  return { school, student, invoice, payment: await billing.aPayment(invoice, '1.00') };
+}
+
+async function makeYen(billing: Billing): Promise<Rows['yen']> {
+  const school = await billing.aSchool({ currency: 'JPY', country: 'JP' });
+  const student = await billing.aStudent({ school_id: school });
+  const invoice = await billing.anInvoice({ student_id: student, currency: 'JPY', amount_total: '100' });
+  const payments = [await billing.aPayment(invoice, '10'), await billing.aPayment(invoice, '20')] as const;
+  const note = await billing.post(`/invoices/${invoice}/credit-notes`, { amount: '5', reason: 'other' });
+  return { school, invoice, payments, note: Number(note.body['id']) };
+}
