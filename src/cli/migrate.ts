@@ -6,19 +6,21 @@ import {
   MIGRATIONS_DIR,
   type MigrateOptions,
   migrateDown,
+  migrateForget,
   migrateUp,
   newestMigration,
   readDatabaseState,
 } from '../infrastructure/postgres/migrate.ts';
 import { openDatabase } from './database.ts';
-import { CommandError, codeOf, UsageError } from './errors.ts';
+import { CommandError, codeOf, explainMigration, UsageError } from './errors.ts';
 import type { Io } from './io.ts';
 
-export const MIGRATE_HELP = `Usage: mattilda-billing migrate [up | down | status | make NAME]
+export const MIGRATE_HELP = `Usage: mattilda-billing migrate [up | down | status | forget NAME | make NAME]
 
   up [--to NNNN]      apply what is missing (default), up to a number
   down [--steps N]    take back the newest N migrations (default 1)
   status              every migration and when it was applied; exit code 1 when one is missing or was edited
+  forget NAME         strikes an applied migration off the list whose file is gone; what it did to the schema stays
   make NAME           a new pair of files with the next number, such as: make add_campus
 
 Works on DATABASE_MIGRATION_URL, else DATABASE_URL, else the embedded database.`;
@@ -35,8 +37,9 @@ export async function migrate(args: string[], config: Config, io: Io, directory 
   });
   const [action = 'up', ...names] = positionals;
   if (action === 'make') return await make(names, io, directory);
-  const known = action === 'up' || action === 'down' || action === 'status';
-  if (!known || names.length > 0) {
+  const known = action === 'up' || action === 'down' || action === 'status' || action === 'forget';
+  const [forgotten = ''] = names;
+  if (!known || names.length !== (action === 'forget' ? 1 : 0)) {
     io.say(`There is no ${['migrate', ...positionals].join(' ')}.\n\n${MIGRATE_HELP}`);
     return 2;
   }
@@ -47,7 +50,10 @@ export async function migrate(args: string[], config: Config, io: Io, directory 
     await database.look('owner');
     const options = { url: database.ownerUrl, directory, onProgress: io.say };
     if (action === 'status') return await status(options, io);
-    if (action === 'down') {
+    if (action === 'forget') {
+      await migrateForget({ ...options, name: forgotten });
+      io.out(`Struck off: ${forgotten}. What it did to the schema stays.`);
+    } else if (action === 'down') {
       const taken = await migrateDown({ ...options, steps });
       io.out(taken.length === 0 ? 'Nothing to take back.' : `Taken back: ${taken.join(', ')}`);
     } else {
@@ -55,6 +61,8 @@ export async function migrate(args: string[], config: Config, io: Io, directory 
       io.out(applied.length === 0 ? 'Nothing to do: the schema is current.' : `Applied: ${applied.join(', ')}`);
     }
     return 0;
+  } catch (error) {
+    throw explainMigration(error, database.ownerUrl);
   } finally {
     await database.stop();
   }

@@ -11,6 +11,8 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   statement  an account as JSON, CSV or PDF
   export     lists, statements, ledgers, aging and debtors as CSV or JSON lines
   check      compare every stored figure with the rows it is made of
+  backup     every row of one moment in a file
+  restore    a backup into an empty database
 
   -h, --help     this text, or that of a command: mattilda-billing check --help
   -v, --version
@@ -45,6 +47,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => {
     const { CHECK_HELP, check } = await import('./check.ts');
     return { help: CHECK_HELP, run: async (args, io) => await check(args, readConfig(io.env), io) };
+  },
+  backup: async () => {
+    const { BACKUP_HELP, backup } = await import('./backup.ts');
+    return { help: BACKUP_HELP, run: async (args, io) => await backup(args, readConfig(io.env), io) };
+  },
+  restore: async () => {
+    const { RESTORE_HELP, restore } = await import('./restore.ts');
+    return { help: RESTORE_HELP, run: async (args, io) => await restore(args, readConfig(io.env), io) };
   },
 };
 
@@ -102,6 +112,7 @@ function report(error: unknown, io: Io): number {
     isNamed(error, 'DataDirectoryInUseError') ||
     isNamed(error, 'ServerAccountError') ||
     isNamed(error, 'EmbeddedPostgresError') ||
+    isNamed(error, 'BackupError') ||
     isNamed(error, 'MigrationError');
   if (error instanceof Error) io.say(mendable ? error.message : (error.stack ?? error.message));
   else io.say(String(error));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { migrate } from '../../src/cli/migrate.ts';
 import { readConfig } from '../../src/config.ts';
 import { MIGRATIONS_DIR } from '../../src/infrastructure/postgres/migrate.ts';
@@ -52,6 +52,32 @@ describe('mattilda-billing migrate', () => {
     });
     await cli(['migrate', 'down', '--steps', '9999'], env);
     expect(await cli(['migrate', 'down'], env)).toMatchObject({ code: 0, out: 'Nothing to take back.\n' });
+  });
+
+  test('a migration that another version applied stands in the way of down, until it is forgotten', async () => {
+    const database = `migrate_cli_${randomBytes(6).toString('hex')}`;
+    await runOn(ownerUrl, `create database ${database}`);
+    onTestFinished(async () => await runOn(ownerUrl, `drop database ${database} with (force)`));
+    const own = { DATABASE_URL: databaseUrl(ownerUrl, database) };
+    const gone = '9999_from_the_future';
+    await cli(['migrate'], own);
+    await runOn(own.DATABASE_URL, `insert into schema_migrations (name, digest) values ('${gone}', 'x')`);
+
+    const down = await cli(['migrate', 'down'], own);
+    expect(down).toMatchObject({ code: 1, err: expect.stringContaining(`mattilda-billing migrate forget ${gone}`) });
+    expect(down.err).not.toContain('    at ');
+
+    for (const [what, why] of [
+      [newest, `${newest} has a file`],
+      ['9998_never', '9998_never is not applied'],
+    ] as const) {
+      const refused = await cli(['migrate', 'forget', what], own);
+      expect(refused).toMatchObject({ code: 1, err: expect.stringContaining(why) });
+    }
+    expect((await cli(['migrate', 'forget'], own)).code).toBe(2);
+
+    expect(await cli(['migrate', 'forget', gone], own)).toMatchObject({ code: 0 });
+    expect(await cli(['migrate', 'down'], own)).toMatchObject({ code: 0, out: `Taken back: ${newest}\n` });
   });
 
   test.each(['0', '-1', '1.5', 'x'])('2: --steps=%s', async (steps) => {

@@ -79,12 +79,35 @@ export async function migrateDown(options: MigrateOptions & { steps: number }): 
       .reverse()
       .slice(0, options.steps);
     for (const name of names) {
-      const migration = migrations[indexOf(migrations, name)];
-      if (migration === undefined) throw new MigrationError(`there is no file to take ${name} back`);
+      const migration = migrations.find((one) => one.name === name);
+      if (migration === undefined) {
+        throw new MigrationError(
+          `${name} is applied, and this version has no file to take it back: another version, which has it, applied it.\n` +
+            'Take it back with that one. If what it did is undone by hand, or does no harm, strike it off the list: ' +
+            `mattilda-billing migrate forget ${name}`,
+        );
+      }
       options.onProgress?.(`taking back ${name}`);
       await apply(client, migration, 'down', options.onProgress);
     }
     return names;
+  });
+}
+
+/**
+ * Strikes an applied migration whose file is gone off the list. What it did to the schema stays.
+ *
+ * @throws MigrationError when it is not applied, or can be taken back
+ */
+export async function migrateForget(options: MigrateOptions & { name: string }): Promise<void> {
+  const { name } = options;
+  const migrations = await readMigrations(options.directory);
+  await withLock(options, async (client) => {
+    if (migrations.some((one) => one.name === name)) {
+      throw new MigrationError(`${name} has a file: it can be taken back with migrate down`);
+    }
+    const { rowCount } = await client.query('delete from schema_migrations where name = $1', [name]);
+    if (rowCount === 0) throw new MigrationError(`${name} is not applied`);
   });
 }
 
@@ -111,6 +134,16 @@ export async function readDatabaseState({ url, directory }: MigrateOptions): Pro
   );
 }
 
+/** The migrations this version comes with, in order. */
+export async function knownMigrations(directory?: string): Promise<Readonly<{ name: string; digest: string }>[]> {
+  return (await readMigrations(directory)).map(({ name, digest }) => ({ name, digest }));
+}
+
+/** Lets no migration begin for as long as the connection lives. Waits for one that is under way. */
+export async function holdMigrations(client: pg.Client): Promise<void> {
+  await waitForLock(client, 'pg_try_advisory_lock_shared');
+}
+
 /** Name of the newest migration this version comes with. */
 export async function newestMigration(directory?: string): Promise<string> {
   const newest = (await migrationNames(directory)).at(-1);
@@ -126,10 +159,7 @@ async function migrationNames(directory = MIGRATIONS_DIR): Promise<string[]> {
 async function readMigrations(directory = MIGRATIONS_DIR): Promise<Migration[]> {
   const migrations = await Promise.all(
     (await migrationNames(directory)).map(async (name): Promise<Migration> => {
-      const [up, down] = await Promise.all(
-        ['up', 'down'].map(async (way) => await readFile(`${directory}/${name}.${way}.sql`, 'utf8')),
-      );
-      if (up === undefined || down === undefined) throw new MigrationError(`${name} has no way back`);
+      const [up, down] = await Promise.all([readWay(directory, name, 'up'), readWay(directory, name, 'down')]);
       return { name, up, down, digest: createHash('sha256').update(up).digest('hex') };
     }),
   );
@@ -137,6 +167,15 @@ async function readMigrations(directory = MIGRATIONS_DIR): Promise<Migration[]> 
   const twice = numbers.find((number, index) => numbers.indexOf(number) !== index);
   if (twice !== undefined) throw new MigrationError(`number ${twice} is taken twice`);
   return migrations;
+}
+
+async function readWay(directory: string, name: string, way: 'up' | 'down'): Promise<string> {
+  try {
+    return await readFile(`${directory}/${name}.${way}.sql`, 'utf8');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    throw new MigrationError(`${name} has no way ${way === 'up' ? 'forward' : 'back'}: ${name}.${way}.sql is missing`);
+  }
 }
 
 function statesOf(migrations: readonly Migration[], applied: readonly AppliedRow[]): MigrationState[] {
@@ -198,13 +237,16 @@ async function withLock<T>({ url }: MigrateOptions, work: (client: pg.Client) =>
  * Asks again and again instead of waiting inside PostgreSQL: a waiting SELECT keeps a snapshot, and CREATE INDEX
  * CONCURRENTLY in the migration it waits for would wait for that snapshot in turn.
  */
-async function waitForLock(client: pg.Client): Promise<void> {
+async function waitForLock(
+  client: pg.Client,
+  lock: 'pg_try_advisory_lock' | 'pg_try_advisory_lock_shared' = 'pg_try_advisory_lock',
+): Promise<void> {
   const deadline = Date.now() + STARTER_WAIT_MAX_MS;
   for (;;) {
-    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [LOCK_KEY]);
+    const { rows } = await client.query<{ locked: boolean }>(`select ${lock}($1) as locked`, [LOCK_KEY]);
     if (rows[0]?.locked === true) return;
     if (Date.now() > deadline)
-      throw new MigrationError('another process has been migrating this database for too long');
+      throw new MigrationError('another process has been migrating, or backing up, this database for too long');
     await setTimeout(STARTER_POLL_MS);
   }
 }
