@@ -5,7 +5,7 @@ import {
   startEmbeddedPostgres,
 } from '../infrastructure/embedded-postgres/embedded-postgres.ts';
 import { type DatabaseState, migrateUp, readDatabaseState } from '../infrastructure/postgres/migrate.ts';
-import { CommandError, explainDatabase, explainDataDir } from './errors.ts';
+import { CommandError, codeOf, explainDatabase, explainDataDir, explainMigration } from './errors.ts';
 
 /** The database a command works on. The only place that knows whether it is embedded. */
 export type Database = Readonly<{
@@ -66,7 +66,12 @@ export async function openDatabase(
 export async function migrateIfNeeded(database: Database, say: (message: string) => void): Promise<void> {
   if (await isCurrent(database)) return;
   if (database.ownerUrl !== database.url) await database.look('owner');
-  await migrateUp({ url: database.ownerUrl, onProgress: say });
+  const { ownerUrl: url } = database;
+  try {
+    await migrateUp({ url, onProgress: say });
+  } catch (error) {
+    throw explainMigration(error, url);
+  }
 }
 
 /** Whether every migration of this version is applied. One that a newer version applied does no harm to this one. */
@@ -96,7 +101,16 @@ function toDatabase(embedded: EmbeddedPostgres): Database {
     url: embedded.url,
     ownerUrl: embedded.ownerUrl,
     description: `embedded PostgreSQL, data in ${embedded.dataDir}`,
-    look: async (as) => await readDatabaseState({ url: as === 'owner' ? embedded.ownerUrl : embedded.url }),
+    look: async (as) => {
+      try {
+        return await readDatabaseState({ url: as === 'owner' ? embedded.ownerUrl : embedded.url });
+      } catch (error) {
+        if (codeOf(error) !== '28P01') throw error;
+        throw new CommandError(
+          `The passwords in ${embedded.dataDir} are not those of its database; restore passwords.json from a copy.`,
+        );
+      }
+    },
     failed: embedded.failed,
     stop: async () => await embedded.stop(),
   };

@@ -11,14 +11,19 @@ export class UsageError extends Error {
 /** What the address of a database got instead of a connection, in words. No password in them. */
 export function explainDatabase(error: unknown, text: string, variable: string): unknown {
   const url = new URL(text);
-  const where = `${url.hostname}:${url.port === '' ? '5432' : url.port}`;
+  const host = decodeURIComponent(url.hostname);
+  const where = `${host}:${url.port === '' ? '5432' : url.port}`;
   const user = decodeURIComponent(url.username);
   const name = decodeURIComponent(url.pathname.slice(1));
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : '';
   const because = (reason: string): CommandError => new CommandError(`${variable} does not work: ${reason}`);
-  if (code === 'ECONNREFUSED') return because(`nothing listens at ${where}. Is PostgreSQL running there?`);
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return because(`there is no host ${url.hostname}`);
+  if (error instanceof Error && 'path' in error && code === 'ENOENT' && host !== '' && !host.startsWith('/')) {
+    return because(`there is no file ${String(error.path)}, which it names`);
+  }
+  if (code === 'ECONNREFUSED' || code === 'ENOENT')
+    return because(`nothing listens at ${where}. Is PostgreSQL running there?`);
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return because(`there is no host ${host}`);
   if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || /timeout/.test(message)) {
     return because(`${where} does not answer. Is the host right, and is no firewall in between?`);
   }
@@ -26,12 +31,33 @@ export function explainDatabase(error: unknown, text: string, variable: string):
     return because(`PostgreSQL at ${where} refuses the user ${user} or its password`);
   }
   if (code === '3D000') {
-    return because(`there is no database ${name} at ${where}. Make it with: createdb -h ${url.hostname} ${name}`);
+    return because(`there is no database ${name} at ${where}. Make it with: createdb -h ${host} ${name}`);
   }
   if (code === '53300') return because(`PostgreSQL at ${where} has no connection to spare`);
   if (code === '57P03') return because(`PostgreSQL at ${where} is starting or stopping. Try again in a moment`);
-  if (/SSL/.test(message)) return because(`PostgreSQL at ${where}: ${message}`);
+  if (code === 'ECONNRESET' || code === 'EPIPE' || /Connection terminated/.test(message)) {
+    return because(`what listens at ${where} hangs up. Is it PostgreSQL?`);
+  }
+  if (/SSL|certificate/.test(message)) return because(`PostgreSQL at ${where}: ${message}`);
   return error;
+}
+
+/** Why a migration failed, in words. What is no word of PostgreSQL's stays as it is. */
+export function explainMigration(error: unknown, url: string): unknown {
+  if (!(error instanceof Error && 'severity' in error)) return error;
+  const code = codeOf(error);
+  if (code === '42501') {
+    return new CommandError(
+      `The schema cannot be brought up to date: ${error.message}. ${decodeURIComponent(new URL(url).username)} is not the owner.\nSet DATABASE_MIGRATION_URL to the URL of the role that owns the tables, or run npm run migrate with it beforehand.`,
+    );
+  }
+  if (code === '25006') {
+    return new CommandError(
+      'The schema cannot be brought up to date: the database takes no writes. Is it a standby? Set DATABASE_MIGRATION_URL to the primary.',
+    );
+  }
+  const detail = 'detail' in error && typeof error.detail === 'string' ? ` ${error.detail}` : '';
+  return new CommandError(`The schema cannot be brought up to date: ${error.message}.${detail}`);
 }
 
 /** Why the embedded database cannot keep its data there, in words. */

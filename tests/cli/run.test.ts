@@ -1,13 +1,16 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { explainDatabase } from '../../src/cli/errors.ts';
+import { startEmbeddedPostgres } from '../../src/infrastructure/embedded-postgres/embedded-postgres.ts';
 import { VERSION } from '../../src/infrastructure/version.ts';
-import { databaseUrl } from '../support/postgres-server.ts';
+import { databaseUrl, runOn } from '../support/postgres-server.ts';
 import { cli, temporaryDirectory } from './support.ts';
 
-const { ownerUrl } = inject('postgres');
+const { ownerUrl, appUrl } = inject('postgres');
 
 describe('help', () => {
   test.each([['--help'], ['-h'], ['help'], ['help', 'nothing']])('0: %s %s', async (...argv) => {
@@ -134,6 +137,9 @@ describe('what a person can mend is said in words, without a stack', () => {
     [{ code: '53300' }, 'has no connection to spare'],
     [{ code: '57P03' }, 'is starting or stopping'],
     [{ message: 'The server does not support SSL connections' }, 'does not support SSL'],
+    [{ code: 'DEPTH_ZERO_SELF_SIGNED_CERT', message: 'self-signed certificate' }, 'self-signed certificate'],
+    [{ code: 'ENOENT', path: '/none/ca.pem' }, 'no file /none/ca.pem'],
+    [{ message: 'Connection terminated unexpectedly' }, 'hangs up. Is it PostgreSQL?'],
   ])('%j in words', (of, words) => {
     const error = Object.assign(new Error('x'), of);
     expect(String(explainDatabase(error, 'postgresql://u:secret@h/db', 'DATABASE_URL'))).toContain(words);
@@ -142,6 +148,23 @@ describe('what a person can mend is said in words, without a stack', () => {
   test('what nobody has words for stays as it is', () => {
     const error = new Error('odd');
     expect(explainDatabase(error, 'postgresql://u@h/db', 'DATABASE_URL')).toBe(error);
+  });
+
+  test('1: a role that may not migrate, a database that takes no writes, and what to do', async () => {
+    const name = `run_cli_${randomBytes(6).toString('hex')}`;
+    await runOn(ownerUrl, `create database ${name}`);
+    onTestFinished(async () => await runOn(ownerUrl, `drop database ${name} with (force)`));
+    const limited = await cli(['serve'], { DATABASE_URL: databaseUrl(appUrl, name), PORT: '0', LOG_LEVEL: 'silent' });
+    expect(limited.code).toBe(1);
+    expect(limited.err).toMatch(
+      /^The schema .*permission denied for schema public\. mattilda_app is not the owner\.\nSet DATABASE_MIGRATION_URL .*\n$/,
+    );
+    await runOn(ownerUrl, `alter database ${name} set default_transaction_read_only = on`);
+    for (const argv of [['serve'], ['migrate']]) {
+      const standby = await cli(argv, { DATABASE_URL: databaseUrl(ownerUrl, name), PORT: '0', LOG_LEVEL: 'silent' });
+      expect(standby.code).toBe(1);
+      expect(standby.err).toMatch(/^The schema .* takes no writes\. Is it a standby\?.*\n$/);
+    }
   });
 
   test('1: a wrong DATABASE_MIGRATION_URL is named as what it is', async () => {
@@ -181,4 +204,26 @@ describe('what a person can mend is said in words, without a stack', () => {
     );
     expect(err).not.toContain('    at ');
   });
+});
+
+// One cluster is made, and spoilt in copies of it.
+test('1: an embedded database that does not start, each time with one sentence', { timeout: 60_000 }, async () => {
+  const whole = join(temporaryDirectory(), 'whole');
+  await (await startEmbeddedPostgres({ dataDir: whole, durable: false })).stop();
+  for (const [path, text, words] of [
+    ['data/postgresql.conf', 'nonsense = 7\n', 'unrecognized configuration parameter "nonsense"'],
+    ['data/PG_VERSION', '16\n', 'database files are incompatible with server'],
+    ['data/global', undefined, 'could not find the database system'],
+    ['passwords.json', '{', 'is damaged'],
+    ['passwords.json', '{"owner":"x","app":"y"}', 'are not those of its database'],
+  ] as const) {
+    const dataDir = join(temporaryDirectory(), 'spoilt');
+    execFileSync('cp', ['-a', whole, dataDir]);
+    const spoilt = join(dataDir, 'postgres-18', path);
+    if (text === undefined) rmSync(spoilt, { recursive: true });
+    else writeFileSync(spoilt, text);
+    const { code, err } = await cli(['check'], { DATA_DIR: dataDir });
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining(words) });
+    expect(err).not.toContain('    at ');
+  }
 });

@@ -26,7 +26,9 @@ function reasonIn(said: string): string | undefined {
   const cause =
     complaints.find((line) => /(FATAL|PANIC):/.test(line) && !/configuration file .* contains errors/.test(line)) ??
     complaints.at(0);
-  return cause?.replace(/^.*?(FATAL|PANIC|LOG|ERROR): */, '');
+  if (cause !== undefined) return cause.replace(/^.*?(FATAL|PANIC|LOG|ERROR): */, '');
+  // Before it has a log it speaks without such marks.
+  return said.trim() === '' ? undefined : said.trim().split('\n').join(' ');
 }
 
 /** In one line, for the log. */
