@@ -46,6 +46,10 @@ const STREAMS_PER_CALLER_MAX = STREAM_CONNECTIONS_MAX / 2;
  * for another, be it that somebody locks the table it is about.
  */
 const BATCH_CONNECTIONS_MAX = 7 * BATCHES_MAX;
+/** Asks whether the database is ready, and nothing else. */
+const PROBE_CONNECTIONS_MAX = 1;
+/** So many connections does a process have at most besides the `DATABASE_POOL_MAX` of its pool. */
+export const FURTHER_CONNECTIONS_MAX = STREAM_CONNECTIONS_MAX + BATCH_CONNECTIONS_MAX + PROBE_CONNECTIONS_MAX;
 /** Of the pool's connections, so many reads may use at once; the others are left to those who pay (docs/decisions/0022). */
 const READS_SHARE = 0.5;
 /** A reader that takes nothing for so long has gone, whatever its socket says. */
@@ -107,7 +111,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   // Not traced: what balancers ask every second would be most of the traces.
   const probePool = new Pool({
     ...poolOptions(config, databaseUrl, log),
-    connectionsMax: 1,
+    connectionsMax: PROBE_CONNECTIONS_MAX,
     connectTimeoutMs: ANSWER_WITHIN_MS,
     statementTimeoutMs: ANSWER_WITHIN_MS,
   });

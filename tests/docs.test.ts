@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { withServer } from '../scripts/openapi-document.ts';
+import { FURTHER_CONNECTIONS_MAX } from '../src/compose.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** Not ours, or made by a tool. */
@@ -37,6 +38,13 @@ test('.env.example has no variable that nobody reads', () => {
   const known = [...firstCells('docs/configuration.md'), ...composition.split(/\W+/)];
   const named = [...example.matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name);
   expect(named.filter((name) => !known.includes(name))).toEqual([]);
+});
+
+test('the pages say how many connections a process has', () => {
+  const numberIn = (page: string, words: RegExp): number =>
+    Number(words.exec(pages.get(join(ROOT, page)) ?? '')?.[1] ?? Number.NaN);
+  expect(numberIn('docs/operations.md', /`DATABASE_POOL_MAX` \+ (\d+) connections/)).toBe(FURTHER_CONNECTIONS_MAX);
+  expect(numberIn('docs/configuration.md', /up to (\d+) more serve/)).toBe(FURTHER_CONNECTIONS_MAX);
 });
 
 test('the page of routes has every route that a program may use, and none that is not there', async () => {

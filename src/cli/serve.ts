@@ -60,14 +60,18 @@ export async function serve(args: string[], config: Config, io: Io): Promise<num
   }
 }
 
-function welcome({ address }: Server, { description }: Database, { prefix, apiKey, readAccess }: Config): string {
+function welcome(
+  { address, connectionsMax }: Server,
+  { description }: Database,
+  { prefix, apiKey, readAccess }: Config,
+): string {
   const key = apiKey === DEVELOPMENT_API_KEY ? `X-API-Key: ${DEVELOPMENT_API_KEY}` : 'X-API-Key: the value of API_KEY';
   return `
   Mattilda Billing API
 
   API        ${address}${prefix}
   Docs       ${address}/docs
-  Database   ${description}
+  Database   ${description}, up to ${connectionsMax} connections
   Key        ${key}   (${readAccess === 'key' ? 'reads and writes' : 'writes; reads are open'})
 
   Next       npm run seed                          sample schools, students, invoices and payments

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { CONNECTION_LIMITS } from '../api/edge/connection-limits.ts';
-import { compose, composeServer, type Product } from '../compose.ts';
+import { compose, composeServer, FURTHER_CONNECTIONS_MAX, type Product } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { flushLogger, type Logger } from '../infrastructure/observability/logging.ts';
 import { moveSequencesOn } from './sequences.ts';
@@ -12,6 +12,8 @@ import { publishAddress } from './server-address.ts';
 export type Server = Readonly<{
   /** Such as http://127.0.0.1:8000. */
   address: string;
+  /** To PostgreSQL. */
+  connectionsMax: number;
   /** Says "not ready", finishes what runs, gives the connections back. Never takes longer than its limit. */
   stop(): Promise<void>;
 }>;
@@ -48,6 +50,7 @@ async function listen(
 
   return {
     address,
+    connectionsMax: config.database.connectionsMax + FURTHER_CONNECTIONS_MAX,
     stop: async () => {
       // From here on /health/ready says no and every answer ends its connection: balancers go elsewhere, clients with them.
       withdrawAddress();

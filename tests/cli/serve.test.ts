@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { run } from '../../src/cli/run.ts';
-import { DEVELOPMENT_API_KEY } from '../../src/config.ts';
+import { FURTHER_CONNECTIONS_MAX } from '../../src/compose.ts';
+import { DEVELOPMENT_API_KEY, readConfig } from '../../src/config.ts';
 import { JobRunner } from '../../src/jobs/runner.ts';
 import { databaseUrl, POOLER_ENV, runOn } from '../support/postgres-server.ts';
 import { CliProcess, cli, freePort, Terminal, temporaryDirectory, until } from './support.ts';
@@ -48,6 +49,8 @@ describe('mattilda-billing serve', () => {
     expect(jobsStarted).toHaveBeenCalledOnce();
     expect(terminal.err).toContain('applying 0001_billing_schema');
     expect(terminal.err).toContain(`Docs       ${address}/docs`);
+    const connections = readConfig(env).database.connectionsMax + FURTHER_CONNECTIONS_MAX;
+    expect(terminal.err).toMatch(new RegExp(`^ {2}Database .*, up to ${connections} connections$`, 'm'));
     expect(terminal.err).toContain(`X-API-Key: ${DEVELOPMENT_API_KEY}   (writes; reads are open)`);
     expect(terminal.err).not.toContain(new URL(env.DATABASE_URL).password);
 
