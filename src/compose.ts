@@ -13,7 +13,7 @@ import { Metrics } from './infrastructure/observability/metrics.ts';
 import { startTracing } from './infrastructure/observability/tracing.ts';
 import { PdfPool } from './infrastructure/pdf/pool.ts';
 import { DiskSpace } from './infrastructure/postgres/disk-space.ts';
-import { newestMigration } from './infrastructure/postgres/migrate.ts';
+import { newestMigration } from './infrastructure/postgres/migration-files.ts';
 import { Pool, type PoolOptions } from './infrastructure/postgres/pool.ts';
 import { ANSWER_WITHIN_MS, Readiness } from './infrastructure/postgres/readiness.ts';
 import { TracedPool } from './infrastructure/postgres/traced-pool.ts';

@@ -3,7 +3,8 @@ import { readdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, expect, inject, test } from 'vitest';
-import { MIGRATIONS_DIR, migrateUp } from '../src/infrastructure/postgres/migrate.ts';
+import { migrateUp } from '../src/infrastructure/postgres/migrate.ts';
+import { MIGRATIONS_DIR } from '../src/infrastructure/postgres/migration-files.ts';
 import { percentile, report, scale } from './faults/support/scale.ts';
 import { databaseUrl, runOn } from './support/postgres-server.ts';
 

@@ -4,13 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, describe, expect, inject, test } from 'vitest';
-import {
-  MIGRATIONS_DIR,
-  MigrationError,
-  migrateDown,
-  migrateUp,
-  readDatabaseState,
-} from '../src/infrastructure/postgres/migrate.ts';
+import { migrateDown, migrateUp, readDatabaseState } from '../src/infrastructure/postgres/migrate.ts';
+import { MIGRATIONS_DIR, MigrationError } from '../src/infrastructure/postgres/migration-files.ts';
 import { databaseUrl, runOn } from './support/postgres-server.ts';
 
 const { ownerUrl } = inject('postgres');

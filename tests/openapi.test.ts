@@ -14,7 +14,7 @@ import {
 import { namesOf } from '../scripts/openapi-names.ts';
 import { PROBLEMS } from '../src/api/edge/problems.ts';
 import { compileValidator, OWN_KEYWORDS } from '../src/api/edge/validation.ts';
-import { SEED } from '../src/cli/seed-data.ts';
+import { SEED } from '../src/cli/seed/seed-data.ts';
 
 /** Of an invoice or of totals, as decimal text; an invoice's status beside them. */
 type Amounts = Readonly<Record<string, string>>;

@@ -3,14 +3,13 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Config } from '../config.ts';
 import {
-  MIGRATIONS_DIR,
   type MigrateOptions,
   migrateDown,
   migrateForget,
   migrateUp,
-  newestMigration,
   readDatabaseState,
 } from '../infrastructure/postgres/migrate.ts';
+import { MIGRATIONS_DIR, newestMigration } from '../infrastructure/postgres/migration-files.ts';
 import { openDatabase } from './database.ts';
 import { CommandError, codeOf, explainMigration, UsageError } from './errors.ts';
 import type { Io } from './io.ts';

@@ -33,7 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
     return { help: MIGRATE_HELP, run: async (args, io) => await migrate(args, readConfig(io.env), io) };
   },
   seed: async () => {
-    const { SEED_HELP, seed } = await import('./seed.ts');
+    const { SEED_HELP, seed } = await import('./seed/seed.ts');
     return { help: SEED_HELP, run: async (args, io) => await seed(args, readConfig(io.env), io) };
   },
   statement: async () => {

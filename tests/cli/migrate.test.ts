@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { migrate } from '../../src/cli/migrate.ts';
 import { readConfig } from '../../src/config.ts';
-import { MIGRATIONS_DIR } from '../../src/infrastructure/postgres/migrate.ts';
+import { MIGRATIONS_DIR } from '../../src/infrastructure/postgres/migration-files.ts';
 import { databaseUrl, runOn } from '../support/postgres-server.ts';
 import { cli, Terminal, temporaryDirectory } from './support.ts';
 

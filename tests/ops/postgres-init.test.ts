@@ -9,7 +9,8 @@ import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/infrastructure/embedded-postgres/embedded-postgres.ts';
-import { migrateUp, newestMigration } from '../../src/infrastructure/postgres/migrate.ts';
+import { migrateUp } from '../../src/infrastructure/postgres/migrate.ts';
+import { newestMigration } from '../../src/infrastructure/postgres/migration-files.ts';
 
 // Clusters are made in it.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });

@@ -1,11 +1,6 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-
-/** Pairs of NNNN_name.up.sql and NNNN_name.down.sql. */
-export const MIGRATIONS_DIR = fileURLToPath(new URL('../../../migrations/', import.meta.url));
+import { indexOf, type Migration, MigrationError, readMigrations } from './migration-files.ts';
 
 export type MigrationState = Readonly<{
   name: string;
@@ -22,11 +17,6 @@ export type DatabaseState = Readonly<{
   migrations: readonly MigrationState[];
 }>;
 
-export class MigrationError extends Error {
-  override readonly name = 'MigrationError';
-}
-
-type Migration = Readonly<{ name: string; up: string; down: string; digest: string }>;
 type AppliedRow = { name: string; digest: string; applied_at: Date };
 
 export type MigrateOptions = Readonly<{
@@ -134,48 +124,9 @@ export async function readDatabaseState({ url, directory }: MigrateOptions): Pro
   );
 }
 
-/** The migrations this version comes with, in order. */
-export async function knownMigrations(directory?: string): Promise<Readonly<{ name: string; digest: string }>[]> {
-  return (await readMigrations(directory)).map(({ name, digest }) => ({ name, digest }));
-}
-
 /** Lets no migration begin for as long as the connection lives. Waits for one that is under way. */
 export async function holdMigrations(client: pg.Client): Promise<void> {
   await waitForLock(client, 'pg_try_advisory_lock_shared');
-}
-
-/** Name of the newest migration this version comes with. */
-export async function newestMigration(directory?: string): Promise<string> {
-  const newest = (await migrationNames(directory)).at(-1);
-  if (newest === undefined) throw new MigrationError('there are no migrations');
-  return newest;
-}
-
-async function migrationNames(directory = MIGRATIONS_DIR): Promise<string[]> {
-  const files = (await readdir(directory)).filter((file) => /^\d{4}_\w+\.up\.sql$/.test(file)).sort();
-  return files.map((file) => file.slice(0, -'.up.sql'.length));
-}
-
-async function readMigrations(directory = MIGRATIONS_DIR): Promise<Migration[]> {
-  const migrations = await Promise.all(
-    (await migrationNames(directory)).map(async (name): Promise<Migration> => {
-      const [up, down] = await Promise.all([readWay(directory, name, 'up'), readWay(directory, name, 'down')]);
-      return { name, up, down, digest: createHash('sha256').update(up).digest('hex') };
-    }),
-  );
-  const numbers = migrations.map(({ name }) => name.slice(0, 4));
-  const twice = numbers.find((number, index) => numbers.indexOf(number) !== index);
-  if (twice !== undefined) throw new MigrationError(`number ${twice} is taken twice`);
-  return migrations;
-}
-
-async function readWay(directory: string, name: string, way: 'up' | 'down'): Promise<string> {
-  try {
-    return await readFile(`${directory}/${name}.${way}.sql`, 'utf8');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    throw new MigrationError(`${name} has no way ${way === 'up' ? 'forward' : 'back'}: ${name}.${way}.sql is missing`);
-  }
 }
 
 function statesOf(migrations: readonly Migration[], applied: readonly AppliedRow[]): MigrationState[] {
@@ -192,12 +143,6 @@ function statesOf(migrations: readonly Migration[], applied: readonly AppliedRow
     ...files,
     ...gone.map(({ name, applied_at }): MigrationState => ({ name, appliedAt: applied_at, drift: 'missing' })),
   ];
-}
-
-function indexOf(migrations: readonly Migration[], name: string): number {
-  const index = migrations.findIndex((one) => one.name === name || one.name.startsWith(`${name}_`));
-  if (index === -1) throw new MigrationError(`there is no migration ${name}`);
-  return index;
 }
 
 function refuseDrift(migrations: readonly Migration[], applied: readonly AppliedRow[]): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DiskSpace } from '../../../src/infrastructure/postgres/disk-space.ts';
-import { newestMigration } from '../../../src/infrastructure/postgres/migrate.ts';
+import { newestMigration } from '../../../src/infrastructure/postgres/migration-files.ts';
 import { Pool } from '../../../src/infrastructure/postgres/pool.ts';
 import { Readiness } from '../../../src/infrastructure/postgres/readiness.ts';
 import type { Statement } from '../../../src/infrastructure/postgres/sql.ts';
