@@ -85,9 +85,11 @@ describe('a job', () => {
     const { runner, lines } = aProcess();
     await billing.product.unitOfWork.write(async ({ jobs }) => await jobs.insertMissing(job.name, clock.now()));
     const holder = { name: job.name, holder: '00000000-0000-4000-8000-000000000000' };
+    const times = { now: clock.now(), leasedUntil: new Date('2026-05-02T12:01:00Z') };
+    const believed = { dueAt: new Date('2026-05-02T12:20:00Z'), leasedUntil: new Date('2026-05-02T12:02:00Z') };
 
     await (await anotherProduct()).unitOfWork.transaction(async ({ jobs }) => {
-      expect(await jobs.claim(holder, clock.now(), new Date('2026-05-02T12:01:00Z'))).toBe(true);
+      expect(await jobs.claim(holder, times, believed)).toBe(true);
       expect(await runner.runIfDue(job)).toBe(false);
     });
     expect(await runner.runIfDue(job)).toBe(false);
@@ -160,6 +162,22 @@ describe('a job', () => {
     clock.travelTo('2026-05-06T12:00:00.060Z');
     await running;
     expect(lines).toEqual([{ event: 'job_lease_lost', job: job.name }]);
+  });
+
+  test('that a process did whose clock is a year ahead does not wait for that year', async () => {
+    const run = vi.fn(async () => undefined);
+    const [done, held] = [aJob(run), aJob(run)];
+    const ahead = aProcess(await anotherProduct());
+    clock.travelTo('2027-05-07T12:00:00Z');
+    expect(await ahead.runner.runIfDue(done)).toBe(true);
+    await ahead.leases.claim(held);
+
+    clock.travelTo('2026-05-07T12:00:00Z');
+    const { runner } = aProcess();
+    for (const job of [done, held]) {
+      expect(await runner.runIfDue(job)).toBe(true);
+      expect(await runner.runIfDue(job)).toBe(false);
+    }
   });
 
   test('that fails says so and is tried again in its next interval', async () => {

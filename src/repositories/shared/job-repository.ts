@@ -20,13 +20,23 @@ export class JobRepository {
       on conflict on constraint jobs_pkey do nothing`);
   }
 
-  /** Takes the lease of a job that is due and that nobody holds. Waits for nobody: who is at the row will have it. */
-  async claim({ name, holder }: JobRun, now: Date, leasedUntil: Date): Promise<boolean> {
+  /**
+   * Takes the lease of a job that is due and that nobody holds. Waits for nobody: who is at the row will have it.
+   *
+   * @param believed how far ahead the row's times can be: what is beyond was written by a clock that was wrong
+   */
+  async claim(
+    { name, holder }: JobRun,
+    { now, leasedUntil }: Readonly<{ now: Date; leasedUntil: Date }>,
+    believed: Readonly<{ dueAt: Date; leasedUntil: Date }>,
+  ): Promise<boolean> {
     const claimed = await this.#sql.count(sql`
       update jobs set holder = ${holder}, leased_until = ${leasedUntil}
       where name = (
         select name from jobs
-        where name = ${name} and due_at <= ${now} and (leased_until is null or leased_until <= ${now})
+        where name = ${name}
+          and (due_at <= ${now} or due_at > ${believed.dueAt})
+          and (leased_until is null or leased_until <= ${now} or leased_until > ${believed.leasedUntil})
         for update skip locked
       )`);
     return claimed > 0;

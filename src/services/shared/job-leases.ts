@@ -14,6 +14,9 @@ export type Lease = Readonly<{
   until: Date;
 }>;
 
+/** Clocks of two machines may differ by as much as a job's interval, and its lease, before they are taken to be wrong. */
+const CLOCKS_DIFFER = 2;
+
 type LeasedJob = Readonly<{ name: string; intervalMs: number; leaseMs: number }>;
 
 /** Gives each job to one of all processes at a time, by rows of the table `jobs`. */
@@ -34,7 +37,12 @@ export class JobLeases {
     const until = after(now, leaseMs);
     if (!this.#known.has(name)) await this.#unitOfWork.write(async ({ jobs }) => await jobs.insertMissing(name, now));
     this.#known.add(name);
-    if (!(await this.#unitOfWork.write(async ({ jobs }) => await jobs.claim(run, now, until)))) return undefined;
+    const believed = {
+      dueAt: after(now, CLOCKS_DIFFER * intervalMs),
+      leasedUntil: after(now, CLOCKS_DIFFER * leaseMs),
+    };
+    const times = { now, leasedUntil: until };
+    if (!(await this.#unitOfWork.write(async ({ jobs }) => await jobs.claim(run, times, believed)))) return undefined;
     return {
       until,
       extend: async () => {
