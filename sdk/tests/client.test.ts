@@ -119,7 +119,7 @@ test.each([
   ['503', problem(503, 'database_unavailable', 2), 2],
   ['500', problem(500, 'internal_error'), 1],
   ['404', problem(404, 'invoice_not_found'), 1],
-] as const)('a read whose answer is %s is sent %s', async (_name, answer, attempts) => {
+] as const)('a read whose answer is %s is sent again when that is worth it', async (_name, answer, attempts) => {
   const { fetch, sent } = scripted(answer, Response.json({ id: 1 }));
   await settled(connect({ server: 'http://billing.test', fetch }).getInvoice({ id: 1 }));
   expect(sent.length).toBe(attempts);

@@ -45,7 +45,7 @@ export function problemPages(app: FastifyInstance): void {
 }
 
 /** Loaded when a browser asks: most processes never show a page. HTML within the Markdown is shown as text. */
-async function toHtml(markdown: string): Promise<string> {
+export async function toHtml(markdown: string): Promise<string> {
   const { Marked } = await import('marked');
   const marked = new Marked({ renderer: { html: ({ text }) => escapeHtml(text) } });
   return await marked.parse(markdown);

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { toHtml } from '../../../src/api/ops/problem-pages.ts';
 import { startBilling } from '../../support/billing.ts';
 
 const billing = await startBilling({ READ_ACCESS: 'key' });
@@ -58,6 +59,12 @@ describe('GET /problems/{code}', () => {
     const known = 'html meta title style h1 p strong em code pre a ul ol li'.split(' ');
     expect([...tags].filter((tag) => !known.includes(tag ?? ''))).toEqual([]);
   });
+});
+
+test('HTML within Markdown is shown, not obeyed', async () => {
+  const html = await toHtml('# A page\n\n<script>alert(1)</script>\n\nand <b onclick="x">so</b> on');
+  expect(html).not.toMatch(/<(script|b)\b/);
+  expect(html).toContain('&#60;script&#62;');
 });
 
 describe('GET /docs', () => {
