@@ -17,6 +17,7 @@ export type Exchange = Readonly<{
 
 /** What is refused before it is known which operation is meant: no operation lists these. */
 const OF_ANY_ADDRESS: ReadonlySet<unknown> = new Set([
+  'host_not_allowed',
   'url_invalid',
   'route_not_found',
   'request_malformed',
