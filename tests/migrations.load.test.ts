@@ -23,8 +23,15 @@ const app = databaseUrl(appUrl, name);
 
 afterAll(async () => await runOn(ownerUrl, `drop database if exists ${name} with (force)`));
 
+type Load = Readonly<{ text: string; values: (n: number) => number[] }>;
+
+const READ: Load = {
+  text: 'select status, amount_paid from invoices where student_id = $1 order by created_at desc, id desc limit 25',
+  values: (n: number) => [1 + (n % SCHOOLS)],
+};
+
 /** A service of the version before document numbers, as far as a migration can get in its way. */
-const WORK = [
+const WORK: readonly Load[] = [
   {
     text: `with invoice as (
              update invoices set amount_paid = amount_paid + 0.01, updated_at = now()
@@ -39,10 +46,47 @@ const WORK = [
            select school_id, id, 'MXN', 100, '2027-01-01' from students where id = $1`,
     values: (n: number) => [1 + (n % SCHOOLS)],
   },
+  READ,
+];
+
+/** The version before 0010, which goes on while its successor migrates. */
+const WORK_OF_0009: readonly Load[] = [
   {
-    text: 'select status, amount_paid from invoices where student_id = $1 order by created_at desc, id desc limit 25',
-    values: (n: number) => [1 + (n % SCHOOLS)],
+    text: `with invoice as (
+             update invoices set amount_paid = amount_paid + 0.01, updated_at = now()
+             where id = $1 and voided_at is null and amount_paid + amount_credited + 0.01 <= amount_total
+             returning id, school_id
+           ), counter as (
+             insert into document_counters as counter (school_id, kind, series, last_number)
+             select school_id, 'RECEIPT', 'R-2031', 1 from invoice
+             on conflict (school_id, kind, series) do update set last_number = counter.last_number + 1
+             returning school_id, series, last_number
+           ), totals as (
+             update school_totals totals set paid = totals.paid + 0.01 from counter
+             where totals.school_id = counter.school_id
+           ), payment as (
+             insert into payments (school_id, invoice_id, number, amount)
+             select school_id, id, document_number(series, last_number), 0.01 from invoice join counter using (school_id)
+             returning id
+           )
+           insert into idempotency_keys (credential, key, fingerprint, status, body)
+           select 'load', id, 'f', 201, '{"id":' || id || ',"amount":"0.01"}' from payment`,
+    values: (n: number) => [1 + ((n * 7919) % ROWS)],
   },
+  {
+    text: `with enrolled as (
+             insert into students (school_id, first_name, last_name, email)
+             values (1 + $1 % ${SCHOOLS}, 'A', 'B', 'load-' || $1 || '@example.com') returning *
+           )
+           insert into idempotency_keys (credential, key, fingerprint, status, body)
+           select 'load', email, 'f', 201, '{"id":' || id || ',"email":"' || email || '"}' from enrolled`,
+    values: (n: number) => [n],
+  },
+  {
+    text: `delete from students where email = 'load-' || ($1 - 5)::text || '@example.com'`,
+    values: (n: number) => [n],
+  },
+  READ,
 ];
 
 test(`each migration on ${ROWS} invoices and as many payments, while others work: nobody fails, few wait`, {
@@ -62,8 +106,8 @@ test(`each migration on ${ROWS} invoices and as many payments, while others work
   report('Light load without a migration', figures(idle));
   for (const migration of names) {
     // From 0005 on documents must have numbers, which this old version does not give: it has been stopped by then.
-    const reading = migration >= '0005';
-    const measured = await underLoad(pool, async () => await migrateUp({ url: owner, to: migration }), reading);
+    const work = migration < '0005' ? WORK : migration < '0010' ? [READ] : WORK_OF_0009;
+    const measured = await underLoad(pool, async () => await migrateUp({ url: owner, to: migration }), work);
     report(`${migration} under light load`, { 'invoices and payments each': ROWS, ...figures(measured) });
     expect(measured.errors).toEqual([]);
     // A figure of time is a promise only where the machine is quiet: the short form prints it.
@@ -74,17 +118,22 @@ test(`each migration on ${ROWS} invoices and as many payments, while others work
   await pool.end();
 });
 
+/** Statements begun, in all: no two have the same number. */
+let turns = 0;
+
 type Measured = { latencies: number[]; errors: string[]; seconds: number };
 
 /** Runs `work` while lanes of a light load go on, and measures those. */
-async function underLoad(pool: pg.Pool, work: () => Promise<unknown>, onlyReads = false): Promise<Measured> {
+async function underLoad(pool: pg.Pool, work: () => Promise<unknown>, load: readonly Load[] = WORK): Promise<Measured> {
   const measured: Measured = { latencies: [], errors: [], seconds: 0 };
   const started = performance.now();
   let working = true;
   const lanes = Promise.all(
-    Array.from({ length: LANES }, async (_, lane) => {
-      for (let n = lane; working; n += LANES) {
-        const { text, values } = WORK[onlyReads ? 2 : n % WORK.length] ?? { text: 'select', values: () => [] };
+    Array.from({ length: LANES }, async () => {
+      while (working) {
+        turns += 1;
+        const n = turns;
+        const { text, values } = load[n % load.length] ?? { text: 'select', values: () => [] };
         const at = performance.now();
         await pool.query(text, values(n)).catch((error: Error) => measured.errors.push(error.message));
         measured.latencies.push(performance.now() - at);
@@ -121,4 +170,11 @@ const FILL = `
            timestamptz '2025-01-01' + n * interval '1 minute' * (500000.0 / ${ROWS})
     from generate_series(0, ${ROWS} - 1) n;
   insert into payments (school_id, invoice_id, amount, created_at)
-    select school_id, id, 10, created_at from invoices;`;
+    select school_id, id, 10, created_at from invoices;
+  -- Every fiftieth about a student, every other of these about one who is not there any more.
+  insert into idempotency_keys (credential, key, fingerprint, status, body, created_at)
+    select 'c', 'key-' || n, md5(n::text), 201, '{"id":' || n % ${SCHOOLS * 2} || case n % 50
+             when 1 then ',"school_id":1,"first_name":"A","last_name":"B","email":"student' || n || '@example.com"}'
+             else ',"number":"R-2026-000001","invoice_id":' || n || ',"amount":"10.00","paid_at":"2026-01-01T00:00:00.000Z"}' end,
+           timestamptz '2026-01-01' + n * interval '1 second'
+    from generate_series(1, ${ROWS}) n;`;

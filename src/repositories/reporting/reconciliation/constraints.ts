@@ -23,6 +23,9 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     invoices_school_number_key invoices_student_fkey invoices_void_final_check invoices_void_reason_check
     invoices_void_unpaid_check
   `,
+  jobs: `
+    jobs_failures_check jobs_lease_check jobs_name_check jobs_pkey
+  `,
   payment_reversals: `
     payment_reversals_id_key payment_reversals_payment_fkey payment_reversals_payment_key payment_reversals_pkey
     payment_reversals_reason_length_check
@@ -59,6 +62,9 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   invoices: `
     id school_id student_id currency amount_total amount_paid amount_credited status issued_at due_date created_at
     updated_at
+  `,
+  jobs: `
+    name due_at failures
   `,
   payment_reversals: `
     id school_id payment_id reason reversed_at
