@@ -56,7 +56,7 @@ export const InvoiceUpdate = Type.Object(
   { ...STRICT, $id: 'InvoiceUpdate' },
 );
 
-export const VoidQuery = Type.Object({ reason: Type.Optional(VoidReason) }, STRICT);
+export const VoidQuery = { reason: Type.Optional(VoidReason) };
 
 export const InvoiceQuery = {
   student_id: Type.Optional(Id),

@@ -1,29 +1,21 @@
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
 import { ENTRY_TYPES, type LedgerHeader, type LedgerPage, type LedgerPeriod } from '../../domain/reporting/ledger.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
-import { ACCOUNT_FORMATS, formatParameter } from '../responses/content-negotiation.ts';
 import { PAGE_PARAMETERS } from '../responses/pagination.ts';
-import { languageParameter } from '../responses/pdf.ts';
-import { amountOut, Id, oneOf, oneOfOrNull, STRICT, Timestamp, textOrNull } from './common.ts';
+import { amountOut, Id, oneOf, oneOfOrNull, Timestamp, textOrNull } from './common.ts';
 import { day, PERIOD, refuseBackwards } from './period.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
 
 const { limit, cursor } = PAGE_PARAMETERS;
-const format = formatParameter(ACCOUNT_FORMATS);
 
-export const LedgerQuery = Type.Object(
-  {
-    ...PERIOD,
-    as_of: day('Leaves out what has a later value date: the ledger as it stood at the end of this day.'),
-    limit,
-    cursor,
-    format,
-    lang: languageParameter,
-  },
-  STRICT,
-);
+export const LedgerQuery = {
+  ...PERIOD,
+  as_of: day('Leaves out what has a later value date: the ledger as it stood at the end of this day.'),
+  limit,
+  cursor,
+};
 
 const DateOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date', examples: ['2026-01-01'] });
 
@@ -103,7 +95,7 @@ export const SchoolLedgerResponse = Type.Object(
 );
 
 /** @throws HttpError `request_invalid` when the period ends before it begins */
-export function toLedgerPeriod(query: Pick<Static<typeof LedgerQuery>, 'from' | 'to' | 'as_of'>): LedgerPeriod {
+export function toLedgerPeriod(query: Readonly<{ from?: string; to?: string; as_of?: string }>): LedgerPeriod {
   const { from, to, as_of: asOf } = query;
   refuseBackwards(from, 'to', to);
   refuseBackwards(from, 'as_of', asOf);

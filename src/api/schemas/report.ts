@@ -11,9 +11,8 @@ import {
   type Flows,
   type Summary,
 } from '../../domain/reporting/summary.ts';
-import { formatParameter, LIST_FORMATS } from '../responses/content-negotiation.ts';
 import { PAGE_PARAMETERS } from '../responses/pagination.ts';
-import { amountOut, CalendarDate, oneOf, oneOfOrNull, STRICT } from './common.ts';
+import { amountOut, CalendarDate, oneOf, oneOfOrNull } from './common.ts';
 import { StudentReference } from './ledger.ts';
 import { day, PERIOD } from './period.ts';
 import { SchoolResponse } from './school.ts';
@@ -23,30 +22,22 @@ const asOf = day(
   "Shows what was owed at the end of this day, aged by it. Default: what is owed now, in the school's zone.",
 );
 const { limit, offset } = PAGE_PARAMETERS;
-const format = formatParameter(LIST_FORMATS);
 
-export const AgingQuery = Type.Object({ as_of: asOf, format }, STRICT);
+export const AgingQuery = { as_of: asOf };
 
-export const DebtorsQuery = Type.Object(
-  {
-    order: Type.Optional(
-      oneOf(DEBTOR_ORDERS, { default: 'amount', description: 'Who owes most first, or who is late longest.' }),
-    ),
-    as_of: asOf,
-    limit,
-    offset,
-    format,
-  },
-  STRICT,
-);
+export const DebtorsQuery = {
+  order: Type.Optional(
+    oneOf(DEBTOR_ORDERS, { default: 'amount', description: 'Who owes most first, or who is late longest.' }),
+  ),
+  as_of: asOf,
+  limit,
+  offset,
+};
 
-export const SummaryQuery = Type.Object(
-  {
-    from: Type.Optional({ ...PERIOD.from, description: 'First day. Default: the first of the month of `to`.' }),
-    to: Type.Optional({ ...PERIOD.to, description: 'Last day, included. Default: today, or `from` if that is later.' }),
-  },
-  STRICT,
-);
+export const SummaryQuery = {
+  from: Type.Optional({ ...PERIOD.from, description: 'First day. Default: the first of the month of `to`.' }),
+  to: Type.Optional({ ...PERIOD.to, description: 'Last day, included. Default: today, or `from` if that is later.' }),
+};
 
 const Currency = Type.String({ description: 'Of all amounts.', examples: ['MXN'] });
 const Zone = Type.String({ description: "The school's: whose days these are.", examples: ['America/Mexico_City'] });

@@ -84,7 +84,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     refusals: ['invoice_not_found', 'invoice_already_void', 'invoice_has_payments'],
     answer: 'Voided.',
     params: IdParams,
-    query: VoidQuery.properties,
+    query: VoidQuery,
     run: async ({ actor, params: { id }, query: { reason = null } }) => await invoices.void(actor, id, reason),
   });
 }

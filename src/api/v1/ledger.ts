@@ -39,7 +39,7 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
     answer: { schema: KINDS[kind].schema, description: 'The ledger.', headers: LIST_HEADERS },
     isConditional: true,
     params: IdParams,
-    query: LedgerQuery.properties,
+    query: LedgerQuery,
     json: async ({ actor, params: { id }, query, request, reply }) => {
       const owner = { kind, id };
       const period = toLedgerPeriod(query);

@@ -41,7 +41,7 @@ export function reportRoutes(routes: FastifyInstance, reports: ReportService): v
     refusals: ['school_not_found'],
     answer: { schema: Type.Array(DebtorResponse), description: 'A page.', headers: LIST_HEADERS },
     params: IdParams,
-    query: DebtorsQuery.properties,
+    query: DebtorsQuery,
     json: async ({ actor, params: { id }, query, request, reply }) => {
       const { order = 'amount', as_of: asOf = null, limit = LIMIT_DEFAULT, offset = 0 } = query;
       const { debtors, total } = await reports.debtors(actor, id, { order, asOf }, { limit, offset });
@@ -64,7 +64,7 @@ export function reportRoutes(routes: FastifyInstance, reports: ReportService): v
     refusals: ['school_not_found'],
     answer: { schema: SummaryResponse, description: 'The summary.' },
     params: IdParams,
-    query: SummaryQuery.properties,
+    query: SummaryQuery,
     json: async ({ actor, params: { id }, query: { from, to } }) => {
       refuseBackwards(from, 'to', to);
       return toSummaryResponse(await reports.summary(actor, id, { from: from ?? null, to: to ?? null }));
@@ -82,7 +82,7 @@ function agingRoute(routes: FastifyInstance, kind: AccountOwner['kind'], reports
     refusals: [`${kind}_not_found`],
     answer: { schema: AGING[kind].schema, description: 'The age groups.' },
     params: IdParams,
-    query: AgingQuery.properties,
+    query: AgingQuery,
     json: async ({ actor, params: { id }, query: { as_of: asOf = null } }) =>
       toAgingResponse({ kind, id }, await reports.aging(actor, { kind, id }, asOf)),
     csv: async ({ actor, params: { id }, query: { as_of: asOf = null } }) => {
