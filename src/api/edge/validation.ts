@@ -121,13 +121,18 @@ function tooManyParameters(): HttpError {
   });
 }
 
-/** Members of all objects and arrays in `data`; `enough` where there are that many or more. */
+/** Members of all objects and arrays in `data`, which may be nested deeper than calls can be; `enough` at the most. */
 function countMembers(data: unknown, enough: number): number {
-  if (typeof data !== 'object' || data === null) return 0;
+  const open = [data];
   let count = 0;
-  for (const name in data) {
-    count += 1 + countMembers(Reflect.get(data, name), enough - count - 1);
-    if (count >= enough) return enough;
+  while (open.length > 0) {
+    const one = open.pop();
+    if (typeof one !== 'object' || one === null) continue;
+    for (const name in one) {
+      count += 1;
+      if (count >= enough) return enough;
+      open.push(Reflect.get(one, name));
+    }
   }
   return count;
 }

@@ -51,6 +51,11 @@ describe('a request with more wrong than anybody mends', () => {
     expect(body['errors']).toHaveLength(1);
   });
 
+  test('422: a body that is nested deeper than calls can be', async () => {
+    const { status } = await billing.send('POST', '/schools', `${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+    expect(status).toBe(422);
+  });
+
   test('422: of a name of any length a hundred characters are repeated', async () => {
     const { status, body, text } = await billing.post('/invoices', { [`${'~'.repeat(100)}${'x'.repeat(50_000)}`]: 1 });
     expect(status).toBe(422);
