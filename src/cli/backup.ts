@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { writeBackup } from '../infrastructure/postgres/backup/write.ts';
 import { VERSION } from '../infrastructure/version.ts';
 import { openDatabase } from './database.ts';
-import { CommandError, UsageError } from './errors.ts';
+import { CommandError, explainLoss, UsageError } from './errors.ts';
 import type { Io } from './io.ts';
 import { withBar } from './progress.ts';
 
@@ -36,7 +36,7 @@ export async function backup(args: string[], config: Config, io: Io): Promise<nu
       return await writeBackup({ url: database.ownerUrl, path, version: VERSION, onProgress, signal });
     }).catch((error: unknown) => {
       // What was under way when the signal came fails in its own way.
-      throw signal.aborted ? signal.reason : error;
+      throw signal.aborted ? signal.reason : explainLoss(error, 'nothing was written');
     });
     io.out(`Written to ${path}: ${rowsOf(rows)}, ${bytes.toLocaleString('en')} bytes, schema ${schema}.`);
     return 0;

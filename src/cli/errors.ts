@@ -1,3 +1,5 @@
+import { isConnectionLoss } from '../infrastructure/postgres/errors.ts';
+
 /** Something the person at the command line can mend: shown without a stack. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
@@ -58,6 +60,15 @@ export function explainMigration(error: unknown, url: string): unknown {
   }
   const detail = 'detail' in error && typeof error.detail === 'string' ? ` ${error.detail}` : '';
   return new CommandError(`The schema cannot be brought up to date: ${error.message}.${detail}`);
+}
+
+/** Why work on whole tables failed, in words, where it was for want of the database. */
+export function explainLoss(error: unknown, outcome: string): unknown {
+  // 55P03 lock_not_available.
+  if (codeOf(error) === '55P03') {
+    return new CommandError(`Somebody held a table of the database for too long: ${outcome}. Try again.`);
+  }
+  return isConnectionLoss(error) ? new CommandError(`The connection to the database was lost: ${outcome}.`) : error;
 }
 
 /** Why the embedded database cannot keep its data there, in words. */

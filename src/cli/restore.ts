@@ -7,7 +7,7 @@ import { knownMigrations } from '../infrastructure/postgres/migration-files.ts';
 import { rowsOf } from './backup.ts';
 import { check } from './check.ts';
 import { type Database, openDatabase } from './database.ts';
-import { CommandError, explainMigration, UsageError } from './errors.ts';
+import { CommandError, explainLoss, explainMigration, UsageError } from './errors.ts';
 import type { Io } from './io.ts';
 import { withBar } from './progress.ts';
 
@@ -40,7 +40,7 @@ export async function restore(args: string[], config: Config, io: Io): Promise<n
     await migrateUp({ url, onProgress: io.say });
     io.out(`Restored ${rowsOf(rows)}, as they were at ${head.made_at}.`);
   } catch (error) {
-    throw explainMigration(error, database.ownerUrl);
+    throw explainMigration(explainLoss(error, 'nothing was restored'), database.ownerUrl);
   } finally {
     await database.stop();
   }

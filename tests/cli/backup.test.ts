@@ -153,6 +153,22 @@ describe('while others work', () => {
     expect(readdirSync(join(file, '..'))).toEqual(['backup.gz']);
   });
 
+  test('a connection that is cut: 1, in words, and no file', async () => {
+    const directory = temporaryDirectory();
+    const terminal = new Terminal(env);
+    const code = await inTheMiddle(['backup', join(directory, 'backup.gz')], terminal, async () => {
+      await billing.owner.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where application_name = 'mattilda-billing-backup' and datname = current_database()`,
+      );
+    });
+    expect({ code, err: terminal.err }).toEqual({
+      code: 1,
+      err: 'The connection to the database was lost: nothing was written.\n',
+    });
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
   test('migrations wait for a backup', async () => {
     const file = join(temporaryDirectory(), 'backup.gz');
     let migrated: Promise<unknown> | undefined;

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
-import { explainDatabase } from '../../src/cli/errors.ts';
+import { explainDatabase, explainLoss, explainMigration } from '../../src/cli/errors.ts';
 import { startEmbeddedPostgres } from '../../src/infrastructure/embedded-postgres/embedded-postgres.ts';
 import { VERSION } from '../../src/infrastructure/version.ts';
 import { databaseUrl, runOn } from '../support/postgres-server.ts';
@@ -147,6 +147,13 @@ describe('what a person can mend is said in words, without a stack', () => {
 
   test('what nobody has words for stays as it is', () => {
     const error = new Error('odd');
+    expect(explainLoss(error, 'nothing was written')).toBe(error);
+    expect(explainMigration(error, 'postgresql://u@h/db')).toBe(error);
+    const held = Object.assign(new Error('canceling statement due to lock timeout'), {
+      code: '55P03',
+      severity: 'ERROR',
+    });
+    expect(String(explainLoss(held, 'nothing was written'))).toContain('too long: nothing was written. Try again.');
     expect(explainDatabase(error, 'postgresql://u@h/db', 'DATABASE_URL')).toBe(error);
   });
 

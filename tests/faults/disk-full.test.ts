@@ -81,6 +81,14 @@ test.skipIf(!canMount || !IS_LONG)('a full disk: 503 and nothing lost; room agai
   }
   const readyAgain = performance.now() - from;
   const complaints = server.output().match(/database_disk_filled/g) ?? [];
+  // So full that PostgreSQL cannot even start.
+  fill(filler);
+  await postgres.kill(async () => {
+    await setTimeout(READY_AGAIN_UNLESS_FULL_MS);
+    expect(await ready()).toBe(503);
+    rmSync(filler);
+  });
+  expect((await client.pay(invoices[0] ?? 0, { amount: '0.01' }, 'after-the-kill')).status).toBe(201);
   const stored = new Set((await postgres.query<{ id: number }>('select id::int from payments')).map(({ id }) => id));
   const lost = [...acknowledged].filter((id) => !stored.has(id));
   const drift = await postgres.query(DRIFT);

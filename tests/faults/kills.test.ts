@@ -6,7 +6,8 @@ import { DoomedPostgres, DRIFT } from './support/databases.ts';
 import { percentile, report, scale } from './support/scale.ts';
 import { ServerProcess } from './support/server-process.ts';
 
-const KILLS = scale(2, 20);
+/** Of each: sixty in the long form. */
+const KILLS = scale(2, 30);
 const LANES = 8;
 const INVOICES = 16;
 const LOAD_BETWEEN_KILLS_MS = scale(300, 1_000);

@@ -80,10 +80,15 @@ export class DoomedPostgres implements Databases {
     if (this.url !== before) throw new Error('PostgreSQL came back at another address');
   }
 
-  /** kill -9 of the postmaster. What started it starts it again; resolves when it takes connections. */
-  async kill(): Promise<void> {
+  /**
+   * kill -9 of the postmaster. What started it starts it again; resolves when it takes connections.
+   *
+   * @param meanwhile happens before anybody waits for that
+   */
+  async kill(meanwhile?: () => Promise<void>): Promise<void> {
     const pid = this.#pid();
     process.kill(pid, 'SIGKILL');
+    await meanwhile?.();
     const deadline = Date.now() + ACCEPT_MAX_MS;
     while (!(await this.#accepts(pid))) {
       if (Date.now() > deadline) throw new Error('PostgreSQL did not come back');
