@@ -662,6 +662,10 @@ export type Reconciliation = {
          * @minimum 0
          */
         idempotency_keys: number;
+        /**
+         * @minimum 0
+         */
+        constraints: number;
     };
     /**
      * Findings in this answer by code, all of them.
@@ -681,7 +685,7 @@ export type ReconciliationFinding = {
     /**
      * What is wrong.
      */
-    code: "inactive_school_has_students" | "student_without_school" | "invoice_without_school" | "invoice_without_student" | "invoice_school_differs" | "invoice_currency_differs" | "paid_sum_differs" | "credited_sum_differs" | "invoice_overpaid" | "status_differs" | "void_invoice_has_payments" | "payment_without_invoice" | "payment_school_differs" | "reversal_without_payment" | "reversal_school_differs" | "credit_note_without_invoice" | "credit_note_school_differs" | "document_number_missing" | "document_number_unknown" | "document_number_duplicate" | "document_number_gap" | "document_counter_differs" | "school_totals_differ" | "idempotency_key_unanswered";
+    code: "id_shared" | "school_name_duplicate" | "student_email_duplicate" | "inactive_school_has_students" | "student_without_school" | "invoice_without_school" | "invoice_without_student" | "invoice_school_differs" | "invoice_currency_differs" | "paid_sum_differs" | "credited_sum_differs" | "invoice_overpaid" | "amount_has_fraction" | "status_differs" | "void_invoice_has_payments" | "payment_without_invoice" | "payment_school_differs" | "reversal_without_payment" | "payment_reversed_twice" | "reversal_school_differs" | "credit_note_without_invoice" | "credit_note_school_differs" | "document_number_missing" | "document_number_unknown" | "document_number_duplicate" | "document_number_gap" | "document_counter_differs" | "document_number_year_differs" | "counter_without_school" | "time_in_future" | "time_out_of_order" | "totals_without_school" | "school_totals_differ" | "idempotency_key_unanswered" | "idempotency_answer_differs" | "idempotency_answer_without_row" | "constraint_missing" | "constraint_not_enforced" | "sequence_behind";
     /**
      * The rows it is about.
      */
