@@ -163,7 +163,7 @@ function completeOperation(operation: Json, codesByStatus: ReadonlyMap<number, r
   for (const [status, codes] of byStatus(codesOf(operation))) {
     const isAll = codes.length === codesByStatus.get(status)?.length;
     responses[status] = {
-      $ref: `#/components/responses/${ANSWER_NAMES[status]}`,
+      $ref: `#/components/responses/${answerName(status)}`,
       ...(isAll ? {} : { description: describe(codes) }),
     };
   }
@@ -209,11 +209,11 @@ function describe(codes: readonly ProblemCode[]): string {
   return codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' ');
 }
 /** The answer of a status, with a true example of each code: that of the code's page. */
-function problemAnswer(status: number, codes: readonly ProblemCode[]): [name: string | undefined, answer: Json] {
+function problemAnswer(status: number, codes: readonly ProblemCode[]): [name: string, answer: Json] {
   const headers = ANSWER_HEADERS[status];
   const examples = codes.toSorted().map((code) => [code, { summary: PROBLEMS[code].title, value: exampleOf(code) }]);
   return [
-    ANSWER_NAMES[status],
+    answerName(status),
     {
       description: describe(codes),
       ...(headers === undefined ? {} : { headers }),
@@ -225,6 +225,13 @@ function problemAnswer(status: number, codes: readonly ProblemCode[]): [name: st
       },
     },
   ];
+}
+
+/** @throws Error for a status without a name: give it one above */
+function answerName(status: number): string {
+  const name = ANSWER_NAMES[status];
+  if (name === undefined) throw new Error(`the answer of status ${status} has no name`);
+  return name;
 }
 
 function exampleOf(code: ProblemCode): unknown {
