@@ -178,13 +178,14 @@ export async function composeServer(
   product: Product,
   { config, log, clock = systemClock, limits = limitsOf(config) }: Omit<Runtime, 'databaseUrl'>,
 ): Promise<FastifyInstance> {
-  const { prefix, apiKey, readAccess, allowedHosts, rateLimitPerMinute, trustProxy } = config;
+  const { prefix, apiKey, readAccess, allowedHosts, corsOrigins, rateLimitPerMinute, trustProxy } = config;
   return await buildServer(
     {
       prefix,
       apiKey,
       readAccess,
       allowedHosts,
+      corsOrigins,
       rateLimitPerMinute,
       limits,
       trustProxy,

@@ -21,6 +21,8 @@ export type Config = Readonly<{
   host: string;
   /** Names that requests may be sent to, lower case, without ports. Null: all of them. */
   allowedHosts: readonly string[] | null;
+  /** Of pages that may use the API in a browser. */
+  corsOrigins: readonly string[];
   port: number;
   database: Readonly<{
     connectionsMax: number;
@@ -86,6 +88,7 @@ export function readConfig(env: Env = process.env): Config {
     logLevel: reader.logLevel(),
     host,
     allowedHosts: reader.allowedHosts(host),
+    corsOrigins: reader.corsOrigins(),
     port: reader.integer('PORT', 8000, { min: 0, max: 65_535 }),
     database: {
       connectionsMax: reader.integer('DATABASE_POOL_MAX', 10, { min: 1, max: 1_000 }),
@@ -111,6 +114,19 @@ export function readConfig(env: Env = process.env): Config {
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   Object.freeze(config.database);
   return Object.freeze(config);
+}
+
+/** What stands between commas. */
+function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+}
+
+/** Scheme, host and port as browsers write them: no path, no slash at the end, no port that goes without saying. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
 function isLoopback(host: string): boolean {
@@ -202,10 +218,7 @@ class EnvReader {
   allowedHosts(host: string): readonly string[] | null {
     const given = this.#get('ALLOWED_HOSTS');
     if (given === undefined) return isLoopback(host) ? [...new Set([...LOOPBACK_NAMES, host.toLowerCase()])] : null;
-    const names = given
-      .split(',')
-      .map((name) => name.trim().toLowerCase())
-      .filter((name) => name !== '');
+    const names = listOf(given).map((name) => name.toLowerCase());
     if (names.includes('*')) return null;
     if (names.length === 0 || !names.every((name) => HOST_NAME.test(name))) {
       this.problems.push(
@@ -220,6 +233,17 @@ class EnvReader {
       this.problems.push('READ_ACCESS must be set in production: public or key');
     }
     return this.oneOf('READ_ACCESS', ['public', 'key'], 'public');
+  }
+
+  /** No `*`: whoever runs the API knows the pages that use it. */
+  corsOrigins(): readonly string[] {
+    const origins = listOf(this.#get('CORS_ORIGINS') ?? '');
+    if (!origins.every(isOrigin)) {
+      this.problems.push(
+        'CORS_ORIGINS must be origins, as browsers send them, separated by commas, such as https://console.example.com',
+      );
+    }
+    return origins;
   }
 
   prefix(): string {

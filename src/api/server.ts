@@ -11,6 +11,7 @@ import {
   connectionOptions,
 } from './edge/connection-limits.ts';
 import { type CutReason, limitConnections } from './edge/connections.ts';
+import { allowOrigins } from './edge/cross-origin.ts';
 import { type LongAnswers, shareLongAnswers } from './edge/long-answers.ts';
 import { type Load, type Refusals, shedLoad } from './edge/overload.ts';
 import { limitPipelining } from './edge/pipelining.ts';
@@ -28,6 +29,7 @@ import { countRequests, type Metrics, metricsRoute } from './ops/metrics.ts';
 import { indexPage } from './ops/pages.ts';
 import { problemPages } from './ops/problem-pages.ts';
 import { type RequestTracing, traceRequests } from './ops/tracing.ts';
+import { compressAnswers } from './responses/compression.ts';
 import { answerConditionally } from './responses/etag.ts';
 import { leaveHeadsUnread } from './responses/streaming.ts';
 import { type Services, v1Routes } from './v1/index.ts';
@@ -38,6 +40,8 @@ export type ServerOptions = Readonly<{
   readAccess: 'public' | 'key';
   /** Null: all of them. */
   allowedHosts: readonly string[] | null;
+  /** Of pages that may use the API in a browser. */
+  corsOrigins: readonly string[];
   version: string;
   /** 0: no limit. */
   rateLimitPerMinute: number;
@@ -89,6 +93,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     done();
   });
   sendSafeHeaders(app);
+  allowOrigins(app, options.corsOrigins);
   answerForNode(app);
   checkHost(app, options.allowedHosts);
   closeWhileStopping(app, readiness);
@@ -98,6 +103,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   refuseUnknownAddresses(app, addresses);
   logRequests(app, log);
 
+  compressAnswers(app);
   answerConditionally(app);
   leaveHeadsUnread(app);
   limitWork(app, options, dependencies, requestId);
@@ -158,7 +164,7 @@ function limitWork(
   { load, log, metrics, readiness }: ServerDependencies,
   requestId: RequestIds,
 ): void {
-  const { prefix } = options;
+  const { prefix, corsOrigins } = options;
   const countRefused = metrics.route([], '');
   /** What hooks do for other answers: those in front of routing have none. */
   const onRefused: Refusals['onRefused'] = ({ method, id, status, ms }) => {
@@ -170,7 +176,12 @@ function limitWork(
     load,
     connections: options.connectionsMax,
     onShed: (what) => metrics.requestShed(what),
-    refusals: { isOpen: () => !readiness.stopping, requestId, onRefused },
+    refusals: {
+      // A page of another origin may only read what the hooks have allowed it to: also that it should come again.
+      isOpen: ({ headers }) => !readiness.stopping && (corsOrigins.length === 0 || headers.origin === undefined),
+      requestId,
+      onRefused,
+    },
   });
   countRequests(app, { prefix, metrics, log });
   // In front of all others who listen for requests.

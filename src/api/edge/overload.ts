@@ -71,8 +71,8 @@ const RETRY_AFTER = String(RETRY_AFTER_SECONDS.overloaded);
 
 /** What a refusal owes that is otherwise done by hooks. */
 export type Refusals = Readonly<{
-  /** While false (the process stops) requests are left to the hooks. */
-  isOpen(): boolean;
+  /** Requests for which it is false (the process stops, say) are left to the hooks. */
+  isOpen(request: IncomingMessage): boolean;
   requestId(request: IncomingMessage): string;
   onRefused(facts: Readonly<{ method: string; id: string; status: number; ms: number }>): void;
 }>;
@@ -148,7 +148,7 @@ export function shedLoad(
   app.server.removeAllListeners('request');
   app.server.on('request', (request, response) => {
     const what = classOf(prefix, request);
-    if (what === undefined || !refusals.isOpen() || !isBusyFor[what]()) {
+    if (what === undefined || !refusals.isOpen(request) || !isBusyFor[what]()) {
       app.routing(request, response);
       return;
     }

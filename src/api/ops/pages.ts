@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { JSON_TYPE } from '../edge/idempotency-key.ts';
 import { preferred } from '../responses/content-negotiation.ts';
+import { addVary } from '../responses/vary.ts';
 
 const STYLE = `:root { color-scheme: light dark }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word }
@@ -42,7 +43,7 @@ export function indexPage(app: FastifyInstance, { version, prefix }: { version: 
   ].map(([address, text]) => `<li><a href="${address}">${address}</a> · ${text}</li>`);
   const page = `<h1>${index.name}</h1>\n<p>Version ${escapeHtml(version)}. The API is below <code>${escapeHtml(prefix)}</code>.</p>\n<ul>${items.join('')}</ul>`;
   app.get('/', { schema: { hide: true }, config: { isOpen: true } }, async (request, reply) => {
-    reply.header('vary', 'Accept');
+    addVary(reply, 'Accept');
     const type = preferred(request.headers.accept, ['application/json', 'text/html'], (one) => one);
     return type === 'text/html' ? await sendPage(reply, index.name, page) : await reply.type(JSON_TYPE).send(index);
   });

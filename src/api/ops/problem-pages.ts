@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { HttpError, PROBLEMS } from '../edge/problems.ts';
 import { serviceDocs } from '../openapi.ts';
 import { preferred } from '../responses/content-negotiation.ts';
+import { addVary } from '../responses/vary.ts';
 import { ProblemCodeSchema } from '../schemas/problem.ts';
 import { escapeHtml, sendPage } from './pages.ts';
 
@@ -36,7 +37,7 @@ export function problemPages(app: FastifyInstance): void {
       // Only codes of the table become a path: nothing else of the file system can be asked for.
       if (!Object.hasOwn(PROBLEMS, code)) throw new HttpError('route_not_found', 'There is no such problem');
       const markdown = await readFile(new URL(`${code}.md`, PROBLEM_PAGES), 'utf8');
-      reply.header('vary', 'Accept');
+      addVary(reply, 'Accept');
       const form = preferred(request.headers.accept, FORMS, (one) => one);
       if (form === 'text/html') return await sendPage(reply, code, await toHtml(markdown));
       return await reply.type('text/markdown; charset=utf-8').send(markdown);

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { HttpError } from '../edge/problems.ts';
+import { addVary } from './vary.ts';
 
 /** The forms an answer can have. Every one is made from the same projection. */
 export type Format = 'json' | 'csv' | 'pdf';
@@ -44,7 +45,7 @@ export function formatOf<F extends Format>(
   offered: readonly [F, ...F[]],
   asked: F | undefined,
 ): F {
-  reply.header('vary', 'Accept');
+  addVary(reply, 'Accept');
   const { accept } = headers;
   if (asked !== undefined) return asked;
   if (accept === undefined || accept === '*/*' || accept === MEDIA_TYPES[offered[0]]) return offered[0];

@@ -4,6 +4,7 @@ import type { FinishedDocument } from '../../services/documents/document-service
 import { LANGUAGES, type Language } from '../../services/documents/locale.ts';
 import { HttpError } from '../edge/problems.ts';
 import { oneOf } from '../schemas/common.ts';
+import { addVary } from './vary.ts';
 
 const PDF_TYPE = 'application/pdf';
 
@@ -35,12 +36,12 @@ const RANGES_MAX = 50;
 export async function sendPdf(reply: FastifyReply, document: FinishedDocument | undefined): Promise<FastifyReply> {
   if (document === undefined) throw new HttpError('overloaded', 'Too many documents are being made; try again');
   const { bytes, name, language } = document;
+  addVary(reply, 'Accept-Language');
   return await reply
     .type(PDF_TYPE)
     .headers({
       'content-disposition': `inline; filename="${name}.pdf"`,
       'content-language': language,
-      vary: 'Accept, Accept-Language',
     })
     .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }

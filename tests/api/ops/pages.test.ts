@@ -34,7 +34,11 @@ describe('GET /', () => {
 describe('GET /problems/{code}', () => {
   test('200: is a page for a browser that runs nothing', async () => {
     const { status, text, headers } = await billing.get('//problems/payment_exceeds_pending', BROWSER);
-    expect([status, headers['content-type'], headers['vary']]).toEqual([200, 'text/html; charset=utf-8', 'Accept']);
+    expect([status, headers['content-type'], headers['vary']]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+      'Accept, Accept-Encoding',
+    ]);
     expect(headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'sha256-/);
     expect(text).toContain('<h1>payment_exceeds_pending</h1>');
     expect(text).toContain('&quot;pending&quot;: &quot;1000.00&quot;');
