@@ -88,6 +88,7 @@ describe('with CORS_ORIGINS', () => {
 
   test('405, 404: an OPTIONS that is no preflight is refused as ever', async () => {
     expectProblem(await on.send('OPTIONS', '/schools'), 405, 'method_not_allowed');
+    expectProblem(await on.send('OPTIONS', '/schools', undefined, { origin: ORIGIN }), 405, 'method_not_allowed');
     expectProblem(await on.send('OPTIONS', '/nothing'), 404, 'route_not_found');
   });
 
