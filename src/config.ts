@@ -240,7 +240,7 @@ class EnvReader {
     const origins = listOf(this.#get('CORS_ORIGINS') ?? '');
     if (!origins.every(isOrigin)) {
       this.problems.push(
-        'CORS_ORIGINS must be origins, as browsers send them, separated by commas, such as https://console.example.com',
+        'CORS_ORIGINS must be origins, as browsers send them, separated by commas, such as https://app.example.com',
       );
     }
     return origins;
