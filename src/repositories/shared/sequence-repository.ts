@@ -98,7 +98,7 @@ function sequenceOf(table: TableWithIds): string {
 }
 
 function isTable(name: string): name is TableWithIds {
-  return name in TABLES_WITH_IDS;
+  return Object.hasOwn(TABLES_WITH_IDS, name);
 }
 
 /** The table whose sequence gave out an id that is taken, if that is what the error says. */

@@ -60,7 +60,7 @@ export type Check = Readonly<{
  */
 export function findingsIn(from: Statement, ids: Statement, checks: readonly Check[]): Statement {
   const isAnyWrong = joinSql(
-    checks.map(({ isWrong }) => sql`${isWrong}`),
+    checks.map(({ isWrong }) => isWrong),
     ' or ',
   );
   const values = joinSql(
