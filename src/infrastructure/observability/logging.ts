@@ -8,6 +8,9 @@ export type { Logger };
 const BUFFER_BYTES = 8_192;
 const FLUSH_EVERY_MS = 500;
 
+/** A line is a line: what it says stands behind its event. Whose time it is and where it ran, whoever watches knows. */
+const TERMINAL: PrettyOptions = { colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true };
+
 export type LogOptions = Readonly<{
   level: string;
   isTerminal: boolean;
@@ -31,7 +34,7 @@ export function createLogger({ level, isTerminal, stream }: LogOptions): Logger 
   };
   if (stream !== undefined) return pino(options, stream);
   if (isTerminal) {
-    return pino(options, prettyStream({ colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l' }));
+    return pino(options, prettyStream(TERMINAL));
   }
 
   const buffered = { dest: 1, sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_EVERY_MS };

@@ -2,8 +2,8 @@
 import { createLogger, flushLogger } from '../../../src/infrastructure/observability/logging.ts';
 
 const [, , how, lines] = process.argv;
-const log = createLogger({ level: 'info', isTerminal: false });
-for (let n = 0; n < Number(lines); n++) log.info({ n }, 'line');
+const log = createLogger({ level: 'info', isTerminal: how === 'on a terminal' });
+for (let n = 0; n < Number(lines); n++) log.info({ n, route: '/schools', status: 200 }, 'line');
 if (how === 'told to') process.exit(0);
 if (how === 'thrown') throw new Error('the end');
 if (how === 'fatal') {

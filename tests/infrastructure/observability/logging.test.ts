@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 
 const TSX = createRequire(import.meta.url).resolve('tsx');
@@ -36,4 +37,13 @@ test('what is fatal is written before anything else can happen', () => {
 
 test('lines do not wait for others', () => {
   expect(linesOf('waiting', 3)).toEqual(upTo(3));
+});
+
+test('whoever watches sees one line for each, with all it says', () => {
+  const { stdout } = spawnSync(process.execPath, ['--import', TSX, CHILD, 'on a terminal', '3'], { encoding: 'utf8' });
+  const lines = stripVTControlCharacters(stdout).split('\n').slice(0, -1);
+  expect(lines).toHaveLength(3);
+  for (const [n, line] of lines.entries()) {
+    expect(line).toMatch(new RegExp(`INFO.*line.*"n":${n}.*"route":"/schools".*"status":200`));
+  }
 });
