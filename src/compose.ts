@@ -22,7 +22,6 @@ import { VERSION } from './infrastructure/version.ts';
 import { idempotencyKeysJob } from './jobs/idempotency-keys.ts';
 import { JobRunner } from './jobs/runner.ts';
 import { Batches } from './repositories/shared/batches.ts';
-import { translate } from './repositories/shared/database-failures.ts';
 import { Retries } from './repositories/shared/retries.ts';
 import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
@@ -121,7 +120,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const pools = {
     main: () => pool.gauge(),
     reads: () => reads.gauge(),
-    groups: () => ({ ...batchPool.gauge(), waiting: batches.waiting }),
+    groups: () => ({ ...batchPool.gauge(), waiting: batches.waiting('read') + batches.waiting('statement') }),
     streams: () => streamPool.gauge(),
   };
   const metrics = new Metrics({ version: VERSION, eventLoop, pools });
@@ -213,19 +212,15 @@ function loadOf(
 ): Telemetry['load'] {
   const { pool, reads, streamPool, batches } = of;
   const { max } = pool.gauge();
-  const waiting = (): number => pool.gauge().waiting + batches.waiting;
+  const waiting = {
+    writes: (): number => pool.gauge().waiting + batches.waiting('statement'),
+    rows: (): number => waiting.writes() + batches.waiting('read'),
+    lists: (): number => waiting.rows() + reads.gauge().waiting,
+  };
   return {
     eventLoopDelayMs: () => eventLoop.recentMs,
-    waitingPerConnection: () => waiting() / max,
-    readsWaitingPerConnection: () => (waiting() + reads.gauge().waiting) / max,
+    waitingPerConnection: (what) => waiting[what]() / max,
     streamsWaitingPerConnection: () => streamPool.gauge().waiting / STREAM_CONNECTIONS_MAX,
-    nearRead: async () => {
-      try {
-        await reads.near();
-      } catch (error) {
-        throw translate(error, 'read');
-      }
-    },
   };
 }
 

@@ -8,7 +8,7 @@ import type {
 import { type Static, type TObject, type TProperties, type TSchema, Type } from 'typebox';
 import type { Actor } from '../domain/access/actor.ts';
 import type { CountMode, PageRequest } from '../domain/shared/page.ts';
-import type { FinishedDocument } from '../services/documents/document-service.ts';
+import type { FinishedDocument, PrintOrder } from '../services/documents/document-service.ts';
 import type { Language } from '../services/documents/locale.ts';
 import type { DomainEvent, Outcome } from '../services/shared/events.ts';
 import type { IdempotencyKey } from '../services/shared/idempotency.ts';
@@ -103,8 +103,8 @@ type OneOf<P extends TSchema, Q extends TProperties> = Operation<P> &
     /** JSON as text, as a stream of text, or as an object; undefined when the client has it already. */
     json: (call: Call<P, Static<TObject<Q>>>) => Promise<string | object | undefined>;
     csv?: (call: Call<P, Static<TObject<Q>>>) => Promise<CsvFile>;
-    /** Undefined when too many are being made. @param language asked for, null if none of ours was */
-    pdf?: (call: Call<P, Static<TObject<Q>>>, language: Language | null) => Promise<FinishedDocument | undefined>;
+    /** Undefined when too many are being made. The language is null if none of ours was asked for. */
+    pdf?: (call: Call<P, Static<TObject<Q>>>, order: PrintOrder) => Promise<FinishedDocument | undefined>;
   }>;
 
 /** GET of one thing: a resource, a statement, a report; in as many forms as it is given for. */
@@ -128,7 +128,10 @@ export function one<P extends TSchema, Q extends TProperties>(
     const format = others.length > 0 ? formatOf(request, reply, formats, call.query.format) : 'json';
     if (format !== 'json') refusePaging(call.query);
     if (format === 'csv' && csv) return await sendCsv(request, reply, async () => await csv(call));
-    if (format === 'pdf' && pdf) return await sendPdf(reply, await pdf(call, languageOf(request, call.query.lang)));
+    if (format === 'pdf' && pdf) {
+      const order = { caller: request.callerName, language: languageOf(request, call.query.lang) };
+      return await sendPdf(reply, await pdf(call, order));
+    }
     const body = await json(call);
     return body === undefined ? await reply.code(304).send() : await reply.type(JSON_TYPE).send(body);
   });

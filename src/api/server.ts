@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
 import { checkHost } from './edge/allowed-hosts.ts';
-import { authentication, callers } from './edge/authentication.ts';
+import { authentication, callers, keyCheck, nameCallers } from './edge/authentication.ts';
 import { acceptJsonOnly } from './edge/bodies.ts';
 import { clientAddresses, type TrustedProxies } from './edge/client-address.ts';
 import { answerClientError } from './edge/client-errors.ts';
@@ -88,6 +88,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   const app = createApp(options, { gate, log, requestId });
 
   app.decorateRequest('actor');
+  nameCallers(app, callerOf);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();
@@ -110,7 +111,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   const onCut = (why: CutReason): void => metrics.connectionCut(why);
   const connections = limitConnections(app, { limits: options.limits, addresses: clients, onCut });
   cutSlowReaders(app, connections, options.limits);
-  shareLongAnswers(app, { places: longAnswers, callerOf: (request) => callerOf(request).name });
+  shareLongAnswers(app, { places: longAnswers, callerOf: ({ callerName }) => callerName });
 
   await registerRoutes(app, options, dependencies);
   refuseOtherMethods(app, addresses);
@@ -173,6 +174,7 @@ function limitWork(
   };
   shedLoad(app, {
     prefix,
+    isKnown: keyCheck(options),
     load,
     connections: options.connectionsMax,
     onShed: (what) => metrics.requestShed(what),

@@ -81,7 +81,7 @@ async function open(services: Services, { owner, period, format, language }: Req
   if (format === 'pdf') {
     const subject =
       period === null ? { kind: 'statement' as const, owner } : { kind: 'ledger' as const, owner, period };
-    const document = await services.documents.render(COMMAND_LINE, subject, language);
+    const document = await services.documents.render(COMMAND_LINE, subject, { caller: 'command line', language });
     if (document === undefined) throw new CommandError('Too many documents are being made; try again');
     return { chunks: [document.bytes], close: NOTHING_TO_CLOSE };
   }

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { type Actor, ANONYMOUS, rootActor } from '../../domain/access/actor.ts';
 import type { ClientAddresses } from './client-address.ts';
 import { HttpError } from './problems.ts';
@@ -16,6 +17,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks, as far as the gate knows. */
     actor: Actor;
+    /** Whose turn it is where callers take turns, see {@link callers}. */
+    readonly callerName: string;
   }
 }
 
@@ -45,6 +48,12 @@ export function authentication({ apiKey, readAccess }: { apiKey: string; readAcc
   return hook;
 }
 
+/** Says whether the right key came along, for whoever must know before the gate. */
+export function keyCheck({ apiKey }: { apiKey: string }): (headers: IncomingHttpHeaders) => boolean {
+  const expected = digest(apiKey);
+  return (headers) => isKey(headers['x-api-key'], expected);
+}
+
 /** Who is counted. `isKnown`: by the right key. */
 export type Caller = Readonly<{ name: string; isKnown: boolean }>;
 
@@ -60,6 +69,15 @@ export function callers(
   const known: Caller = { name: `key ${expected.toString('hex')}`, isKnown: true };
   return ({ headers, raw }) =>
     isKey(headers['x-api-key'], expected) ? known : { name: addresses.of(raw), isKnown: false };
+}
+
+/** Lets every request say who asks. */
+export function nameCallers(app: FastifyInstance, callerOf: (request: FastifyRequest) => Caller): void {
+  app.decorateRequest('callerName', {
+    getter(this: FastifyRequest) {
+      return callerOf(this).name;
+    },
+  });
 }
 
 /**

@@ -1,26 +1,24 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CONNECTION_LIMITS } from './connection-limits.ts';
 import { onClosed } from './on-closed.ts';
+import { Pace } from './pace.ts';
 import { HttpError, PROBLEMS, RETRY_AFTER_SECONDS, writeProblem } from './problems.ts';
 import { addOnRequest, isBelow, isHeavyRead, isRead } from './route-hooks.ts';
+import { Turns } from './turns.ts';
+
+/** Lists, statements and reports; one row; whatever changes something. In the order in which they are turned away. */
+export type LoadClass = 'lists' | 'rows' | 'writes';
 
 /** How busy the process is, as of now. */
 export interface Load {
   /** How late the event loop runs, in milliseconds. */
   eventLoopDelayMs(): number;
-  /** Callers that wait for a database connection, per connection there is. */
-  waitingPerConnection(): number;
-  /** The same, with the reads that wait for one of those connections that reads may use. */
-  readsWaitingPerConnection(): number;
+  /** Callers that wait for the database, for each connection there is: those of the class, and of the classes after it. */
+  waitingPerConnection(what: LoadClass): number;
   /** The same of the connections that long answers are streamed through. */
   streamsWaitingPerConnection(): number;
-  /** Waits until a read that begins now would not wait for long. */
-  nearRead(): Promise<void>;
 }
-
-/** What is turned away first, and what last. */
-export type LoadClass = 'reads' | 'all';
 
 type Threshold = Readonly<{
   /** Queues up to here are served without a thought: bursts are no overload. Per database connection. */
@@ -33,31 +31,27 @@ type Threshold = Readonly<{
   delayMaxMs: number;
 }>;
 
-/** Beyond it lists, statements and reports get 503. Leaves room below a second for what an answer takes beside waiting. */
-export const READS: Threshold = { waitingMin: 3, waitMaxMs: 300, waitingMax: 20, delayMaxMs: 200 };
-/** Beyond it everything of the API does, payments included: answering late would be answering nobody. */
-export const ALL: Threshold = { waitingMin: 10, waitMaxMs: 800, waitingMax: 40, delayMaxMs: 500 };
-/** With fewer requests at once a late loop is not their doing but the machine's, and refusing them would help nobody. */
+/** Beyond it the class gets 503. Leaves room below a second for what an answer takes beside waiting. */
+export const THRESHOLDS: Readonly<Record<LoadClass, Threshold>> = {
+  lists: { waitingMin: 3, waitMaxMs: 300, waitingMax: 20, delayMaxMs: 200 },
+  rows: { waitingMin: 6, waitMaxMs: 500, waitingMax: 30, delayMaxMs: 350 },
+  // Payments among them: answering late would be answering nobody.
+  writes: { waitingMin: 10, waitMaxMs: 800, waitingMax: 40, delayMaxMs: 500 },
+};
+/**
+ * With fewer requests of the class and of those after it a late loop is not their doing, and refusing them would help
+ * nobody: it is that of the machine, or of requests that are turned away before.
+ */
 export const IN_FLIGHT_MIN = 64;
 /**
  * A refusal is held back for between one and two of these. Clients that ask again at once would otherwise keep the
  * process busy with refusing: a thousand of them ask some 670 times a second this way, and not all at the same moment.
  */
 const REFUSE_AFTER_MS = 1_000;
-/** So many are held back at once: half of the connections there may be. Whoever is refused beyond that is so at once. */
-const HELD_MAX = CONNECTION_LIMITS.connectionsMax / 2;
-/** Windows in which the pace is taken, and the weight of the newest. */
-const WINDOW_MS = 100;
-const NEWEST_WEIGHT = 0.3;
-/** Answers a second and connection before any were seen, and at least. */
-const PACE_AT_START = 100;
-const PACE_MIN = 1;
+/** So many are held back at once: as many as there are connections. Whoever is refused beyond that is so at once. */
+const HELD_MAX = CONNECTION_LIMITS.connectionsMax;
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** A read that is done together with others: the more wait for it at the same time, the better. */
-    isBatched?: boolean;
-  }
   interface FastifyRequest {
     isAdmitted: boolean;
   }
@@ -78,67 +72,55 @@ export type Refusals = Readonly<{
 }>;
 
 /**
- * Turns work away while there is more than can be answered in time: what is heavy and can be asked again first, what
- * moves money last, and health, documentation and metrics never. Nobody is asked for a key before: an answer that is the
- * same for everybody and every address tells nothing.
+ * Lets those who pay go first, and turns work away while there is more than can be answered in time: lists first, then
+ * single rows, and what moves money last; health, documentation and metrics never. Nobody is asked for a key before: an
+ * answer that is the same for everybody and every address tells nothing.
  *
- * @param connections how many the database may be asked through at once
- * @param onShed told of every request that was turned away
+ * @param of.isKnown whether the right key came along
+ * @param of.connections how many the database may be asked through at once
+ * @param of.onShed told of every request that was turned away
  */
 export function shedLoad(
   app: FastifyInstance,
-  of: { prefix: string; connections: number; load: Load; onShed(what: LoadClass): void; refusals: Refusals },
+  of: {
+    prefix: string;
+    isKnown(headers: IncomingHttpHeaders): boolean;
+    connections: number;
+    load: Load;
+    onShed(what: LoadClass): void;
+    refusals: Refusals;
+  },
 ): void {
-  const { prefix, connections, load, onShed, refusals } = of;
-  const pace = new Pace(load, connections);
-  const isTooMuch = ({ waitingMin, waitMaxMs, waitingMax, delayMaxMs }: Threshold, waiting: number): boolean =>
-    waiting > waitingMax ||
-    (waiting > waitingMin && pace.waitMs(waiting) > waitMaxMs) ||
-    (pace.inFlight > IN_FLIGHT_MIN && load.eventLoopDelayMs() > delayMaxMs);
-  const isBusyFor: Readonly<Record<LoadClass, () => boolean>> = {
-    reads: () =>
-      isTooMuch(READS, load.readsWaitingPerConnection()) || load.streamsWaitingPerConnection() > READS.waitingMax,
-    all: () => isTooMuch(ALL, load.waitingPerConnection()),
-  };
+  const { prefix, isKnown, onShed, refusals } = of;
+  const turns = new Turns();
+  const guard = new Guard(of, turns);
   const holdBack = holder();
 
-  const leave = (request: FastifyRequest, isAnswered: boolean): void => {
+  const leave = (request: FastifyRequest, what: LoadClass, isAnswered: boolean): void => {
     if (!request.isAdmitted) return;
     request.isAdmitted = false;
-    pace.end(isAnswered);
+    guard.end(what, isAnswered);
   };
-  const admit = (what: LoadClass): onRequestHookHandler => {
-    return (request, reply, done) => {
-      if (isBusyFor[what]()) {
+  app.decorateRequest('isAdmitted', false);
+  app.addHook('onRoute', (route) => {
+    if (!isBelow(prefix, route)) return;
+    const what = isHeavyRead(route) ? 'lists' : isRead(route.method) ? 'rows' : 'writes';
+    addOnRequest(route, (request, reply, done) => {
+      if (guard.isTooMuch(what)) {
         onShed(what);
         holdBack(() => done(OVERLOADED));
         return;
       }
       request.isAdmitted = true;
-      pace.begin();
+      guard.begin(what);
       // Of a client that left half-way there is no onResponse.
-      onClosed(reply.raw, () => leave(request, false));
+      onClosed(reply.raw, () => leave(request, what, false));
+      done();
+    });
+    const answered = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
+      leave(request, what, true);
       done();
     };
-  };
-  const [reads, all] = [admit('reads'), admit('all')];
-  // Before the handler, because all that a handler makes would wait with it.
-  const waitOutside: onRequestHookHandler = (_request, reply, done) => {
-    const begin = (): void => {
-      // Whoever left meanwhile needs no answer.
-      if (!reply.raw.destroyed) done();
-    };
-    load.nearRead().then(begin, done);
-  };
-  const answered = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
-    leave(request, true);
-    done();
-  };
-  app.decorateRequest('isAdmitted', false);
-  app.addHook('onRoute', (route) => {
-    if (!isBelow(prefix, route)) return;
-    addOnRequest(route, isHeavyRead(route) ? reads : all);
-    if (isHeavyRead(route) && route.config?.isBatched !== true) addOnRequest(route, waitOutside);
     route.onResponse = [route.onResponse ?? [], answered].flat();
   });
 
@@ -148,25 +130,79 @@ export function shedLoad(
   app.server.removeAllListeners('request');
   app.server.on('request', (request, response) => {
     const what = classOf(prefix, request);
-    if (what === undefined || !refusals.isOpen(request) || !isBusyFor[what]()) {
+    if (what !== undefined && refusals.isOpen(request) && guard.isTooMuch(what)) {
+      onShed(what);
+      const arrivedAt = performance.now();
+      holdBack(() => {
+        if (response.destroyed) return;
+        const id = refuse(request, response, refusals);
+        const ms = performance.now() - arrivedAt;
+        refusals.onRefused({ method: request.method ?? '', id, status: STATUS, ms });
+      });
+    } else if (what === 'writes' && isKnown(request.headers)) {
       app.routing(request, response);
-      return;
+    } else {
+      // A write without the right key is refused like anything else that needs none.
+      const lane = what === undefined || what === 'writes' ? 'others' : what;
+      turns.begin(lane, () => app.routing(request, response));
     }
-    onShed(what);
-    const arrivedAt = performance.now();
-    holdBack(() => {
-      if (response.destroyed) return;
-      const id = refuse(request, response, refusals);
-      const ms = performance.now() - arrivedAt;
-      refusals.onRefused({ method: request.method ?? '', id, status: STATUS, ms });
-    });
   });
 }
 
 /** The class of a request by its address alone: a path that ends in digits is one row. Undefined: never turned away. */
 function classOf(prefix: string, { url = '', method = '' }: IncomingMessage): LoadClass | undefined {
   if (!url.startsWith(`${prefix}/`)) return undefined;
-  return isRead(method) && !/\/\d+(?:\?|$)/.test(url) ? 'reads' : 'all';
+  if (!isRead(method)) return 'writes';
+  return /\/\d+(?:\?|$)/.test(url) ? 'rows' : 'lists';
+}
+
+/** Says whether there is too much to do for a class. */
+class Guard {
+  readonly #load: Load;
+  readonly #connections: number;
+  readonly #turns: Turns;
+  readonly #pace: Pace;
+  readonly #inFlight: Record<LoadClass, number> = { lists: 0, rows: 0, writes: 0 };
+
+  constructor({ load, connections }: { load: Load; connections: number }, turns: Turns) {
+    this.#load = load;
+    this.#connections = connections;
+    this.#turns = turns;
+    this.#pace = new Pace({ connections, isWaiting: () => this.#waiting('lists') > 0 });
+  }
+
+  begin(what: LoadClass): void {
+    this.#inFlight[what] += 1;
+  }
+
+  end(what: LoadClass, isAnswered: boolean): void {
+    this.#inFlight[what] -= 1;
+    this.#pace.end(isAnswered);
+  }
+
+  isTooMuch(what: LoadClass): boolean {
+    const { waitingMin, waitMaxMs, waitingMax, delayMaxMs } = THRESHOLDS[what];
+    const waiting = this.#waiting(what);
+    return (
+      waiting > waitingMax ||
+      (waiting > waitingMin && this.#pace.waitMs(waiting) > waitMaxMs) ||
+      (this.#crowd(what) > IN_FLIGHT_MIN && this.#load.eventLoopDelayMs() > delayMaxMs) ||
+      (what === 'lists' && this.#load.streamsWaitingPerConnection() > waitingMax)
+    );
+  }
+
+  /** For each connection. */
+  #waiting(what: LoadClass): number {
+    const rows = what === 'writes' ? 0 : this.#turns.waiting('rows');
+    const lists = what === 'lists' ? this.#turns.waiting('lists') : 0;
+    return this.#load.waitingPerConnection(what) + (rows + lists) / this.#connections;
+  }
+
+  /** Requests of the class that have begun, and of the classes after it. */
+  #crowd(what: LoadClass): number {
+    const { lists, rows, writes } = this.#inFlight;
+    return writes + (what === 'writes' ? 0 : rows) + (what === 'lists' ? lists : 0);
+  }
 }
 
 /** Answers with the problem document. Returns the request's id. */
@@ -192,50 +228,4 @@ function holder(): (refuse: () => void) => void {
     };
     setTimeout(letGo, REFUSE_AFTER_MS * (1 + Math.random()));
   };
-}
-
-/** How fast work is done while some of it waits. A pace that nobody had to wait for says nothing about what is possible. */
-class Pace {
-  inFlight = 0;
-  readonly #load: Load;
-  readonly #connections: number;
-  #perSecond: number;
-  #done = 0;
-  #windowAt = performance.now();
-
-  constructor(load: Load, connections: number) {
-    this.#load = load;
-    this.#connections = connections;
-    this.#perSecond = PACE_AT_START * connections;
-  }
-
-  begin(): void {
-    this.inFlight += 1;
-  }
-
-  /** @param isAnswered false when the client left: that was fast, and says nothing of how fast work is done */
-  end(isAnswered: boolean): void {
-    this.inFlight -= 1;
-    if (isAnswered) this.#done += 1;
-    this.#look();
-  }
-
-  /** How long so many callers per connection will have waited, in milliseconds. */
-  waitMs(waitingPerConnection: number): number {
-    this.#look();
-    return (1_000 * waitingPerConnection * this.#connections) / this.#perSecond;
-  }
-
-  #look(): void {
-    const now = performance.now();
-    const elapsedMs = now - this.#windowAt;
-    if (elapsedMs < WINDOW_MS) return;
-    // A window without anybody waiting, or an idle time before this one, is no measure.
-    if (this.#load.readsWaitingPerConnection() > 0 && elapsedMs < 10 * WINDOW_MS) {
-      const seen = Math.max(PACE_MIN, (1_000 * this.#done) / elapsedMs);
-      this.#perSecond += NEWEST_WEIGHT * (seen - this.#perSecond);
-    }
-    this.#done = 0;
-    this.#windowAt = now;
-  }
 }

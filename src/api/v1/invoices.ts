@@ -60,8 +60,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     isConditional: true,
     params: IdParams,
     json: async ({ actor, params: { id } }) => await invoices.findJson(actor, id),
-    pdf: async ({ actor, params: { id } }, language) =>
-      await documents.render(actor, { kind: 'invoice', id }, language),
+    pdf: async ({ actor, params: { id } }, order) => await documents.render(actor, { kind: 'invoice', id }, order),
   });
 
   change(routes, '/invoices/:id', {

@@ -55,8 +55,8 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
       reply.header('x-ledger-totals', toDictionary(header));
       return { name: `ledger-${kind}-${id}`, columns: CSV_COLUMNS.ledger[kind], rows: { batches, readAt } };
     },
-    pdf: async ({ actor, params: { id }, query }, language) =>
-      await documents.render(actor, { kind: 'ledger', owner: { kind, id }, period: toLedgerPeriod(query) }, language),
+    pdf: async ({ actor, params: { id }, query }, order) =>
+      await documents.render(actor, { kind: 'ledger', owner: { kind, id }, period: toLedgerPeriod(query) }, order),
   });
 }
 

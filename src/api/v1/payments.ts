@@ -67,8 +67,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     isConditional: true,
     params: IdParams,
     json: async ({ actor, params: { id } }) => await payments.findJson(actor, id),
-    pdf: async ({ actor, params: { id } }, language) =>
-      await documents.render(actor, { kind: 'receipt', id }, language),
+    pdf: async ({ actor, params: { id } }, order) => await documents.render(actor, { kind: 'receipt', id }, order),
   });
 
   create(routes, '/payments/:id/reversal', {

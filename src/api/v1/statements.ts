@@ -62,7 +62,6 @@ function statementRoute(
     refusals: [`${kind}_not_found`, 'document_too_long'],
     answer: { schema: KINDS[kind].schema, description: 'The statement.' },
     isConditional: true,
-    config: { isBatched: kind === 'student' },
     params: IdParams,
     query: { limit, offset },
     json: async ({ actor, params: { id }, query, request, reply }) => {
@@ -77,8 +76,8 @@ function statementRoute(
       reply.header('x-statement-totals', toDictionary(header.totals));
       return { name: `statement-${kind}-${id}`, columns: CSV_COLUMNS.statement, rows };
     },
-    pdf: async ({ actor, params: { id } }, language) =>
-      await documents.render(actor, { kind: 'statement', owner: { kind, id } }, language),
+    pdf: async ({ actor, params: { id } }, order) =>
+      await documents.render(actor, { kind: 'statement', owner: { kind, id } }, order),
   });
 }
 

@@ -72,7 +72,7 @@ export class Metrics {
     });
     this.#shed = new Counter({
       name: 'http_requests_shed_total',
-      help: 'Requests turned away with 503 overloaded: by the threshold for reads, or by that for all.',
+      help: 'Requests turned away with 503 overloaded: lists (statements, reports), rows (single ones) or writes.',
       labelNames: ['what'],
       registers,
     });
@@ -94,7 +94,7 @@ export class Metrics {
       registers,
     });
     // A series that appears with its first event has no increase: of what alerts look at, the zero is shown too.
-    for (const what of ['reads', 'all']) this.#shed.inc({ what }, 0);
+    for (const what of ['lists', 'rows', 'writes']) this.#shed.inc({ what }, 0);
     for (const what of ['reads', 'writes']) this.#aborted.inc({ what }, 0);
     for (const why of ['share', 'full', 'slow']) this.#cut.inc({ why }, 0);
     for (const method of PAYMENT_LABELS) this.#payments.inc({ method, result: 'failed' }, 0);

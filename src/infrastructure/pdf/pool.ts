@@ -2,14 +2,17 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { PrintedDocument } from '../../domain/shared/ports.ts';
+import type { DocumentOrder, DocumentRenderer, PrintedDocument } from '../../domain/shared/ports.ts';
+import { FairQueue } from '../concurrency/fair-queue.ts';
 
 export type Job = Readonly<{ document: PrintedDocument }>;
 export type Outcome = Readonly<{ bytes: Uint8Array<ArrayBuffer> } | { failure: string }>;
 
 /** One thread beside the server's and PostgreSQL on two cores; never so many that a heap of PDFs slows payments down. */
 const WORKERS_MAX = availableParallelism() > 2 ? 2 : 1;
-/** Documents that wait for a worker. Whoever comes then is told to come back. */
+/** A worker more, for documents of at most so many lines: they are not behind one that takes seconds. */
+export const SHORT_LINES_MAX = 200;
+/** Documents that wait for a worker. Whoever comes then, or has most of them, is told to come back. */
 export const WAITING_MAX = 32;
 /** Far beyond the longest document allowed. A worker that takes longer is ended. */
 const RENDER_MAX_MS = 60_000;
@@ -23,24 +26,25 @@ export class RenderFailed extends Error {
   override readonly name = 'RenderFailed';
 }
 
-type Waiting = Readonly<{ start: (slot: Slot) => void; refuse: (error: Error) => void }>;
+type Waiting = DocumentOrder & Readonly<{ size: number; start: (slot: Slot | undefined) => void }>;
 
 /**
  * Draws PDFs in worker threads: started when the first document is asked for, ended when none has been for a while.
  *
- * A document is read from the database only once a worker is free to draw it, so what waits costs no memory.
+ * A document is read from the database only once a worker is free to draw it, so what waits costs no memory. Callers take
+ * turns, and of one caller the shortest comes first, see {@link FairQueue}.
  */
-export class PdfPool {
+export class PdfPool implements DocumentRenderer {
   readonly #slots: Slot[] = [];
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: FairQueue<Waiting>;
   readonly #workersMax: number;
-  readonly #waitingMax: number;
   readonly #idleMaxMs: number;
   #isClosed = false;
 
+  /** @param of.workersMax besides the one for short documents */
   constructor({ workersMax = WORKERS_MAX, waitingMax = WAITING_MAX, idleMaxMs = IDLE_MAX_MS } = {}) {
     this.#workersMax = workersMax;
-    this.#waitingMax = waitingMax;
+    this.#waiting = new FairQueue({ placesMax: waitingMax, onGivenUp: ({ start }) => start(undefined) });
     this.#idleMaxMs = idleMaxMs;
   }
 
@@ -49,38 +53,51 @@ export class PdfPool {
    * @returns undefined when too many are waiting
    * @throws RenderFailed
    */
-  async render(read: () => Promise<PrintedDocument>): Promise<Uint8Array | undefined> {
-    const slot = this.#free();
-    if (slot === undefined && this.#waiting.length >= this.#waitingMax) return undefined;
-    const mine = slot ?? (await new Promise<Slot>((start, refuse) => this.#waiting.push({ start, refuse })));
-    mine.isBusy = true;
+  async render(order: DocumentOrder, read: () => Promise<PrintedDocument>): Promise<Uint8Array | undefined> {
+    const slot = this.#free(order) ?? (await this.#wait(order));
+    if (this.#isClosed) throw new RenderFailed('the server stops');
+    if (slot === undefined) return undefined;
+    slot.isBusy = true;
     try {
       const document = await read();
       if (this.#isClosed) throw new RenderFailed('the server stops');
-      return await mine.render(document);
+      return await slot.render(document);
     } finally {
-      this.#release(mine);
+      this.#release(slot);
     }
   }
 
   /** Ends the workers; what waits is refused. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const { refuse } of this.#waiting.splice(0)) refuse(new RenderFailed('the server stops'));
+    for (const { start } of this.#waiting.takeAll()) start(undefined);
     await Promise.all(this.#slots.map(async (slot) => await slot.end()));
   }
 
-  #free(): Slot | undefined {
+  #free({ lines }: DocumentOrder): Slot | undefined {
     if (this.#isClosed) throw new RenderFailed('the server stops');
-    const idle = this.#slots.find(({ isBusy }) => !isBusy);
-    if (idle !== undefined || this.#slots.length >= this.#workersMax) return idle;
-    const slot = new Slot(this.#idleMaxMs);
+    const idle = this.#slots.find(({ isBusy, linesMax }) => !isBusy && lines <= linesMax);
+    if (idle !== undefined) return idle;
+    const ofAny = this.#slots.filter(({ linesMax }) => linesMax > SHORT_LINES_MAX).length;
+    if (ofAny < this.#workersMax) return this.#addSlot(Number.POSITIVE_INFINITY);
+    const hasShort = this.#slots.length > ofAny;
+    return lines <= SHORT_LINES_MAX && !hasShort ? this.#addSlot(SHORT_LINES_MAX) : undefined;
+  }
+
+  #addSlot(linesMax: number): Slot {
+    const slot = new Slot(this.#idleMaxMs, linesMax);
     this.#slots.push(slot);
     return slot;
   }
 
+  async #wait(order: DocumentOrder): Promise<Slot | undefined> {
+    return await new Promise((start) => {
+      if (!this.#waiting.add({ ...order, size: order.lines, start })) start(undefined);
+    });
+  }
+
   #release(slot: Slot): void {
-    const next = this.#waiting.shift();
+    const next = this.#waiting.take(slot.linesMax);
     if (next === undefined) slot.isBusy = false;
     else next.start(slot);
   }
@@ -89,12 +106,15 @@ export class PdfPool {
 /** A place for one worker, which comes and goes. */
 class Slot {
   isBusy = false;
+  /** Of the documents that are drawn here. */
+  readonly linesMax: number;
   readonly #idleMaxMs: number;
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(idleMaxMs: number) {
+  constructor(idleMaxMs: number, linesMax: number) {
     this.#idleMaxMs = idleMaxMs;
+    this.linesMax = linesMax;
   }
 
   async render(document: PrintedDocument): Promise<Uint8Array> {

@@ -20,6 +20,9 @@ type BatchWork<Request, Answer> = (
 /** One of several requests that are answered together: undefined where there is nothing, or nothing was done. */
 export type Batched<Request, Answer> = (request: Request) => Promise<Answer | undefined>;
 
+/** Those of reads, and of writes that commit by themselves. */
+type BatchKind = 'read' | 'statement';
+
 const NO_CLAIMS: readonly string[] = [];
 
 /**
@@ -32,7 +35,7 @@ export class Batches {
   readonly #waitMaxMs: number;
   readonly #lockWaitMaxMs: number;
   readonly #retries: Retries;
-  readonly #batchers: Readonly<{ waiting: number }>[] = [];
+  readonly #batchers: Readonly<{ kind: BatchKind; batcher: { readonly waiting: number } }>[] = [];
 
   /**
    * @param of.pool where PostgreSQL gives no further connection, the one of those it has given
@@ -87,9 +90,9 @@ export class Batches {
     return async (request) => await untilFree(async () => await tryOnce(request), this.#lockWaitMaxMs);
   }
 
-  /** How many callers wait in order to go together with others. */
-  get waiting(): number {
-    return this.#batchers.reduce((sum, { waiting }) => sum + waiting, 0);
+  /** How many callers wait in order to go together with others, of reads or of writes. */
+  waiting(kind: BatchKind): number {
+    return this.#batchers.reduce((sum, one) => (one.kind === kind ? sum + one.batcher.waiting : sum), 0);
   }
 
   /** How many batches there can be at once, of all kinds. */
@@ -98,7 +101,7 @@ export class Batches {
   }
 
   #batched<Request, Answer>(
-    kind: 'read' | 'statement',
+    kind: BatchKind,
     work: BatchWork<Request, Answer>,
     claimsOf: (request: Request) => readonly string[],
   ): Batched<Request, Answer> {
@@ -116,7 +119,7 @@ export class Batches {
       isFaultOfOne,
       waitMaxMs: this.#waitMaxMs,
     });
-    this.#batchers.push(batcher);
+    this.#batchers.push({ kind, batcher });
     return async (request) => {
       try {
         return await batcher.run(request);

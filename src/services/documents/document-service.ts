@@ -19,6 +19,9 @@ export type DocumentSubject =
 /** `name` is that of the file: ASCII, without a person's name in it, and without an ending. */
 export type FinishedDocument = Readonly<{ bytes: Uint8Array; name: string; language: string }>;
 
+/** How a document is wanted, and by whom: callers take turns. `language` null takes that of the school's country. */
+export type PrintOrder = Readonly<{ caller: string; language: Language | null }>;
+
 /** Statements, ledgers, invoices and receipts as documents, from the projections the JSON is made of. */
 export class DocumentService {
   readonly #sources: Sources;
@@ -32,23 +35,31 @@ export class DocumentService {
   /**
    * A PDF, or undefined when too many are being made.
    *
-   * @param language null takes that of the school's country
    * @throws DomainError `student_not_found`, `school_not_found`, `invoice_not_found`, `payment_not_found`,
    *   `document_too_long`
    */
   async render(
     actor: Actor,
     subject: DocumentSubject,
-    language: Language | null,
+    { caller, language }: PrintOrder,
   ): Promise<FinishedDocument | undefined> {
     let about: { name: string; language: string } | undefined;
-    const bytes = await this.#renderer.render(async () => {
+    const lines = await countLines(this.#sources, actor, subject);
+    const bytes = await this.#renderer.render({ caller, lines }, async () => {
       const { name, document } = await read(this.#sources, actor, subject, language);
       about = { name, language: document.language };
       return document;
     });
     return bytes && about && { bytes, ...about };
   }
+}
+
+/** About as many as the document will have, as far as one look can tell. */
+async function countLines({ unitOfWork, clock }: Sources, actor: Actor, subject: DocumentSubject): Promise<number> {
+  if (subject.kind === 'invoice' || subject.kind === 'receipt') return 1;
+  const { kind, id } = subject.owner;
+  const filter = { ...(kind === 'student' ? { studentId: id } : { schoolId: id }), now: clock.now() };
+  return await unitOfWork.read(async ({ invoices }) => await invoices.count(actor, filter));
 }
 
 async function read(

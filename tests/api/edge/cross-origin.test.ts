@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { READS } from '../../../src/api/edge/overload.ts';
+import { THRESHOLDS } from '../../../src/api/edge/overload.ts';
 import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import { startBilling } from '../../support/billing.ts';
 import { expectProblem } from '../../support/problem.ts';
@@ -99,10 +99,10 @@ describe('with CORS_ORIGINS', () => {
     const holder = await on.owner.connect();
     await holder.query('begin');
     await holder.query('lock table schools');
-    const queue = Array.from({ length: READS.waitingMax + 2 }, async () => {
+    const queue = Array.from({ length: THRESHOLDS.lists.waitingMax + 2 }, async () => {
       await unitOfWork.write(async ({ schools }) => await schools.find(COMMAND_LINE, 1));
     });
-    while (pool.gauge().waiting <= READS.waitingMax) await setTimeout(5);
+    while (pool.gauge().waiting <= THRESHOLDS.lists.waitingMax) await setTimeout(5);
     const answer = await fetch(`${base}/api/v1/schools`, { headers: { origin: ORIGIN } });
     await holder.query('commit');
     holder.release();

@@ -1,8 +1,10 @@
-import http from 'node:http';
+import { once } from 'node:events';
+import http, { type IncomingHttpHeaders } from 'node:http';
+import net from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import Fastify from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ALL, IN_FLIGHT_MIN, READS, shedLoad } from '../../../src/api/edge/overload.ts';
+import { IN_FLIGHT_MIN, type LoadClass, shedLoad, THRESHOLDS } from '../../../src/api/edge/overload.ts';
 import { SAFE_HEADERS } from '../../../src/api/edge/safe-headers.ts';
 import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import { EventLoopDelay } from '../../../src/infrastructure/observability/event-loop.ts';
@@ -16,6 +18,7 @@ const ONE_CONNECTION = {
   DATABASE_STATEMENT_TIMEOUT_MS: '30000',
 };
 const billing = await startBilling(ONE_CONNECTION);
+const { lists: LISTS, rows: ROWS, writes: WRITES } = THRESHOLDS;
 
 /** Holds the only connection by a payment that waits for a lock, and lets `waiting` callers queue behind it. */
 async function whileQueued<T>(waiting: number, look: () => Promise<T>, on = billing): Promise<T> {
@@ -47,7 +50,7 @@ const HEAVY = ['/schools', '/students', '/invoices', '/payments', '/students/1/s
 describe('load shedding', () => {
   test('503: lists and statements are turned away while payments still go through', async () => {
     const invoiceId = await billing.anInvoice();
-    const { reads, payment } = await whileQueued(READS.waitingMax + 1, async () => {
+    const { reads, payment } = await whileQueued(LISTS.waitingMax + 1, async () => {
       const paying = billing.pay(invoiceId, '1.00');
       return { reads: await Promise.all(HEAVY.map(async (path) => await billing.get(path))), payment: { paying } };
     });
@@ -62,7 +65,7 @@ describe('load shedding', () => {
 
   test('503: beyond the second threshold payments are turned away too, and nothing of them is left', async () => {
     const invoiceId = await billing.anInvoice();
-    const answer = await whileQueued(ALL.waitingMax + 1, async () => await billing.pay(invoiceId, '1.00'));
+    const answer = await whileQueued(WRITES.waitingMax + 1, async () => await billing.pay(invoiceId, '1.00'));
 
     expect(answer.body).toMatchObject({ status: 503, code: 'overloaded' });
     expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'ISSUED', paid: '0.00' });
@@ -70,10 +73,10 @@ describe('load shedding', () => {
 
   // The longer the work takes, the shorter the queue that can be served in time.
   test('503: a queue that hardly moves is too long sooner', async () => {
-    const reads = await whileQueued(READS.waitingMin + 1, async () => {
+    const reads = await whileQueued(LISTS.waitingMin + 1, async () => {
       const asked: Promise<Answer>[] = [];
       // Nothing is done while the lock is held: the pace falls with every look at it. Fewer reads than fill the queue.
-      for (let look = 0; look < READS.waitingMax - READS.waitingMin - 2; look++) {
+      for (let look = 0; look < LISTS.waitingMax - LISTS.waitingMin - 2; look++) {
         asked.push(billing.get('/schools'));
         await setTimeout(150);
       }
@@ -84,7 +87,7 @@ describe('load shedding', () => {
   });
 
   test('200: health, documentation and metrics are never turned away', async () => {
-    const statuses = await whileQueued(ALL.waitingMax + 1, async () => {
+    const statuses = await whileQueued(WRITES.waitingMax + 1, async () => {
       const addresses = ['//health', '//openapi.json', '//metrics'];
       return await Promise.all(addresses.map(async (address) => (await billing.get(address)).status));
     });
@@ -92,7 +95,7 @@ describe('load shedding', () => {
   });
 
   test('200: as soon as the queue is gone everything is served again', async () => {
-    await whileQueued(READS.waitingMax + 1, async () => undefined);
+    await whileQueued(LISTS.waitingMax + 1, async () => undefined);
     for (const address of ['/schools', '/invoices']) expect((await billing.get(address)).status).toBe(200);
   });
 });
@@ -179,7 +182,7 @@ describe('what a refusal on a connection owes, though no hook ever sees it', () 
 
   test('503: a whole problem document, with the headers of every answer', async () => {
     const { response, problem } = await whileQueued(
-      READS.waitingMax + 1,
+      LISTS.waitingMax + 1,
       async () => await shownBy('/api/v1/schools?q=x'),
     );
     expect(response.status).toBe(503);
@@ -203,7 +206,7 @@ describe('what a refusal on a connection owes, though no hook ever sees it', () 
   test('503: it is counted and logged like any other answer', async () => {
     const before = await counts();
     await whileQueued(
-      READS.waitingMax + 1,
+      LISTS.waitingMax + 1,
       async () => await Promise.all([shownBy('/api/v1/schools'), shownBy('/api/v1/x')]),
     );
     const after = await counts();
@@ -219,13 +222,13 @@ describe('what a refusal on a connection owes, though no hook ever sees it', () 
     const { text } = await billing.get('//metrics');
     const figure = (series: string): number => Number(text.split(`${series} `)[1]?.split('\n')[0] ?? 0);
     return {
-      shed: figure('http_requests_shed_total{what="reads"}'),
+      shed: figure('http_requests_shed_total{what="lists"}'),
       answered: figure('http_responses_total{status="503"}'),
       other: figure('http_requests_total{method="other",route="other",status="5xx"}'),
     };
   }
 
-  test('503 or not by what is asked: lists first, then one row and payments, the rest never', async () => {
+  test('503 or not by what is asked: lists first, then one row, then payments, the rest never', async () => {
     // A pace that nobody has slowed down yet.
     const fresh = await startBilling(ONE_CONNECTION);
     const address = await fresh.app.listen({ host: '127.0.0.1', port: 0 });
@@ -247,20 +250,36 @@ describe('what a refusal on a connection owes, though no hook ever sees it', () 
       await setTimeout(200);
       return { answers };
     };
-    const beyondReads = await whileQueued(READS.waitingMax + 1, ask, fresh);
-    expect(await beyondReads.answers).toEqual([503, 422, 201, 200, 200]);
-    const beyondAll = await whileQueued(ALL.waitingMax + 1, ask, fresh);
-    expect(await beyondAll.answers).toEqual([503, 503, 503, 200, 200]);
+    const beyondLists = await whileQueued(LISTS.waitingMax + 1, ask, fresh);
+    expect(await beyondLists.answers).toEqual([503, 422, 201, 200, 200]);
+    const beyondRows = await whileQueued(ROWS.waitingMax + 1, ask, fresh);
+    expect(await beyondRows.answers).toEqual([503, 503, 201, 200, 200]);
+    const beyondWrites = await whileQueued(WRITES.waitingMax + 1, ask, fresh);
+    expect(await beyondWrites.answers).toEqual([503, 503, 503, 200, 200]);
   });
 
   test('it is held back, so that a client that asks again at once is no work', async () => {
-    const first = await whileQueued(READS.waitingMax + 1, async () => {
+    const first = await whileQueued(LISTS.waitingMax + 1, async () => {
       const refusal = ask('/api/v1/schools').then(({ status }) => status);
       return await Promise.race([refusal, setTimeout(500, 'held back')]);
     });
     expect(first).toBe('held back');
   });
 });
+
+const WORK = 'GET /v1/work HTTP/1.1\r\nHost: x\r\n\r\n';
+
+/** Sockets that the server has taken: what is written to all of them is read in one turn of its loop. */
+async function connect(app: FastifyInstance, count: number): Promise<net.Socket[]> {
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
+  const sockets = Array.from({ length: count }, () => net.connect(Number(port), '127.0.0.1'));
+  await expect.poll(async () => await connectionsOf(app)).toBe(count);
+  return sockets;
+}
+
+async function connectionsOf(app: FastifyInstance): Promise<number> {
+  return await new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+}
 
 describe('a late event loop', () => {
   /** One more than are needed for a late loop to count. */
@@ -273,53 +292,58 @@ describe('a late event loop', () => {
       lateMs: 0,
       waiting: 0,
       arrived: 0,
-      listed: 0,
-      outside: 0,
-      near: Promise.resolve(),
+      begun: [] as string[],
       release: (): void => undefined,
     };
     const load = {
       eventLoopDelayMs: () => state.lateMs,
-      waitingPerConnection: () => 0,
-      readsWaitingPerConnection: () => state.waiting,
+      waitingPerConnection: (what: LoadClass) => (what === 'lists' ? state.waiting : 0),
       streamsWaitingPerConnection: () => 0,
-      nearRead: async () => {
-        state.outside += 1;
-        await state.near;
-      },
     };
     const released = new Promise<void>((resolve) => {
       state.release = resolve;
     });
     app.setErrorHandler(async (_error, _request, reply) => await reply.code(503).send());
     const refusals = { isOpen: () => true, requestId: () => 'made-up', onRefused: () => undefined };
-    shedLoad(app, { prefix: '/v1', connections: 1, load, onShed: () => undefined, refusals });
-    app.get('/v1/slow/:id', async () => {
+    const isKnown = (headers: IncomingHttpHeaders): boolean => headers['x-api-key'] === 'right';
+    shedLoad(app, { prefix: '/v1', isKnown, connections: 1, load, onShed: () => undefined, refusals });
+    const slow = async (): Promise<object> => {
       state.arrived += 1;
       await released;
       return {};
-    });
-    app.get('/v1/list', async () => {
-      state.listed += 1;
+    };
+    app.get('/v1/slow/:id', slow);
+    app.patch('/v1/slow/:id', slow);
+    app.get('/v1/list', async () => ({}));
+    // Takes longer than a turn may.
+    app.get('/v1/work', async () => {
+      state.begun.push('read');
+      for (const end = performance.now() + 5; performance.now() < end; );
       return {};
     });
-    app.post('/v1/payments', async () => ({}));
+    app.post('/v1/payments', async ({ headers }) => {
+      state.begun.push(`payment with the ${headers['x-api-key']} key`);
+      return {};
+    });
     return { app, state };
   }
 
-  /** What it answers while `waiting` requests wait in it and its loop is so late. */
-  async function answers(waiting: number, lateMs: number): Promise<Record<string, number>> {
+  /** What it answers while `waiting` requests of a class wait in it and its loop is so late. */
+  async function answers(what: 'rows' | 'writes', waiting: number, lateMs: number): Promise<Record<string, number>> {
     const { app, state } = aServer();
-    const held = Array.from({ length: waiting }, async () => await app.inject('/v1/slow/1'));
+    const method = what === 'rows' ? 'GET' : 'PATCH';
+    const held = Array.from({ length: waiting }, async () => await app.inject({ method, url: '/v1/slow/1' }));
     while (state.arrived < waiting) await setTimeout(1);
     state.lateMs = lateMs;
     const list = (await app.inject('/v1/list')).statusCode;
+    const row = (async () => await app.inject('/v1/slow/1'))();
     const payment = (await app.inject({ method: 'POST', url: '/v1/payments' })).statusCode;
     state.release();
     await Promise.all(held);
     const afterwards = (await app.inject('/v1/list')).statusCode;
+    const all = { list, row: (await row).statusCode, payment, afterwards };
     await app.close();
-    return { list, payment, afterwards };
+    return all;
   }
 
   test('200: clients that left before they were answered are no crowd', async () => {
@@ -329,37 +353,16 @@ describe('a late event loop', () => {
     for (const request of requests) request.on('error', () => undefined);
     while (state.arrived < CROWD) await setTimeout(1);
     for (const request of requests) request.destroy();
-    state.lateMs = ALL.delayMaxMs + 1;
+    state.lateMs = WRITES.delayMaxMs + 1;
     while ((await app.inject('/v1/list')).statusCode !== 200) await setTimeout(10);
     state.release();
-    await app.close();
-  });
-
-  test('a list is not made for a client that left before its turn came', async () => {
-    const { app, state } = aServer();
-    const address = await app.listen({ host: '127.0.0.1', port: 0 });
-    let come = (): void => undefined;
-    state.near = new Promise((resolve) => {
-      come = resolve;
-    });
-    const waiting = app.inject('/v1/list');
-    const left = http.get(`${address}/v1/list`, { agent: false });
-    left.on('error', () => undefined);
-    await expect.poll(() => state.outside).toBe(2);
-    const connections = async (): Promise<number> =>
-      await new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
-    left.destroy();
-    await expect.poll(connections).toBe(0);
-    come();
-    expect((await waiting).statusCode).toBe(200);
-    expect(state.listed).toBe(1);
     await app.close();
   });
 
   test('503: clients that leave are no pace, however many do', async () => {
     const { app, state } = aServer();
     const address = await app.listen({ host: '127.0.0.1', port: 0 });
-    state.waiting = READS.waitingMin + 1;
+    state.waiting = LISTS.waitingMin + 1;
     expect((await app.inject('/v1/list')).statusCode).toBe(200);
     // Longer than the pace is remembered, and in each window as many as would be a pace that is fast enough.
     for (let window = 0; window < 12; window++) {
@@ -375,23 +378,61 @@ describe('a late event loop', () => {
     await app.close();
   });
 
-  test('503: under a crowd reads are turned away first, then everything, and nothing once the crowd has gone', async () => {
-    expect(await answers(CROWD, READS.delayMaxMs)).toEqual({ list: 200, payment: 200, afterwards: 200 });
-    expect(await answers(CROWD, READS.delayMaxMs + 1)).toEqual({ list: 503, payment: 200, afterwards: 200 });
-    expect(await answers(CROWD, ALL.delayMaxMs + 1)).toEqual({ list: 503, payment: 503, afterwards: 200 });
+  test('503: under a crowd lists are turned away first, then rows, then writes, and nothing once it has gone', async () => {
+    const served = { list: 200, row: 200, payment: 200, afterwards: 200 };
+    expect(await answers('writes', CROWD, LISTS.delayMaxMs)).toEqual(served);
+    expect(await answers('writes', CROWD, LISTS.delayMaxMs + 1)).toEqual({ ...served, list: 503 });
+    expect(await answers('writes', CROWD, ROWS.delayMaxMs + 1)).toEqual({ ...served, list: 503, row: 503 });
+    const nothing = { ...served, list: 503, row: 503, payment: 503 };
+    expect(await answers('writes', CROWD, WRITES.delayMaxMs + 1)).toEqual(nothing);
+  });
+
+  test('200: a crowd of reads is none for those who pay, however late the loop is', async () => {
+    const late = await answers('rows', CROWD, WRITES.delayMaxMs + 1);
+    expect(late).toEqual({ list: 503, row: 503, payment: 200, afterwards: 200 });
   });
 
   test('200: without a crowd it is the machine, not overload', async () => {
-    expect(await answers(CROWD - 1, ALL.delayMaxMs + 1)).toEqual({ list: 200, payment: 200, afterwards: 200 });
+    const late = await answers('writes', CROWD - 1, WRITES.delayMaxMs + 1);
+    expect(late).toEqual({ list: 200, row: 200, payment: 200, afterwards: 200 });
+  });
+
+  // Else every turn of the loop is as long as all that a thousand clients ask for takes, and whoever pays waits for several.
+  test('who pays with the right key begins before reads that came first; with a wrong one it is like them', async () => {
+    const { app, state } = aServer();
+    const sockets = await connect(app, 10);
+    const post = (key: string): string =>
+      `POST /v1/payments HTTP/1.1\r\nHost: x\r\nX-API-Key: ${key}\r\nContent-Length: 0\r\n\r\n`;
+    const requests = [...Array<string>(8).fill(WORK), post('wrong'), post('right')];
+    for (const [place, socket] of sockets.entries()) socket.write(requests[place] ?? '');
+    await Promise.all(sockets.map(async (socket) => await once(socket, 'data')));
+    expect(state.begun.slice(0, 2)).toEqual(['read', 'payment with the right key']);
+    expect(state.begun.indexOf('payment with the wrong key')).toBeGreaterThan(1);
+    expect(state.begun).toHaveLength(10);
+    for (const socket of sockets) socket.destroy();
+    await app.close();
+  });
+
+  test('a read is not begun for a client that left before its turn came', async () => {
+    const { app, state } = aServer();
+    const sockets = await connect(app, 10);
+    for (const socket of sockets) socket.write(WORK);
+    const left = sockets.pop();
+    left?.destroy();
+    await Promise.all(sockets.map(async (socket) => await once(socket, 'data')));
+    await expect.poll(async () => await connectionsOf(app)).toBe(9);
+    expect(state.begun).toHaveLength(9);
+    for (const socket of sockets) socket.destroy();
+    await app.close();
   });
 
   test('is measured: a loop that was held says so, and forgets', async () => {
     const eventLoop = new EventLoopDelay();
     await setTimeout(60);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * READS.delayMaxMs);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * LISTS.delayMaxMs);
     await setTimeout(1);
-    expect(eventLoop.recentMs).toBeGreaterThan(READS.delayMaxMs);
-    while (eventLoop.recentMs > READS.delayMaxMs / 2) await setTimeout(10);
+    expect(eventLoop.recentMs).toBeGreaterThan(LISTS.delayMaxMs);
+    while (eventLoop.recentMs > LISTS.delayMaxMs / 2) await setTimeout(10);
     expect(eventLoop.takeSummary().max).toBeGreaterThan(0);
     eventLoop.stop();
   });

@@ -145,8 +145,9 @@ describe('GET /metrics', () => {
   test('200: what alerts look at is there before it first happens', async () => {
     const all = await series();
     for (const name of [
-      'http_requests_shed_total{what="reads"}',
-      'http_requests_shed_total{what="all"}',
+      'http_requests_shed_total{what="lists"}',
+      'http_requests_shed_total{what="rows"}',
+      'http_requests_shed_total{what="writes"}',
       'http_requests_limited_total',
       'http_requests_aborted_total{what="reads"}',
       'billing_payments_total{method="CHECK",result="failed"}',

@@ -156,7 +156,7 @@ describe('however many ask', () => {
       const paying = one.pay(invoiceId, '1.00');
       await one.untilWaiting(1);
       const probes = Array.from({ length: 100 }, async () => await one.get('//health/ready'));
-      expect(one.product.telemetry.load.waitingPerConnection()).toBe(0);
+      expect(one.product.telemetry.load.waitingPerConnection('lists')).toBe(0);
       expect(new Set((await Promise.all(probes)).map(({ status }) => status))).toEqual(new Set([200]));
       await holder.query('commit');
       expect((await paying).status).toBe(201);

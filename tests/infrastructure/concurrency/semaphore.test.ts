@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Semaphore } from '../../../src/infrastructure/concurrency/semaphore.ts';
 import { PoolExhausted } from '../../../src/infrastructure/postgres/errors.ts';
 
@@ -96,78 +96,4 @@ test('without an end of places nobody ever waits', async () => {
   expect(begun).toEqual(['a', 'b', 'c']);
   for (const { end } of all) end();
   await Promise.all(all.map(async ({ ended }) => await ended));
-});
-
-describe('those who wait in front of the line', () => {
-  /** Comes near and then runs, as a request does. */
-  function comer(semaphore: Semaphore) {
-    const { begun, start } = starter(semaphore);
-    const near: string[] = [];
-    const come = async (name: string): Promise<ReturnType<typeof start>> => {
-      await semaphore.near();
-      near.push(name);
-      return start(name);
-    };
-    return { begun, near, come };
-  }
-
-  test('are let near while there are not twice as many as places, first come, first served', async () => {
-    const semaphore = new Semaphore({ places: 2, waitMaxMs: LONG_MS });
-    const { begun, near, come } = comer(semaphore);
-    const first = [await come('a'), await come('b'), await come('c'), await come('d')];
-    const last = [come('e'), come('f')];
-    await setImmediate();
-    expect({ begun, near }).toEqual({ begun: ['a', 'b'], near: ['a', 'b', 'c', 'd'] });
-    expect(semaphore.gauge()).toEqual({ total: 2, idle: 0, waiting: 4, max: 2 });
-
-    first[0]?.end();
-    await setImmediate();
-    expect({ begun, near }).toEqual({ begun: ['a', 'b', 'c'], near: ['a', 'b', 'c', 'd', 'e'] });
-    for (const { end } of first) end();
-    for (const one of last) (await one).end();
-    await setImmediate();
-    expect(begun).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
-    expect(semaphore.gauge().waiting).toBe(0);
-  });
-
-  test('are not overtaken when there is room for the last who came', async () => {
-    const semaphore = new Semaphore({ places: 1, waitMaxMs: LONG_MS });
-    const { near, come } = comer(semaphore);
-    const [first, second] = [await come('first'), await come('second')];
-    const pass = async (name: string): Promise<void> => {
-      await semaphore.near();
-      near.push(name);
-    };
-    // More than are let near at once, and they run nothing: so there is room while some are still outside.
-    const outside = ['a', 'b', 'c', 'd', 'e'].map(pass);
-    first.end();
-    second.end();
-    await second.ended;
-    await Promise.all([...outside, pass('late')]);
-    expect(near).toEqual(['first', 'second', 'a', 'b', 'c', 'd', 'e', 'late']);
-  });
-
-  test('are let near also by those who then run nothing', async () => {
-    const semaphore = new Semaphore({ places: 1, waitMaxMs: LONG_MS });
-    const { come } = comer(semaphore);
-    const [first, second] = [await come('first'), await come('second')];
-    const idle = Array.from({ length: 5 }, async () => await semaphore.near());
-    first.end();
-    second.end();
-    await Promise.all(idle);
-    expect(semaphore.gauge()).toEqual({ total: 0, idle: 0, waiting: 0, max: 1 });
-  });
-
-  test('are told when they have waited too long, and leave no gap', async () => {
-    const semaphore = new Semaphore({ places: 1, waitMaxMs: 50 });
-    const { come } = comer(semaphore);
-    const holding = await come('holding');
-    const inLine = await come('in line');
-    const [outside] = await Promise.allSettled([semaphore.near(), inLine.ended]);
-    expect(outside).toMatchObject({ status: 'rejected', reason: expect.any(PoolExhausted) });
-    expect(semaphore.gauge().waiting).toBe(0);
-    holding.end();
-    await holding.ended;
-    (await come('next')).end();
-  });
 });

@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PrintedDocument } from '../../../src/domain/shared/ports.ts';
-import { PdfPool, RenderFailed } from '../../../src/infrastructure/pdf/pool.ts';
+import { PdfPool, RenderFailed, SHORT_LINES_MAX } from '../../../src/infrastructure/pdf/pool.ts';
 import { DOCUMENT_LINES_MAX } from '../../../src/services/documents/lines.ts';
 import { readPdf } from '../../support/pdf.ts';
 
 let pool = new PdfPool();
+
+const LONG = { caller: 'somebody', lines: SHORT_LINES_MAX + 1 };
 
 afterEach(async () => await pool.close());
 
@@ -55,7 +57,7 @@ describe('PdfPool', () => {
     pool = new PdfPool();
     const titles = Array.from({ length: 12 }, (_, index) => `Documento ${index}`);
 
-    const drawn = await Promise.all(titles.map(async (title) => await pool.render(async () => aDocument(title))));
+    const drawn = await Promise.all(titles.map(async (title) => await pool.render(LONG, async () => aDocument(title))));
 
     expect(await Promise.all(drawn.map(titleOf))).toEqual(titles);
   });
@@ -70,24 +72,63 @@ describe('PdfPool', () => {
       return aDocument(title);
     };
 
-    const first = pool.render(read('first'));
-    const second = pool.render(read('second'));
-    expect(await pool.render(read('third'))).toBeUndefined();
+    const first = pool.render(LONG, read('first'));
+    const second = pool.render(LONG, read('second'));
+    expect(await pool.render(LONG, read('third'))).toBeUndefined();
     expect(reads).toEqual(['first']);
     open();
 
     expect([await titleOf(await first), await titleOf(await second)]).toEqual(['first', 'second']);
-    expect(await titleOf(await pool.render(read('fourth')))).toBe('fourth');
+    expect(await titleOf(await pool.render(LONG, read('fourth')))).toBe('fourth');
+  });
+
+  test('a short one is not behind long ones, and neither is that of another caller behind all of the first', async () => {
+    pool = new PdfPool({ workersMax: 1 });
+    const { opened, open } = gate();
+    const reads: string[] = [];
+    const order = (caller: string, lines: number, title: string) =>
+      pool.render({ caller, lines }, async () => {
+        reads.push(title);
+        if (lines > SHORT_LINES_MAX) await opened;
+        return aDocument(title);
+      });
+    const long = [1_000, 4_000, 3_000, 2_000].map((lines) => order('busy', lines, `busy ${lines}`));
+    const other = order('other', 4_000, 'other 4000');
+
+    const drawn = await order('busy', 1, 'short');
+    expect(await titleOf(drawn)).toBe('short');
+    expect(reads).toEqual(['busy 1000', 'short']);
+    open();
+    await Promise.all([...long, other]);
+    expect(reads.slice(2)).toEqual(['busy 2000', 'other 4000', 'busy 3000', 'busy 4000']);
+  });
+
+  test('who has most of the places that wait gives one up for somebody who has fewer, and is told so', async () => {
+    pool = new PdfPool({ workersMax: 1, waitingMax: 3 });
+    const { opened, open } = gate();
+    const order = async (caller: string, lines: number): Promise<string> => {
+      const bytes = await pool.render({ caller, lines }, async () => {
+        await opened;
+        return aDocument(`${caller} ${lines}`);
+      });
+      return (await titleOf(bytes)) ?? 'refused';
+    };
+    const all = [1_000, 1_001, 1_002, 1_003].map(async (lines) => await order('busy', lines));
+    expect(await order('busy', 1_004)).toBe('refused');
+    all.push(order('other', 5_000));
+    expect(await all[3]).toBe('refused');
+    open();
+    expect(await Promise.all(all)).toEqual(['busy 1000', 'busy 1001', 'busy 1002', 'refused', 'other 5000']);
   });
 
   test('answers others while it draws: a long document keeps the thread free', async () => {
     pool = new PdfPool({ workersMax: 1 });
-    await pool.render(async () => aDocument('warm'));
+    await pool.render(LONG, async () => aDocument('warm'));
     let turns = 0;
     let isDrawn = false;
 
     const drawing = pool
-      .render(async () => aDocument('long', 4_000))
+      .render(LONG, async () => aDocument('long', 4_000))
       .finally(() => {
         isDrawn = true;
       });
@@ -104,13 +145,13 @@ describe('PdfPool', () => {
   test('ends a worker that nobody has needed for a while, and starts another when somebody does', async () => {
     pool = new PdfPool({ workersMax: 1, idleMaxMs: 100 });
     const started = once(process, 'worker');
-    await pool.render(async () => aDocument('first'));
+    await pool.render(LONG, async () => aDocument('first'));
     const [worker]: Worker[] = await started;
     if (worker === undefined) throw new Error('no worker was started');
 
     if (worker.threadId !== -1) await once(worker, 'exit');
 
-    expect(await titleOf(await pool.render(async () => aDocument('second')))).toBe('second');
+    expect(await titleOf(await pool.render(LONG, async () => aDocument('second')))).toBe('second');
   });
 
   // Allowed is allowed: with pages kept until all are drawn it took more memory than a worker has.
@@ -127,7 +168,7 @@ describe('PdfPool', () => {
       ),
     };
 
-    const drawn = await pool.render(async () => ({ ...aDocument('long'), tables: [full] }));
+    const drawn = await pool.render(LONG, async () => ({ ...aDocument('long'), tables: [full] }));
 
     const [, pages] = /\/Count (\d+)/.exec(Buffer.from(drawn ?? []).toString('latin1')) ?? [];
     expect(Number(pages)).toBeGreaterThan(DOCUMENT_LINES_MAX / 40);
@@ -135,34 +176,34 @@ describe('PdfPool', () => {
 
   test('throws on what reading throws, and goes on', async () => {
     pool = new PdfPool({ workersMax: 1 });
-    const failing = pool.render(async () => {
+    const failing = pool.render(LONG, async () => {
       throw new RangeError('no such account');
     });
     await expect(failing).rejects.toThrow('no such account');
 
-    expect(await titleOf(await pool.render(async () => aDocument('next')))).toBe('next');
+    expect(await titleOf(await pool.render(LONG, async () => aDocument('next')))).toBe('next');
   });
 
   test('survives a document that cannot be drawn: the next one gets a new worker', async () => {
     pool = new PdfPool({ workersMax: 1 });
     const broken: PrintedDocument = JSON.parse('{"title":"x","subtitle":"","issuer":{"name":""},"paper":"NONE"}');
 
-    await expect(pool.render(async () => broken)).rejects.toThrow(RenderFailed);
+    await expect(pool.render(LONG, async () => broken)).rejects.toThrow(RenderFailed);
 
-    expect(await titleOf(await pool.render(async () => aDocument('next')))).toBe('next');
+    expect(await titleOf(await pool.render(LONG, async () => aDocument('next')))).toBe('next');
   });
 
   test('closed, it refuses what waits and what comes', async () => {
     pool = new PdfPool({ workersMax: 1 });
     const { opened, open } = gate();
-    const first = pool.render(async () => {
+    const first = pool.render(LONG, async () => {
       await opened;
       return aDocument('first');
     });
-    const second = pool.render(async () => aDocument('second'));
+    const second = pool.render(LONG, async () => aDocument('second'));
 
     await Promise.all([pool.close(), expect(second).rejects.toThrow(RenderFailed)]);
-    await expect(pool.render(async () => aDocument('third'))).rejects.toThrow(RenderFailed);
+    await expect(pool.render(LONG, async () => aDocument('third'))).rejects.toThrow(RenderFailed);
     open();
     await expect(first).rejects.toThrow(RenderFailed);
   });

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
-import type { DocumentRenderer, PrintedDocument } from '../../../src/domain/shared/ports.ts';
+import type { DocumentOrder, DocumentRenderer, PrintedDocument } from '../../../src/domain/shared/ports.ts';
 import { DocumentService, type DocumentSubject } from '../../../src/services/documents/document-service.ts';
 import { DOCUMENT_LINES_MAX } from '../../../src/services/documents/lines.ts';
 import { startBilling } from '../../support/billing.ts';
@@ -11,7 +11,10 @@ const billing = await startBilling();
 class Reader implements DocumentRenderer {
   document: PrintedDocument | undefined;
 
-  async render(read: () => Promise<PrintedDocument>): Promise<Uint8Array> {
+  order: DocumentOrder | undefined;
+
+  async render(order: DocumentOrder, read: () => Promise<PrintedDocument>): Promise<Uint8Array> {
+    this.order = order;
     this.document = await read();
     return new Uint8Array([1]);
   }
@@ -28,10 +31,12 @@ function serviceWith(renderer: DocumentRenderer): DocumentService {
   });
 }
 
+const ORDER = { caller: 'somebody', language: 'en' } as const;
+
 /** What would be drawn, and as what it would be sent. */
 async function read(subject: DocumentSubject, language: 'es' | 'en' | null = 'en') {
   const reader = new Reader();
-  const finished = await serviceWith(reader).render(COMMAND_LINE, subject, language);
+  const finished = await serviceWith(reader).render(COMMAND_LINE, subject, { caller: 'somebody', language });
   if (finished === undefined || reader.document === undefined) throw new Error('nothing was drawn');
   return { name: finished.name, language: finished.language, document: reader.document };
 }
@@ -502,17 +507,38 @@ describe('Every document', () => {
     await expect(read({ kind: 'statement', owner })).rejects.toMatchObject({ code: 'student_not_found' });
   });
 
+  test('says for whom it is and about how long it will be, before it is read', async () => {
+    const student = await billing.aStudent();
+    for (let invoice = 0; invoice < 3; invoice++) await billing.anInvoice({ student_id: student });
+    const owner = { kind: 'student', id: student } as const;
+    const school = {
+      kind: 'school',
+      id: Number((await billing.get(`/students/${student}`)).body['school_id']),
+    } as const;
+    const orderOf = async (subject: DocumentSubject): Promise<DocumentOrder | undefined> => {
+      const reader = new Reader();
+      await serviceWith(reader).render(COMMAND_LINE, subject, ORDER);
+      return reader.order;
+    };
+    const orders = [
+      await orderOf({ kind: 'statement', owner }),
+      await orderOf({ kind: 'statement', owner: school }),
+      await orderOf({ kind: 'receipt', id: account.payment }),
+    ];
+    expect(orders).toEqual([3, 3, 1].map((lines) => ({ caller: 'somebody', lines })));
+  });
+
   test('is no document when too many are being made: nothing is read for it', async () => {
     const busy = { render: async () => await Promise.resolve(undefined) };
-    expect(await serviceWith(busy).render(COMMAND_LINE, { kind: 'receipt', id: NOBODY }, 'en')).toBe(undefined);
+    expect(await serviceWith(busy).render(COMMAND_LINE, { kind: 'receipt', id: NOBODY }, ORDER)).toBe(undefined);
   });
 
   test('is no document when it was read and not drawn', async () => {
-    const render: DocumentRenderer['render'] = async (readIt) => {
+    const render: DocumentRenderer['render'] = async (_order, readIt) => {
       await readIt();
       return undefined;
     };
-    expect(await serviceWith({ render }).render(COMMAND_LINE, { kind: 'receipt', id: account.payment }, 'en')).toBe(
+    expect(await serviceWith({ render }).render(COMMAND_LINE, { kind: 'receipt', id: account.payment }, ORDER)).toBe(
       undefined,
     );
   });

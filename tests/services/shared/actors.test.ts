@@ -84,7 +84,12 @@ describe('an actor of one school finds nothing of another', () => {
         [
           `a statement on paper`,
           code,
-          async (of) => await documents.render(actor, { kind: 'statement', owner: owner(of) }, 'en'),
+          async (of) =>
+            await documents.render(
+              actor,
+              { kind: 'statement', owner: owner(of) },
+              { caller: 'somebody', language: 'en' },
+            ),
         ],
       ];
     }),
@@ -109,12 +114,14 @@ describe('an actor of one school finds nothing of another', () => {
     [
       'an invoice on paper',
       'invoice_not_found',
-      async ({ invoice: id }) => await documents.render(actor, { kind: 'invoice', id }, 'en'),
+      async ({ invoice: id }) =>
+        await documents.render(actor, { kind: 'invoice', id }, { caller: 'somebody', language: 'en' }),
     ],
     [
       'a receipt',
       'payment_not_found',
-      async ({ payment: id }) => await documents.render(actor, { kind: 'receipt', id }, 'en'),
+      async ({ payment: id }) =>
+        await documents.render(actor, { kind: 'receipt', id }, { caller: 'somebody', language: 'en' }),
     ],
   ];
 

@@ -340,11 +340,20 @@ test('whoever waits for others counts as waiting for a connection, where load is
   const { services, telemetry, batches } = billing.product;
   const command = { amount: '1.00', method: null, reference: null, paidAt: null };
   const made = ids.map(async (invoiceId) => await services.payments.record(ACTOR, { ...command, invoiceId }, null));
-  expect(batches.waiting).toBe(3);
-  expect(telemetry.load.waitingPerConnection()).toBe(3 / billing.config.database.connectionsMax);
-  expect(telemetry.load.readsWaitingPerConnection()).toBe(3 / billing.config.database.connectionsMax);
+  const ofOne = billing.config.database.connectionsMax;
+  expect([batches.waiting('statement'), batches.waiting('read')]).toEqual([3, 0]);
+  for (const what of ['lists', 'rows', 'writes'] as const) {
+    expect(telemetry.load.waitingPerConnection(what)).toBe(3 / ofOne);
+  }
   expect(await telemetry.metrics.expose()).toContain('database_pool_waiting{pool="groups"} 3');
   await Promise.all(made);
+
+  // Whoever reads one row waits beside them, and is nothing that those who pay would wait for.
+  const read = ids.map(async (id) => await services.invoices.findJson(ACTOR, id));
+  expect([batches.waiting('statement'), batches.waiting('read')]).toEqual([0, 3]);
+  expect(telemetry.load.waitingPerConnection('rows')).toBe(3 / ofOne);
+  expect(telemetry.load.waitingPerConnection('writes')).toBe(0);
+  await Promise.all(read);
 });
 
 test('there is a connection for each group there can be, of every kind', async () => {

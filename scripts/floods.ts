@@ -1,0 +1,241 @@
+/**
+ * Lets floods loose on a server and shows what those who pay notice: `npm run test:floods`, or one of them by words of its
+ * title: `npm run test:floods -- PDF`. `--server FILE` takes another build.
+ *
+ * A built server on a PostgreSQL of its own; floods are processes of their own. Before each of them payments are counted
+ * for some seconds, and then beside it. Exit code 1 when they keep less than half of their rate, one is refused, or what
+ * somebody else asks for is.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { median } from '../bench/statistics.ts';
+import { startEmbeddedPostgres } from '../src/infrastructure/embedded-postgres/embedded-postgres.ts';
+import type { Flood, Target } from './floods/flood.ts';
+import { FLOODS } from './floods/list.ts';
+
+const API_KEY = 'floods-key-of-more-than-thirty-two-characters';
+const PAYERS = 8;
+const SECONDS = 5;
+/** Before a flood is what it will be, and after it until nothing is left of it. */
+const SETTLE_MS = 1_500;
+const KEPT_MIN = 0.5;
+
+type Outcome = { perSecond: number; p50: number; p99: number; byStatus: Record<string, number> };
+type Stage = Readonly<{ target: Target; paying: readonly number[]; pid: number; agent: http.Agent }>;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { server: { type: 'string' }, flood: { type: 'string' } },
+});
+if (values.flood !== undefined) await beFlood(JSON.parse(values.flood));
+else process.exitCode = (await main()) ? 0 : 1;
+
+/** In a process of its own: the flood of that number, until the process is ended. */
+async function beFlood({ number, target }: { number: number; target: Target }): Promise<void> {
+  const stop = await FLOODS[number]?.start(target);
+  process.once('SIGTERM', () => void stop?.().then(() => process.exit(0)));
+  console.log('started');
+}
+
+async function main(): Promise<boolean> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mattilda-floods-'));
+  chmodSync(dataDir, 0o755);
+  const postgres = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), durable: true });
+  const file = values.server ?? fileURLToPath(new URL('../dist/main.js', import.meta.url));
+  const { server, port } = await startServer(file, postgres);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: PAYERS + 1 });
+  try {
+    const { ids, paying } = await fill(postgres.ownerUrl);
+    const target: Target = { host: '127.0.0.1', port, apiKey: API_KEY, ownerUrl: postgres.ownerUrl, ids };
+    const stage: Stage = { target, paying, pid: server.pid ?? 0, agent };
+    await pay(stage, 2 * SECONDS);
+    let isWell = true;
+    for (const [number, flood] of FLOODS.entries()) {
+      if (!positionals.every((word) => flood.title.includes(word))) continue;
+      isWell = (await measure(stage, flood, number)) && isWell;
+    }
+    return isWell;
+  } finally {
+    agent.destroy();
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+    await postgres.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function measure(stage: Stage, flood: Flood, number: number): Promise<boolean> {
+  const calm = await pay(stage, SECONDS);
+  const child = await startFlood(stage.target, number);
+  await setTimeout(SETTLE_MS);
+  const peak = watchMemory(stage.pid);
+  const [beside, others] = await Promise.all([pay(stage, SECONDS), askBeside(stage, flood)]);
+  const rssMb = peak();
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  await setTimeout(SETTLE_MS);
+
+  const kept = beside.perSecond / calm.perSecond;
+  const isPaying = Object.keys(beside.byStatus).every((status) => status === '201');
+  const areServed = Object.keys(others).every((status) => status === '200');
+  const isWell = kept >= KEPT_MIN && isPaying && areServed;
+  const asked = flood.beside === undefined ? '' : `  another's ${flood.beside(stage.target)}: ${shown(others)}`;
+  console.log(
+    `${isWell ? 'ok  ' : 'FAIL'} ${flood.title}\n       payments ${calm.perSecond} -> ${beside.perSecond}/s (${Math.round(100 * kept)} %), p50 ${calm.p50} -> ${beside.p50} ms, p99 ${calm.p99} -> ${beside.p99} ms, ${shown(beside.byStatus)}; ${rssMb} MB${asked}`,
+  );
+  return isWell;
+}
+
+function shown(byStatus: Readonly<Record<string, number>>): string {
+  return Object.entries(byStatus)
+    .map(([status, count]) => `${count} of ${status}`)
+    .join(', ');
+}
+
+async function startFlood(target: Target, number: number): Promise<ChildProcess> {
+  const self = fileURLToPath(import.meta.url);
+  const child = spawn(process.execPath, ['--import', 'tsx', self, '--flood', JSON.stringify({ number, target })], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (child.stdout !== null) await once(child.stdout, 'data');
+  return child;
+}
+
+/** Each client waits for its answer, and pays an invoice that no other pays. */
+async function pay({ target, paying, agent }: Stage, seconds: number): Promise<Outcome> {
+  const byStatus: Record<string, number> = {};
+  const latencies: number[] = [];
+  const deadline = performance.now() + 1_000 * seconds;
+  const client = async (number: number): Promise<void> => {
+    for (let turn = 0; performance.now() < deadline; turn++) {
+      const invoiceId = paying[(number + turn * PAYERS) % paying.length];
+      const asked = performance.now();
+      const status = await send(agent, target, '/payments', JSON.stringify({ invoice_id: invoiceId, amount: '0.01' }));
+      latencies.push(performance.now() - asked);
+      byStatus[status] = (byStatus[status] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: PAYERS }, async (_, number) => await client(number)));
+  latencies.sort((a, b) => a - b);
+  const at = (part: number): number => Math.round(10 * (latencies[Math.floor(part * latencies.length)] ?? 0)) / 10;
+  return { perSecond: Math.round((byStatus['201'] ?? 0) / seconds), p50: at(0.5), p99: at(0.99), byStatus };
+}
+
+/** Asks one after the other, while there is a flood. */
+async function askBeside({ target, agent }: Stage, { beside }: Flood): Promise<Record<string, number>> {
+  const byStatus: Record<string, number> = {};
+  const deadline = performance.now() + 1_000 * SECONDS;
+  while (beside !== undefined && performance.now() < deadline) {
+    const status = await send(agent, target, beside(target));
+    byStatus[status] = (byStatus[status] ?? 0) + 1;
+  }
+  return byStatus;
+}
+
+/** @returns the status, or what became of the connection */
+async function send(agent: http.Agent, { host, port }: Target, path: string, body?: string): Promise<string> {
+  return await new Promise((resolve) => {
+    const method = body === undefined ? 'GET' : 'POST';
+    const headers = { 'x-api-key': API_KEY, 'content-type': 'application/json' };
+    const request = http.request({ agent, host, port, path: `/api/v1${path}`, method, headers }, (response) => {
+      response.resume().on('end', () => resolve(String(response.statusCode)));
+    });
+    request.on('error', (error: Error & { code?: string }) => resolve(error.code ?? error.message));
+    request.end(body);
+  });
+}
+
+/** @returns what tells the most memory that the process had since, in MB */
+function watchMemory(pid: number): () => number {
+  const seen: number[] = [];
+  const look = (): void => {
+    const kb = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    seen.push(Number(kb) / 1_024);
+  };
+  const timer = setInterval(look, 100);
+  return () => {
+    clearInterval(timer);
+    look();
+    return Math.round(Math.max(...seen, median(seen)));
+  };
+}
+
+/** Three schools: one that is flooded, one whose currency has no decimals, and one whose invoices are paid meanwhile. */
+async function fill(url: string): Promise<{ ids: Target['ids']; paying: number[] }> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await fillBy(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function fillBy(client: pg.Client): Promise<{ ids: Target['ids']; paying: number[] }> {
+  const ids = async (sql: string): Promise<number[]> => {
+    const { rows } = await client.query<{ id: string }>(sql);
+    return rows.map(({ id }) => Number(id));
+  };
+  const [school = 0, whole = 0, paid = 0] = await ids(
+    `insert into schools (name, country, currency)
+     values ('Flooded', 'MX', 'MXN'), ('Whole', 'CL', 'CLP'), ('Paid', 'MX', 'MXN') returning id`,
+  );
+  const students = async (of: number, count: number): Promise<number[]> =>
+    await ids(
+      `insert into students (school_id, first_name, last_name, email)
+       select ${of}, 'A', 'B', 's' || n || '@${of}.example' from generate_series(1, ${count}) n returning id`,
+    );
+  const invoices = async (of: number, currency: string, each: number, to: readonly number[]): Promise<number[]> =>
+    await ids(
+      `insert into invoices (school_id, student_id, currency, amount_total, due_date, number)
+       select ${of}, student, '${currency}', 9999999999, '2027-01-31', 'O-' || student || '-' || n
+       from unnest('{${to.join(',')}}'::bigint[]) student, generate_series(1, ${each}) n returning id`,
+    );
+  const [student = 0, busyStudent = 0, ...others] = await students(school, 1_002);
+  const flooded = await invoices(school, 'MXN', 5, [student, ...others]);
+  await invoices(school, 'MXN', 4_800, [busyStudent]);
+  const wholeInvoices = await invoices(whole, 'CLP', 5, await students(whole, 40));
+  const paying = await invoices(paid, 'MXN', 5, await students(paid, 200));
+  const [payment = 0] = await ids(
+    `insert into payments (school_id, invoice_id, number, amount)
+     select school_id, id, 'R-0', 0.01 from invoices where id = ${flooded[0]} returning id`,
+  );
+  await client.query(`update invoices set amount_paid = 0.01 where id = ${flooded[0]}`);
+  await client.query(`insert into document_counters values (${school}, 'RECEIPT', 'R-2000', 1)`);
+  await client.query('call rebuild_school_totals()');
+  await client.query('vacuum analyze');
+  return { ids: { school, student, busyStudent, payment, invoices: flooded, wholeInvoices }, paying };
+}
+
+async function startServer(
+  file: string,
+  { url, ownerUrl }: { url: string; ownerUrl: string },
+): Promise<{ server: ChildProcess; port: number }> {
+  const server = spawn(process.execPath, [file, 'serve'], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      API_KEY,
+      PORT: '0',
+      READ_ACCESS: 'public',
+      ENVIRONMENT: 'production',
+      DATABASE_URL: url,
+      DATABASE_MIGRATION_URL: ownerUrl,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  for await (const chunk of server.stderr) {
+    said += String(chunk);
+    const port = /^ {2}API +http:\/\/[^:]+:(\d+)/m.exec(said)?.[1];
+    if (port !== undefined) return { server, port: Number(port) };
+  }
+  throw new Error(`the server did not start:\n${said}`);
+}
