@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { type Flood, keepAsking, request } from './flood.ts';
+import { SOCKET_FLOODS } from './sockets.ts';
 
 const V1 = '/api/v1';
 
@@ -23,6 +24,7 @@ function asking(title: string, sockets: number, path: string, outstanding = 1): 
 }
 
 export const FLOODS: readonly Flood[] = [
+  ...SOCKET_FLOODS,
   asking('one socket with 1,500 GET /health/ready outstanding', 1, '/health/ready', 1_500),
   asking('500 sockets on GET /health/ready', 500, '/health/ready'),
   asking('500 sockets on GET /health', 500, '/health'),
