@@ -154,7 +154,7 @@ describe.skipIf(isMissing)('ops/nginx.conf', () => {
     test('413: a body beyond the server’s bound is refused as it does', async () => {
       const headers = { 'content-type': 'application/json' };
       const answer = await proxy.ask('/api/v1/schools', { method: 'POST', headers }, 'x'.repeat(70_000));
-      expect(answer.headers['content-type']).toBe('application/problem+json');
+      expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
       expect(problemOf(answer)).toMatchObject({ status: 413, code: 'body_too_large' });
     });
 
