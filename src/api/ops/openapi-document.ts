@@ -236,7 +236,9 @@ function answerName(status: number): string {
 
 function exampleOf(code: ProblemCode): unknown {
   const page = readFileSync(new URL(`${code}.md`, PROBLEM_PAGES), 'utf8');
-  return JSON.parse(/```json\n([\s\S]+?)\n```/.exec(page)?.[1] ?? 'null');
+  const [, afterFence = ''] = page.split('```json\n', 2);
+  const [example = ''] = afterFence.split('\n```', 1);
+  return JSON.parse(example === '' ? 'null' : example);
 }
 
 function isProblemCode(code: unknown): code is ProblemCode {

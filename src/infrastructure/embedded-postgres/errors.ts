@@ -23,12 +23,15 @@ export class ServerStartError extends EmbeddedPostgresError {
 function reasonIn(said: string): string | undefined {
   const complaints = said.split('\n').filter((line) => /(FATAL|PANIC|LOG|ERROR):/.test(line));
   // What follows the cause is about its consequences: the database system is shut down.
-  const cause =
-    complaints.find((line) => /(FATAL|PANIC):/.test(line) && !/configuration file .* contains errors/.test(line)) ??
-    complaints.at(0);
+  const cause = complaints.find((line) => /(FATAL|PANIC):/.test(line) && !isAboutConsequence(line)) ?? complaints.at(0);
   if (cause !== undefined) return cause.replace(/^.*?(FATAL|PANIC|LOG|ERROR): */, '');
   // Before it has a log it speaks without such marks.
   return said.trim() === '' ? undefined : said.trim().split('\n').join(' ');
+}
+
+/** Said after the line that says what is wrong in it. */
+function isAboutConsequence(line: string): boolean {
+  return line.includes('configuration file') && line.includes('contains errors');
 }
 
 /** In one line, for the log. */
