@@ -22,7 +22,7 @@ export type Creation<Event extends DomainEvent> = Readonly<{
      */
     insert: (claim: IdempotencyClaim | null) => Promise<Outcome<Event> | undefined>;
     /**
-     * Asked when `insert` made nothing: throws the refusal that no lock, no key and no other request could change, so that
+     * Asked when `insert` made nothing and there is no key: throws the refusal that no lock, no key and no other request could change, so that
      * it costs no transaction.
      */
     refuse: () => Promise<void>;
@@ -51,7 +51,8 @@ export async function createOnce<Event extends DomainEvent>(
     try {
       const made = await fastPath.insert(claim);
       if (made !== undefined) return made;
-      await fastPath.refuse();
+      // Under a key it is said first whether that was used for something else.
+      if (claim === null) await fastPath.refuse();
     } catch (error) {
       if (claim === null || !isOutcomeUnknown(error)) throw error;
       wasLost = true;
