@@ -37,12 +37,17 @@ export class IdempotencyRepository {
       if (!isLockTimeout(error)) throw error;
       throw new DomainError('idempotency_in_flight', 'A request with this Idempotency-Key is still being worked on');
     }
-    const answer = await this.#sql.first<StoredAnswer>(sql`
-      select fingerprint, body, created_at as "createdAt" from idempotency_keys
-      where credential = ${credential} and key = ${key}`);
+    const answer = await this.findAnswer(claim);
     // Between the two statements an old key may have been forgotten: then it is free.
     if (answer === undefined) return await this.claim(claim, now);
     return answer.fingerprint === '' ? 'erased' : answer;
+  }
+
+  /** The answer that the key has, whatever it was used for. */
+  async findAnswer({ credential, key }: IdempotencyClaim): Promise<StoredAnswer | undefined> {
+    return await this.#sql.first<StoredAnswer>(sql`
+      select fingerprint, body, created_at as "createdAt" from idempotency_keys
+      where credential = ${credential} and key = ${key}`);
   }
 
   /** Keeps the answer to what was made under the key. */

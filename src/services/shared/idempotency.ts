@@ -22,7 +22,7 @@ export type Creation<Event extends DomainEvent> = Readonly<{
      */
     insert: (claim: IdempotencyClaim | null) => Promise<Outcome<Event> | undefined>;
     /**
-     * Asked when `insert` made nothing and there is no key: throws the refusal that no lock, no key and no other request could change, so that
+     * Asked when `insert` made nothing: throws the refusal that no lock, no key and no other request could change, so that
      * it costs no transaction.
      */
     refuse: () => Promise<void>;
@@ -51,8 +51,7 @@ export async function createOnce<Event extends DomainEvent>(
     try {
       const made = await fastPath.insert(claim);
       if (made !== undefined) return made;
-      // Under a key it is said first whether that was used for something else.
-      if (claim === null) await fastPath.refuse();
+      await refuseUnlessTaken(unitOfWork, claim, fastPath.refuse);
     } catch (error) {
       if (claim === null || !isOutcomeUnknown(error)) throw error;
       wasLost = true;
@@ -84,6 +83,21 @@ export async function createOnce<Event extends DomainEvent>(
     return event === undefined ? { body } : { body, event };
   };
   return await unitOfWork.transaction(underKey, { isRepeatable: true, isRepeat: wasLost });
+}
+
+/** A key that has an answer goes first: then the refusal would be of a request that is not the one it was used for. */
+async function refuseUnlessTaken(
+  unitOfWork: UnitOfWork,
+  claim: IdempotencyClaim | null,
+  refuse: () => Promise<void>,
+): Promise<void> {
+  try {
+    await refuse();
+  } catch (refusal) {
+    if (claim === null) throw refusal;
+    const answer = await unitOfWork.read(async ({ idempotency }) => await idempotency.findAnswer(claim));
+    if (answer === undefined) throw refusal;
+  }
 }
 
 function isOutcomeUnknown(error: unknown): boolean {
