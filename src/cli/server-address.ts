@@ -21,8 +21,11 @@ export type FoundServer = Readonly<{ address: string; isRunning: boolean }>;
 
 /** Where the server of this configuration listens when it runs, and whether it does. */
 export async function findServer(config: Config): Promise<FoundServer> {
-  const address = publishedAddress(config) ?? configuredAddress(config);
-  return { address, isRunning: await isHealthy(address) };
+  const published = publishedAddress(config);
+  const address = published ?? configuredAddress(config);
+  // Who answers there without having left word beside the embedded database serves other data.
+  const isOfThisData = config.databaseUrl !== null || published !== undefined;
+  return { address, isRunning: isOfThisData && (await isHealthy(address)) };
 }
 
 function publishedAddress({ databaseUrl, dataDir }: Config): string | undefined {
