@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { CONNECTION_LIMITS, type ConnectionLimits } from './api/edge/connection-limits.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits } from './api/edge/load/connection-limits.ts';
 import { buildServer, type Telemetry } from './api/server.ts';
 import type { Config } from './config.ts';
 import type { Clock } from './domain/shared/ports.ts';

@@ -2,25 +2,25 @@ import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastif
 import { checkHost } from './edge/allowed-hosts.ts';
 import { authentication, callers, keyCheck, nameCallers } from './edge/authentication.ts';
 import { acceptJsonOnly } from './edge/bodies.ts';
-import { clientAddresses, type TrustedProxies } from './edge/client-address.ts';
 import { answerClientError } from './edge/client-errors.ts';
+import { allowOrigins } from './edge/cross-origin.ts';
+import { clientAddresses, type TrustedProxies } from './edge/load/client-address.ts';
 import {
   answerForNode,
   type ConnectionLimits,
   closeWhileStopping,
   connectionOptions,
-} from './edge/connection-limits.ts';
-import { type CutReason, limitConnections } from './edge/connections.ts';
-import { allowOrigins } from './edge/cross-origin.ts';
-import { type LongAnswers, shareLongAnswers } from './edge/long-answers.ts';
-import { type Load, type Refusals, shedLoad } from './edge/overload.ts';
-import { limitPipelining } from './edge/pipelining.ts';
+} from './edge/load/connection-limits.ts';
+import { type CutReason, limitConnections } from './edge/load/connections.ts';
+import { type LongAnswers, shareLongAnswers } from './edge/load/long-answers.ts';
+import { type Load, type Refusals, shedLoad } from './edge/load/overload.ts';
+import { limitPipelining } from './edge/load/pipelining.ts';
+import { cutSlowReaders } from './edge/load/slow-readers.ts';
 import { problemHandler } from './edge/problems.ts';
 import { rateLimit } from './edge/rate-limit.ts';
 import { type RequestIds, requestIds } from './edge/request-ids.ts';
 import { logRequest, logRequests, type RequestLog, roundMs } from './edge/request-log.ts';
 import { SAFE_HEADERS, sendSafeHeaders } from './edge/safe-headers.ts';
-import { cutSlowReaders } from './edge/slow-readers.ts';
 import { collectAddresses, refuseOtherMethods, refuseUnknownAddresses } from './edge/unknown-addresses.ts';
 import { compileValidator, parseQuery, refuseUnknownParameters } from './edge/validation.ts';
 import { registerDocs } from './ops/docs.ts';

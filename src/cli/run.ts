@@ -25,35 +25,35 @@ type Command = Readonly<{ help: string; run(args: string[], io: Io): Promise<num
 /** Loaded when asked for: the help of one command need not wait for the database driver of another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => {
-    const { SERVE_HELP, serve } = await import('./serve.ts');
+    const { SERVE_HELP, serve } = await import('./commands/serve.ts');
     return { help: SERVE_HELP, run: async (args, io) => await serve(args, readConfig(io.env), io) };
   },
   migrate: async () => {
-    const { MIGRATE_HELP, migrate } = await import('./migrate.ts');
+    const { MIGRATE_HELP, migrate } = await import('./commands/migrate.ts');
     return { help: MIGRATE_HELP, run: async (args, io) => await migrate(args, readConfig(io.env), io) };
   },
   seed: async () => {
-    const { SEED_HELP, seed } = await import('./seed/seed.ts');
+    const { SEED_HELP, seed } = await import('./commands/seed/seed.ts');
     return { help: SEED_HELP, run: async (args, io) => await seed(args, readConfig(io.env), io) };
   },
   statement: async () => {
-    const { STATEMENT_HELP, statement } = await import('./statement.ts');
+    const { STATEMENT_HELP, statement } = await import('./commands/statement.ts');
     return { help: STATEMENT_HELP, run: async (args, io) => await statement(args, readConfig(io.env), io) };
   },
   export: async () => {
-    const { EXPORT_HELP, exportRows } = await import('./export.ts');
+    const { EXPORT_HELP, exportRows } = await import('./commands/export.ts');
     return { help: EXPORT_HELP, run: async (args, io) => await exportRows(args, readConfig(io.env), io) };
   },
   check: async () => {
-    const { CHECK_HELP, check } = await import('./check.ts');
+    const { CHECK_HELP, check } = await import('./commands/check.ts');
     return { help: CHECK_HELP, run: async (args, io) => await check(args, readConfig(io.env), io) };
   },
   backup: async () => {
-    const { BACKUP_HELP, backup } = await import('./backup.ts');
+    const { BACKUP_HELP, backup } = await import('./commands/backup.ts');
     return { help: BACKUP_HELP, run: async (args, io) => await backup(args, readConfig(io.env), io) };
   },
   restore: async () => {
-    const { RESTORE_HELP, restore } = await import('./restore.ts');
+    const { RESTORE_HELP, restore } = await import('./commands/restore.ts');
     return { help: RESTORE_HELP, run: async (args, io) => await restore(args, readConfig(io.env), io) };
   },
 };

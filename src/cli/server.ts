@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { CONNECTION_LIMITS } from '../api/edge/connection-limits.ts';
+import { CONNECTION_LIMITS } from '../api/edge/load/connection-limits.ts';
 import { compose, composeServer, FURTHER_CONNECTIONS_MAX, type Product } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { flushLogger, type Logger } from '../infrastructure/observability/logging.ts';

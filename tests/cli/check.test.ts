@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { check } from '../../src/cli/check.ts';
+import { check } from '../../src/cli/commands/check.ts';
 import { startBilling } from '../support/billing.ts';
 import { POOLER_ENV } from '../support/postgres-server.ts';
 import { cli, Terminal } from './support.ts';

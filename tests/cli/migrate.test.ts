@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest';
-import { migrate } from '../../src/cli/migrate.ts';
+import { migrate } from '../../src/cli/commands/migrate.ts';
 import { readConfig } from '../../src/config.ts';
 import { MIGRATIONS_DIR } from '../../src/infrastructure/postgres/migration-files.ts';
 import { databaseUrl, runOn } from '../support/postgres-server.ts';

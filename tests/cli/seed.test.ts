@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { seed } from '../../src/cli/seed/seed.ts';
+import { seed } from '../../src/cli/commands/seed/seed.ts';
 import { startBilling } from '../support/billing.ts';
 import { POOLER_ENV } from '../support/postgres-server.ts';
 import { cli, Terminal } from './support.ts';

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { type Actor, ANONYMOUS, rootActor } from '../../domain/access/actor.ts';
-import type { ClientAddresses } from './client-address.ts';
+import type { ClientAddresses } from './load/client-address.ts';
 import { HttpError } from './problems.ts';
 
 declare module 'fastify' {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { onClosed } from '../edge/on-closed.ts';
+import { onClosed } from '../edge/load/on-closed.ts';
 import { roundMs } from '../edge/request-log.ts';
 import { addOnRequest, isBelow, isRead } from '../edge/route-hooks.ts';
 import { KEY_CODES, NEEDS_KEY, serviceDocs } from '../openapi.ts';

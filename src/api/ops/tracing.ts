@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { onClosed } from '../edge/on-closed.ts';
+import { onClosed } from '../edge/load/on-closed.ts';
 
 /** Where a request's span comes from. */
 export interface RequestTracing {

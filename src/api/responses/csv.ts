@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Rows } from '../../services/shared/listing.ts';
-import { onClosed } from '../edge/on-closed.ts';
+import { onClosed } from '../edge/load/on-closed.ts';
 import { HttpError } from '../edge/problems.ts';
 import { AMOUNT_OUT_PATTERN } from '../schemas/common.ts';
 import { streamOf } from './streaming.ts';

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { THRESHOLDS } from '../../../src/api/edge/overload.ts';
+import { THRESHOLDS } from '../../../src/api/edge/load/overload.ts';
 import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import { startBilling } from '../../support/billing.ts';
 import { expectProblem } from '../../support/problem.ts';

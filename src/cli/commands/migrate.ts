@@ -1,18 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Config } from '../config.ts';
+import type { Config } from '../../config.ts';
 import {
   type MigrateOptions,
   migrateDown,
   migrateForget,
   migrateUp,
   readDatabaseState,
-} from '../infrastructure/postgres/migrate.ts';
-import { MIGRATIONS_DIR, newestMigration } from '../infrastructure/postgres/migration-files.ts';
-import { openDatabase } from './database.ts';
-import { CommandError, codeOf, explainMigration, UsageError } from './errors.ts';
-import type { Io } from './io.ts';
+} from '../../infrastructure/postgres/migrate.ts';
+import { MIGRATIONS_DIR, newestMigration } from '../../infrastructure/postgres/migration-files.ts';
+import { openDatabase } from '../database.ts';
+import { CommandError, codeOf, explainMigration, UsageError } from '../errors.ts';
+import type { Io } from '../io.ts';
 
 export const MIGRATE_HELP = `Usage: mattilda-billing migrate [up | down | status | forget NAME | make NAME]
 

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
-import { type Config, DEVELOPMENT_API_KEY } from '../config.ts';
-import { createLogger } from '../infrastructure/observability/logging.ts';
-import { type Database, migrateIfNeeded, openDatabase } from './database.ts';
-import { explainAddress } from './errors.ts';
-import type { Io } from './io.ts';
-import type { Server } from './server.ts';
+import { type Config, DEVELOPMENT_API_KEY } from '../../config.ts';
+import { createLogger } from '../../infrastructure/observability/logging.ts';
+import { type Database, migrateIfNeeded, openDatabase } from '../database.ts';
+import { explainAddress } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { Server } from '../server.ts';
 
 export const SERVE_HELP = `Usage: mattilda-billing serve
 
@@ -34,7 +34,7 @@ export async function serve(args: string[], config: Config, io: Io): Promise<num
   const opening = openDatabase(config, 'own', io.say);
   const migrated = opening.then(async (opened) => await migrateIfNeeded(opened, io.say));
   migrated.catch(() => undefined);
-  const [database, { prepareServer }] = await Promise.all([opening, import('./server.ts')]);
+  const [database, { prepareServer }] = await Promise.all([opening, import('../server.ts')]);
   let server: Server | undefined;
   let overdue: NodeJS.Timeout | undefined;
   try {

@@ -1,11 +1,11 @@
-import type { Services } from '../../compose.ts';
-import { rootActor } from '../../domain/access/actor.ts';
-import { DomainError, type ErrorCode } from '../../domain/shared/errors.ts';
-import type { Page, PageRequest } from '../../domain/shared/page.ts';
-import type { Clock } from '../../domain/shared/ports.ts';
-import type { DomainEvent, Outcome } from '../../services/shared/events.ts';
-import type { IdempotencyKey } from '../../services/shared/idempotency.ts';
-import { CommandError } from '../errors.ts';
+import type { Services } from '../../../compose.ts';
+import { rootActor } from '../../../domain/access/actor.ts';
+import { DomainError, type ErrorCode } from '../../../domain/shared/errors.ts';
+import type { Page, PageRequest } from '../../../domain/shared/page.ts';
+import type { Clock } from '../../../domain/shared/ports.ts';
+import type { DomainEvent, Outcome } from '../../../services/shared/events.ts';
+import type { IdempotencyKey } from '../../../services/shared/idempotency.ts';
+import { CommandError } from '../../errors.ts';
 import type { SeedInvoice, SeedPayment, SeedSchool, SeedStudent } from './seed-data.ts';
 
 type Kind = 'schools' | 'students' | 'invoices' | 'payments';

@@ -1,20 +1,20 @@
 import { parseArgs } from 'node:util';
-import { csvChunks } from '../api/responses/csv.ts';
-import { CSV_COLUMNS } from '../api/schemas/csv-columns.ts';
-import { toLedgerResponse } from '../api/schemas/ledger.ts';
-import { toStatementResponse } from '../api/schemas/statement.ts';
-import type { Services } from '../compose.ts';
-import type { Config } from '../config.ts';
-import { COMMAND_LINE } from '../domain/access/actor.ts';
-import type { LedgerPeriod } from '../domain/reporting/ledger.ts';
-import type { AccountOwner } from '../domain/reporting/statement.ts';
-import { isCalendarDate } from '../domain/shared/calendar.ts';
-import { LANGUAGES, type Language } from '../services/documents/locale.ts';
-import { CommandError, UsageError } from './errors.ts';
+import { csvChunks } from '../../api/responses/csv.ts';
+import { CSV_COLUMNS } from '../../api/schemas/csv-columns.ts';
+import { toLedgerResponse } from '../../api/schemas/ledger.ts';
+import { toStatementResponse } from '../../api/schemas/statement.ts';
+import type { Services } from '../../compose.ts';
+import type { Config } from '../../config.ts';
+import { COMMAND_LINE } from '../../domain/access/actor.ts';
+import type { LedgerPeriod } from '../../domain/reporting/ledger.ts';
+import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import { isCalendarDate } from '../../domain/shared/calendar.ts';
+import { LANGUAGES, type Language } from '../../services/documents/locale.ts';
+import { CommandError, UsageError } from '../errors.ts';
+import { type Chunks, writeOut } from '../files.ts';
+import type { Io } from '../io.ts';
+import { withProduct } from '../product.ts';
 import { readId } from './export.ts';
-import { type Chunks, writeOut } from './files.ts';
-import type { Io } from './io.ts';
-import { withProduct } from './product.ts';
 
 export const STATEMENT_HELP = `Usage: mattilda-billing statement (--student ID | --school ID) [options]
 

@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util';
-import type { Config } from '../config.ts';
-import type { Head } from '../infrastructure/postgres/backup/format.ts';
-import { NEW_DATABASE, readHead, refuseFilled, restoreRows } from '../infrastructure/postgres/backup/restore.ts';
-import { migrateUp } from '../infrastructure/postgres/migrate.ts';
-import { knownMigrations } from '../infrastructure/postgres/migration-files.ts';
+import type { Config } from '../../config.ts';
+import type { Head } from '../../infrastructure/postgres/backup/format.ts';
+import { NEW_DATABASE, readHead, refuseFilled, restoreRows } from '../../infrastructure/postgres/backup/restore.ts';
+import { migrateUp } from '../../infrastructure/postgres/migrate.ts';
+import { knownMigrations } from '../../infrastructure/postgres/migration-files.ts';
+import { type Database, openDatabase } from '../database.ts';
+import { CommandError, explainLoss, explainMigration, UsageError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import { withBar } from '../progress.ts';
 import { rowsOf } from './backup.ts';
 import { check } from './check.ts';
-import { type Database, openDatabase } from './database.ts';
-import { CommandError, explainLoss, explainMigration, UsageError } from './errors.ts';
-import type { Io } from './io.ts';
-import { withBar } from './progress.ts';
 
 export const RESTORE_HELP = `Usage: mattilda-billing restore FILE
 

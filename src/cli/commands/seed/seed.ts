@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
-import { compose } from '../../compose.ts';
-import type { Config } from '../../config.ts';
-import { createLogger } from '../../infrastructure/observability/logging.ts';
-import { migrateIfNeeded, openDatabase } from '../database.ts';
-import { CommandError } from '../errors.ts';
-import type { Io } from '../io.ts';
-import { type FoundServer, findServer } from '../server-address.ts';
+import { compose } from '../../../compose.ts';
+import type { Config } from '../../../config.ts';
+import { createLogger } from '../../../infrastructure/observability/logging.ts';
+import { migrateIfNeeded, openDatabase } from '../../database.ts';
+import { CommandError } from '../../errors.ts';
+import type { Io } from '../../io.ts';
+import { type FoundServer, findServer } from '../../server-address.ts';
 import { SEED } from './seed-data.ts';
 import { DayClock, type SeededSchool, Seeder, type Tally } from './seeder.ts';
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { isRead } from '../route-hooks.ts';
 import { addressOf, type ClientAddresses } from './client-address.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
-import { isRead } from './route-hooks.ts';
 
 /** Accepted beyond the limit, for as long as it takes to see who gives one up. */
 const CONNECTIONS_SPARE = 64;

@@ -1,9 +1,9 @@
 import http from 'node:http';
 import { afterAll, describe, expect, test } from 'vitest';
-import { composeServer } from '../../../src/compose.ts';
-import { Shares } from '../../../src/infrastructure/concurrency/shares.ts';
-import { createLogger } from '../../../src/infrastructure/observability/logging.ts';
-import { startBilling } from '../../support/billing.ts';
+import { composeServer } from '../../../../src/compose.ts';
+import { Shares } from '../../../../src/infrastructure/concurrency/shares.ts';
+import { createLogger } from '../../../../src/infrastructure/observability/logging.ts';
+import { startBilling } from '../../../support/billing.ts';
 
 const billing = await startBilling();
 const schoolId = await billing.aSchool();

@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { addressOf, clientAddresses, type TrustedProxies } from '../../../src/api/edge/client-address.ts';
+import { addressOf, clientAddresses, type TrustedProxies } from '../../../../src/api/edge/load/client-address.ts';
 
 function clientOf(trusted: TrustedProxies, remoteAddress: string | undefined, forwarded?: string): string {
   const socket = new Socket();

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { HttpError } from '../problems.ts';
 import { onClosed } from './on-closed.ts';
-import { HttpError } from './problems.ts';
 
 /** Places for answers that each hold a connection to the database until they are read. */
 export interface LongAnswers {

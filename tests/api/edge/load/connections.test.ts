@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { expect, test } from 'vitest';
-import { clientAddresses } from '../../../src/api/edge/client-address.ts';
-import { CONNECTION_LIMITS } from '../../../src/api/edge/connection-limits.ts';
-import { Connections, type CutReason, limitConnections } from '../../../src/api/edge/connections.ts';
-import { cutSlowReaders } from '../../../src/api/edge/slow-readers.ts';
+import { clientAddresses } from '../../../../src/api/edge/load/client-address.ts';
+import { CONNECTION_LIMITS } from '../../../../src/api/edge/load/connection-limits.ts';
+import { Connections, type CutReason, limitConnections } from '../../../../src/api/edge/load/connections.ts';
+import { cutSlowReaders } from '../../../../src/api/edge/load/slow-readers.ts';
 
 const PROXY = '10.0.0.1';
 

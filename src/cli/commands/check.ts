@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
-import { compose } from '../compose.ts';
-import type { Config } from '../config.ts';
-import { type Finding, SUBJECTS } from '../domain/reporting/reconciliation.ts';
-import { createLogger } from '../infrastructure/observability/logging.ts';
-import type { Reconciliation, ReconciliationLimits } from '../services/reporting/reconciliation-service.ts';
-import { isCurrent, openDatabase } from './database.ts';
-import { CommandError } from './errors.ts';
-import type { Io } from './io.ts';
+import { compose } from '../../compose.ts';
+import type { Config } from '../../config.ts';
+import { type Finding, SUBJECTS } from '../../domain/reporting/reconciliation.ts';
+import { createLogger } from '../../infrastructure/observability/logging.ts';
+import type { Reconciliation, ReconciliationLimits } from '../../services/reporting/reconciliation-service.ts';
+import { isCurrent, openDatabase } from '../database.ts';
+import { CommandError } from '../errors.ts';
+import type { Io } from '../io.ts';
 
 export const CHECK_HELP = `Usage: mattilda-billing check [--json]
 

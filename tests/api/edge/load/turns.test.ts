@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { type Lane, Turns } from '../../../src/api/edge/turns.ts';
+import { type Lane, Turns } from '../../../../src/api/edge/load/turns.ts';
 
 /** Work of a known length, told in the order in which it begins. */
 function worker() {

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { HttpError, PROBLEMS, RETRY_AFTER_SECONDS, writeProblem } from '../problems.ts';
+import { addOnRequest, isBelow, isHeavyRead, isRead } from '../route-hooks.ts';
 import { CONNECTION_LIMITS } from './connection-limits.ts';
 import { onClosed } from './on-closed.ts';
 import { Pace } from './pace.ts';
-import { HttpError, PROBLEMS, RETRY_AFTER_SECONDS, writeProblem } from './problems.ts';
-import { addOnRequest, isBelow, isHeavyRead, isRead } from './route-hooks.ts';
 import { Turns } from './turns.ts';
 
 /** Lists, statements and reports; one row; whatever changes something. In the order in which they are turned away. */

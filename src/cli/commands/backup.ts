@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
-import type { Config } from '../config.ts';
-import { writeBackup } from '../infrastructure/postgres/backup/write.ts';
-import { VERSION } from '../infrastructure/version.ts';
-import { openDatabase } from './database.ts';
-import { CommandError, explainLoss, UsageError } from './errors.ts';
-import type { Io } from './io.ts';
-import { withBar } from './progress.ts';
+import type { Config } from '../../config.ts';
+import { writeBackup } from '../../infrastructure/postgres/backup/write.ts';
+import { VERSION } from '../../infrastructure/version.ts';
+import { openDatabase } from '../database.ts';
+import { CommandError, explainLoss, UsageError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import { withBar } from '../progress.ts';
 
 export const BACKUP_HELP = `Usage: mattilda-billing backup FILE
 

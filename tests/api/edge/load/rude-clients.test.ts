@@ -3,10 +3,10 @@ import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { CONNECTION_LIMITS } from '../../../src/api/edge/connection-limits.ts';
-import { composeServer } from '../../../src/compose.ts';
-import { createLogger } from '../../../src/infrastructure/observability/logging.ts';
-import { startBilling } from '../../support/billing.ts';
+import { CONNECTION_LIMITS } from '../../../../src/api/edge/load/connection-limits.ts';
+import { composeServer } from '../../../../src/compose.ts';
+import { createLogger } from '../../../../src/infrastructure/observability/logging.ts';
+import { startBilling } from '../../../support/billing.ts';
 
 const billing = await startBilling();
 const CONNECTIONS_MAX = 20;

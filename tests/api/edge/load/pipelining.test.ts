@@ -3,9 +3,9 @@ import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { afterEach, expect, test } from 'vitest';
-import { CONNECTION_LIMITS } from '../../../src/api/edge/connection-limits.ts';
-import { limitPipelining } from '../../../src/api/edge/pipelining.ts';
-import { startBilling } from '../../support/billing.ts';
+import { CONNECTION_LIMITS } from '../../../../src/api/edge/load/connection-limits.ts';
+import { limitPipelining } from '../../../../src/api/edge/load/pipelining.ts';
+import { startBilling } from '../../../support/billing.ts';
 
 const billing = await startBilling();
 const base = await billing.app.listen({ host: '127.0.0.1', port: 0 });

@@ -1,4 +1,4 @@
-import type { PaymentMethod } from '../../domain/billing/payment.ts';
+import type { PaymentMethod } from '../../../domain/billing/payment.ts';
 
 /** Amounts are decimal text with two places, days are counted from the day the sample is made: -10 is ten days before. */
 export type SeedPayment = Readonly<{ amount: string; method: PaymentMethod; reference: string; paidInDays: number }>;

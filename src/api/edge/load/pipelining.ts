@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { PROBLEMS, writeProblem } from '../problems.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { Refusals } from './overload.ts';
-import { PROBLEMS, writeProblem } from './problems.ts';
 
 /** Answers that are made while another of the same connection is being sent. */
 const ANSWERS_AHEAD_MAX = 3;

@@ -4,11 +4,11 @@ import net from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { IN_FLIGHT_MIN, type LoadClass, shedLoad, THRESHOLDS } from '../../../src/api/edge/overload.ts';
-import { SAFE_HEADERS } from '../../../src/api/edge/safe-headers.ts';
-import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
-import { EventLoopDelay } from '../../../src/infrastructure/observability/event-loop.ts';
-import { type Answer, type Json, startBilling } from '../../support/billing.ts';
+import { IN_FLIGHT_MIN, type LoadClass, shedLoad, THRESHOLDS } from '../../../../src/api/edge/load/overload.ts';
+import { SAFE_HEADERS } from '../../../../src/api/edge/safe-headers.ts';
+import { COMMAND_LINE } from '../../../../src/domain/access/actor.ts';
+import { EventLoopDelay } from '../../../../src/infrastructure/observability/event-loop.ts';
+import { type Answer, type Json, startBilling } from '../../../support/billing.ts';
 
 /** One connection: the queue for it is what the thresholds are about. Nobody in it gives up. */
 const ONE_CONNECTION = {

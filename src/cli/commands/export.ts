@@ -1,16 +1,16 @@
 import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
-import { type CsvColumn, csvHeader, csvLine, rowsOf } from '../api/responses/csv.ts';
-import { CSV_COLUMNS } from '../api/schemas/csv-columns.ts';
-import { toAgingRows, toDebtorResponse } from '../api/schemas/report.ts';
-import type { Services } from '../compose.ts';
-import type { Config } from '../config.ts';
-import { COMMAND_LINE } from '../domain/access/actor.ts';
-import type { Rows } from '../services/shared/listing.ts';
-import { UsageError } from './errors.ts';
-import { writeOut } from './files.ts';
-import type { Io } from './io.ts';
-import { withProduct } from './product.ts';
+import { type CsvColumn, csvHeader, csvLine, rowsOf } from '../../api/responses/csv.ts';
+import { CSV_COLUMNS } from '../../api/schemas/csv-columns.ts';
+import { toAgingRows, toDebtorResponse } from '../../api/schemas/report.ts';
+import type { Services } from '../../compose.ts';
+import type { Config } from '../../config.ts';
+import { COMMAND_LINE } from '../../domain/access/actor.ts';
+import type { Rows } from '../../services/shared/listing.ts';
+import { UsageError } from '../errors.ts';
+import { writeOut } from '../files.ts';
+import type { Io } from '../io.ts';
+import { withProduct } from '../product.ts';
 
 export const EXPORT_HELP = `Usage: mattilda-billing export WHAT [options]
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { HttpError } from './problems.ts';
+import { HttpError } from '../problems.ts';
 
 /** How long and how much a client may take. Tests shorten the times; nobody else has a reason to. */
 export type ConnectionLimits = Readonly<{
