@@ -119,12 +119,14 @@ async function insertInvoices(client: Client, month: number): Promise<void> {
               case when $1::int < 6 then $1::int else ($1::int - 6) % 12 end as month_of_series
        from billed
      )
-     insert into invoices (school_id, student_id, currency, amount_total, amount_paid, voided_at, issued_at, due_date,
-                           description, created_at, updated_at, number)
+     insert into invoices (school_id, student_id, currency, amount_total, amount_paid, voided_at, voided_on, void_booked_on,
+                           issued_at, issued_on, booked_on, due_date, description, created_at, updated_at, number)
      select school_id, student_id, currency, amount_total,
             case kind when 'PAID' then amount_total when 'PARTIAL' then round(amount_total / 2, 2) else 0 end,
             case kind when 'VOID' then created_at + interval '3 days' end,
-            created_at, created_at::date + 15, 'Tuition ' || to_char(created_at, 'YYYY-MM'), created_at,
+            case kind when 'VOID' then created_at::date + 3 end, case kind when 'VOID' then created_at::date + 3 end,
+            created_at, created_at::date, created_at::date, created_at::date + 15,
+            'Tuition ' || to_char(created_at, 'YYYY-MM'), created_at,
             created_at + case kind when 'ISSUED' then interval '0' when 'VOID' then interval '3 days' else interval '60 days' end,
             document_number(invoice_prefix || '-' || year, month_of_series * ${STUDENTS_PER_SCHOOL} + nth)
      from series
@@ -172,10 +174,11 @@ async function insertPayments(client: Client, month: number): Promise<void> {
        select school_id, 'RECEIPT', series, max(n) from numbered group by school_id, series
        on conflict (school_id, kind, series) do update set last_number = excluded.last_number
      )
-     insert into payments (school_id, invoice_id, amount, method, reference, paid_at, created_at, number)
+     insert into payments (school_id, invoice_id, amount, method, reference, paid_at, paid_on, booked_on, created_at,
+                           number)
      select school_id, invoice_id, amount,
             (array['TRANSFER', 'CARD', 'CASH', 'CHECK', 'OTHER'])[invoice_id % 5 + 1], 'REF-' || invoice_id,
-            paid_at, paid_at, document_number(series, n)
+            paid_at, paid_at::date, paid_at::date, paid_at, document_number(series, n)
      from numbered
      order by paid_at, invoice_id`,
     [month],

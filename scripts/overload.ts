@@ -252,8 +252,8 @@ async function fill(url: string): Promise<number[]> {
     [STUDENTS],
   );
   await client.query(
-    `insert into invoices (school_id, student_id, currency, amount_total, due_date, number)
-     select 1, 1 + n % $1::int, 'MXN', 9999999999.99, '2027-01-31', 'O-' || n from generate_series(1, $2::int) n`,
+    `insert into invoices (issued_on, booked_on, school_id, student_id, currency, amount_total, due_date, number)
+     select current_date, current_date, 1, 1 + n % $1::int, 'MXN', 9999999999.99, '2027-01-31', 'O-' || n from generate_series(1, $2::int) n`,
     [STUDENTS, STUDENTS * INVOICES_EACH],
   );
   await client.query('call rebuild_school_totals()');

@@ -26,6 +26,8 @@ import { Retries } from './repositories/shared/retries.ts';
 import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
 import { StudentService } from './services/accounts/student-service.ts';
+import { ClosingService } from './services/billing/closing-service.ts';
+import { CreditNoteService } from './services/billing/credit-note-service.ts';
 import { InvoiceService } from './services/billing/invoice-service.ts';
 import { PaymentService } from './services/billing/payment-service.ts';
 import { DocumentService } from './services/documents/document-service.ts';
@@ -58,6 +60,8 @@ export type Services = Readonly<{
   schools: SchoolService;
   students: StudentService;
   invoices: InvoiceService;
+  creditNotes: CreditNoteService;
+  closings: ClosingService;
   payments: PaymentService;
   statements: StatementService;
   ledgers: LedgerService;
@@ -145,6 +149,8 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       schools: new SchoolService({ ...dependencies, timeZones: new CountryTimeZones() }),
       students: new StudentService(dependencies),
       invoices: new InvoiceService(dependencies),
+      creditNotes: new CreditNoteService(dependencies),
+      closings: new ClosingService(dependencies),
       payments: new PaymentService(dependencies),
       statements,
       ledgers,

@@ -52,8 +52,9 @@ beforeAll(async () => {
 
 afterAll(async () => await app.end());
 
-const NEW_INVOICE = 'insert into invoices (school_id, student_id, number, currency, amount_total, due_date)';
-const NEW_PAYMENT = 'insert into payments (school_id, invoice_id, number, amount)';
+const NEW_INVOICE =
+  'insert into invoices (issued_on, booked_on, school_id, student_id, number, currency, amount_total, due_date)';
+const NEW_PAYMENT = 'insert into payments (paid_on, booked_on, school_id, invoice_id, number, amount)';
 const NEW_STUDENT = 'insert into students (school_id, first_name, last_name, email)';
 
 /** What is tried, the statement, and how it must be refused: by which SQLSTATE and, for constraints, by whose name. */
@@ -155,7 +156,8 @@ const ILLEGAL: readonly Illegal[] = [
   ],
   [
     'voiding what was paid',
-    ({ partial }) => `update invoices set voided_at = now() where id = ${partial}`,
+    ({ partial }) =>
+      `update invoices set voided_at = now(), voided_on = current_date, void_booked_on = current_date where id = ${partial}`,
     CHECK,
     'invoices_void_unpaid_check',
   ],
@@ -167,38 +169,43 @@ const ILLEGAL: readonly Illegal[] = [
   ],
   [
     'an invoice over nothing',
-    ({ school, student }) => `${NEW_INVOICE} values (${school}, ${student}, 'X-1', 'MXN', 0, '2027-01-01')`,
+    ({ school, student }) =>
+      `${NEW_INVOICE} values (current_date, current_date, ${school}, ${student}, 'X-1', 'MXN', 0, '2027-01-01')`,
     CHECK,
     'invoices_amount_total_range_check',
   ],
   [
     'a negative invoice',
-    ({ school, student }) => `${NEW_INVOICE} values (${school}, ${student}, 'X-1', 'MXN', -1, '2027-01-01')`,
+    ({ school, student }) =>
+      `${NEW_INVOICE} values (current_date, current_date, ${school}, ${student}, 'X-1', 'MXN', -1, '2027-01-01')`,
     CHECK,
     'invoices_amount_total_range_check',
   ],
   [
     'an invoice in another currency',
-    ({ school, student }) => `${NEW_INVOICE} values (${school}, ${student}, 'X-1', 'USD', 1, '2027-01-01')`,
+    ({ school, student }) =>
+      `${NEW_INVOICE} values (current_date, current_date, ${school}, ${student}, 'X-1', 'USD', 1, '2027-01-01')`,
     FOREIGN_KEY,
     'invoices_school_currency_fkey',
   ],
   [
     'an invoice for another school’s student',
-    ({ school, otherStudent }) => `${NEW_INVOICE} values (${school}, ${otherStudent}, 'X-1', 'MXN', 1, '2027-01-01')`,
+    ({ school, otherStudent }) =>
+      `${NEW_INVOICE} values (current_date, current_date, ${school}, ${otherStudent}, 'X-1', 'MXN', 1, '2027-01-01')`,
     FOREIGN_KEY,
     'invoices_student_fkey',
   ],
   [
     'an invoice without a number',
-    ({ school, student }) => `${NEW_INVOICE} values (${school}, ${student}, null, 'MXN', 1, '2027-01-01')`,
+    ({ school, student }) =>
+      `${NEW_INVOICE} values (current_date, current_date, ${school}, ${student}, null, 'MXN', 1, '2027-01-01')`,
     CHECK,
     'invoices_number_check',
   ],
   [
     'an invoice number twice',
     ({ school, student, issued }) =>
-      `${NEW_INVOICE} select ${school}, ${student}, number, 'MXN', 1, '2027-01-01' from invoices where id = ${issued}`,
+      `${NEW_INVOICE} select current_date, current_date, ${school}, ${student}, number, 'MXN', 1, '2027-01-01' from invoices where id = ${issued}`,
     UNIQUE,
     'invoices_school_number_key',
   ],
@@ -222,87 +229,88 @@ const ILLEGAL: readonly Illegal[] = [
   ],
   [
     'a payment of nothing',
-    ({ school, issued }) => `${NEW_PAYMENT} values (${school}, ${issued}, 'X-1', 0)`,
+    ({ school, issued }) => `${NEW_PAYMENT} values (current_date, current_date, ${school}, ${issued}, 'X-1', 0)`,
     CHECK,
     'payments_amount_range_check',
   ],
   [
     'a negative payment',
-    ({ school, issued }) => `${NEW_PAYMENT} values (${school}, ${issued}, 'X-1', -5)`,
+    ({ school, issued }) => `${NEW_PAYMENT} values (current_date, current_date, ${school}, ${issued}, 'X-1', -5)`,
     CHECK,
     'payments_amount_range_check',
   ],
   [
     'a payment in another school than its invoice',
-    ({ otherSchool, issued }) => `${NEW_PAYMENT} values (${otherSchool}, ${issued}, 'X-1', 5)`,
+    ({ otherSchool, issued }) =>
+      `${NEW_PAYMENT} values (current_date, current_date, ${otherSchool}, ${issued}, 'X-1', 5)`,
     FOREIGN_KEY,
     'payments_invoice_fkey',
   ],
   [
     'a payment of no invoice',
-    ({ school }) => `${NEW_PAYMENT} values (${school}, 999999, 'X-1', 5)`,
+    ({ school }) => `${NEW_PAYMENT} values (current_date, current_date, ${school}, 999999, 'X-1', 5)`,
     FOREIGN_KEY,
     'payments_invoice_fkey',
   ],
   [
     'a payment without a receipt number',
-    ({ school, issued }) => `${NEW_PAYMENT} values (${school}, ${issued}, null, 5)`,
+    ({ school, issued }) => `${NEW_PAYMENT} values (current_date, current_date, ${school}, ${issued}, null, 5)`,
     CHECK,
     'payments_number_check',
   ],
   [
     'a receipt number twice',
     ({ school, issued, payment }) =>
-      `${NEW_PAYMENT} select ${school}, ${issued}, number, 5 from payments where id = ${payment}`,
+      `${NEW_PAYMENT} select current_date, current_date, ${school}, ${issued}, number, 5 from payments where id = ${payment}`,
     UNIQUE,
     'payments_school_number_key',
   ],
   [
     'a payment by an unknown method',
     ({ school, issued }) =>
-      `insert into payments (school_id, invoice_id, number, amount, method) values (${school}, ${issued}, 'X-1', 5, 'BARTER')`,
+      `insert into payments (paid_on, booked_on, school_id, invoice_id, number, amount, method) values (current_date, current_date, ${school}, ${issued}, 'X-1', 5, 'BARTER')`,
     CHECK,
     'payments_method_check',
   ],
   [
     'a second reversal',
     ({ school, reversed }) =>
-      `insert into payment_reversals (school_id, payment_id, reason) values (${school}, ${reversed}, 'again')`,
+      `insert into payment_reversals (reversed_on, booked_on, school_id, payment_id, reason) values (current_date, current_date, ${school}, ${reversed}, 'again')`,
     UNIQUE,
     'payment_reversals_payment_key',
   ],
   [
     'a reversal in another school',
     ({ otherSchool, payment }) =>
-      `insert into payment_reversals (school_id, payment_id, reason) values (${otherSchool}, ${payment}, 'x')`,
+      `insert into payment_reversals (reversed_on, booked_on, school_id, payment_id, reason) values (current_date, current_date, ${otherSchool}, ${payment}, 'x')`,
     FOREIGN_KEY,
     'payment_reversals_payment_fkey',
   ],
   [
     'a reversal without a reason',
     ({ school, payment }) =>
-      `insert into payment_reversals (school_id, payment_id, reason) values (${school}, ${payment}, '')`,
+      `insert into payment_reversals (reversed_on, booked_on, school_id, payment_id, reason) values (current_date, current_date, ${school}, ${payment}, '')`,
     CHECK,
     'payment_reversals_reason_length_check',
   ],
   [
     'a credit note for no listed reason',
     ({ school, issued }) =>
-      `insert into credit_notes (school_id, invoice_id, amount, reason) values (${school}, ${issued}, 1, 'gift')`,
+      `insert into credit_notes (dated_on, booked_on, number, school_id, invoice_id, amount, reason) values (current_date, current_date, 'NC-X-' || gen_random_uuid(), ${school}, ${issued}, 1, 'gift')`,
     CHECK,
     'credit_notes_reason_check',
   ],
   [
     'a negative credit note',
     ({ school, issued }) =>
-      `insert into credit_notes (school_id, invoice_id, amount, reason) values (${school}, ${issued}, -1, 'other')`,
+      `insert into credit_notes (dated_on, booked_on, number, school_id, invoice_id, amount, reason) values (current_date, current_date, 'NC-X-' || gen_random_uuid(), ${school}, ${issued}, -1, 'other')`,
     CHECK,
     'credit_notes_amount_range_check',
   ],
   [
     'a credit note in another school',
     ({ otherSchool, issued }) =>
-      `insert into credit_notes (school_id, invoice_id, amount, reason) values (${otherSchool}, ${issued}, 1, 'other')`,
+      `insert into credit_notes (dated_on, booked_on, number, school_id, invoice_id, amount, reason) values (current_date, current_date, 'NC-X-' || gen_random_uuid(), ${otherSchool}, ${issued}, 1, 'other')`,
     FOREIGN_KEY,
     'credit_notes_invoice_fkey',
   ],
@@ -384,7 +392,8 @@ const ILLEGAL: readonly Illegal[] = [
   ),
   [
     'taking back that an invoice is void',
-    ({ void: id }) => `update invoices set voided_at = null, void_reason = null where id = ${id}`,
+    ({ void: id }) =>
+      `update invoices set voided_at = null, voided_on = null, void_booked_on = null, void_reason = null where id = ${id}`,
     CHECK,
     'invoices_void_final_check',
   ],
@@ -425,12 +434,12 @@ test('the statements that are refused are refused for what they say: their legal
   for (const statement of [
     `update invoices set amount_paid = 100.00 where id = ${issued}`,
     `update invoices set amount_total = 101 where id = ${yen}`,
-    `${NEW_INVOICE} values (${school}, ${student}, 'X-1', 'MXN', 1, '2027-01-01')`,
-    `${NEW_PAYMENT} values (${school}, ${issued}, 'X-1', 5)`,
-    `insert into payment_reversals (school_id, payment_id, reason) values (${school}, ${payment}, 'x')`,
-    `insert into credit_notes (school_id, invoice_id, amount, reason) values (${school}, ${issued}, 1, 'other')`,
+    `${NEW_INVOICE} values (current_date, current_date, ${school}, ${student}, 'X-1', 'MXN', 1, '2027-01-01')`,
+    `${NEW_PAYMENT} values (current_date, current_date, ${school}, ${issued}, 'X-1', 5)`,
+    `insert into payment_reversals (reversed_on, booked_on, school_id, payment_id, reason) values (current_date, current_date, ${school}, ${payment}, 'x')`,
+    `insert into credit_notes (dated_on, booked_on, number, school_id, invoice_id, amount, reason) values (current_date, current_date, 'NC-X-' || gen_random_uuid(), ${school}, ${issued}, 1, 'other')`,
     `${NEW_STUDENT} values (${school}, 'A', 'B', 'a.b@example.com')`,
-    `update invoices set voided_at = now(), void_reason = 'x' where id = ${yen}`,
+    `update invoices set voided_at = now(), voided_on = issued_on, void_booked_on = booked_on, void_reason = 'x' where id = ${yen}`,
     `update students set email = 'other@example.com' where id = ${student}`,
     'select from invoices for update',
   ]) {

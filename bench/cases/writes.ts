@@ -48,7 +48,14 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
       replay: async (i) =>
         await invoices.create(
           root,
-          { studentId: at(students, i), amountTotal: '1500.00', currency: null, dueDate: DUE, description: null },
+          {
+            studentId: at(students, i),
+            amountTotal: '1500.00',
+            currency: null,
+            dueDate: DUE,
+            description: null,
+            issuedOn: null,
+          },
           null,
         ),
     },

@@ -83,6 +83,90 @@ export type AgingBuckets = {
     };
 };
 
+export type Closing = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * @format date
+     */
+    starts_on: string | null;
+    /**
+     * @format date
+     */
+    through: string;
+    summary: ClosingSummary;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    reopened_at: string | null;
+    /**
+     * @maxLength 200
+     */
+    reopen_reason: string | null;
+};
+
+export type ClosingCreate = {
+    /**
+     * The last day to close: after the last closing, and over in the school.
+     * @format date
+     */
+    through: string;
+};
+
+export type ClosingSummary = {
+    /**
+     * What was owed before.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    opening: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    invoiced: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credited: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    voided: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    collected: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    reversed: string;
+    /**
+     * collected - reversed.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    net_collected: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded: string;
+    /**
+     * opening + invoiced - credited - voided - net_collected + refunded.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    pending: string;
+};
+
 export type CollectedByMethod = {
     method: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
     /**
@@ -90,12 +174,12 @@ export type CollectedByMethod = {
      */
     payment_count: number;
     /**
-     * Payments, by the day they were paid.
+     * Payments.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     collected: string;
     /**
-     * Payments taken back, by the day that was done.
+     * Payments taken back.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     reversed: string;
@@ -113,6 +197,10 @@ export type CreditNote = {
      */
     id: number;
     /**
+     * Gap-free per school and series.
+     */
+    number: string;
+    /**
      * @minimum 1
      * @maximum 9007199254740991
      */
@@ -123,25 +211,78 @@ export type CreditNote = {
     amount: string;
     reason: CreditNoteReason;
     /**
+     * What is printed on it.
+     * @maxLength 500
+     */
+    description: string | null;
+    /**
+     * @format date
+     */
+    dated_on: string;
+    /**
+     * The day it counts on in ledgers and reports: its own, or the first open one where that is closed.
+     * @format date
+     */
+    booked_on: string;
+    /**
      * @format date-time
      */
     created_at: string;
+    /**
+     * @format date-time
+     */
+    reversed_at: string | null;
+    /**
+     * @format date
+     */
+    reversed_on: string | null;
+    /**
+     * @maxLength 200
+     */
+    reversal_reason: string | null;
 };
 
 export type CreditNoteCreate = {
     amount: Amount;
     reason: CreditNoteReason;
+    /**
+     * What is printed on it.
+     * @maxLength 500
+     */
+    description?: string | null;
+    /**
+     * The day of the note: from the day of its invoice to today, which is the default.
+     * @format date
+     */
+    dated_on?: string;
 };
 
-export type CreditNoteReason = "scholarship" | "discount" | "billing_error" | "write_off" | "other";
+export type CreditNoteReason = "scholarship" | "discount" | "billing_error" | "write_off" | "early_payment" | "late_fee_waived" | "late_fee_corrected" | "other";
 
 export const CreditNoteReason = {
     scholarship: "scholarship",
     discount: "discount",
     billing_error: "billing_error",
     write_off: "write_off",
+    early_payment: "early_payment",
+    late_fee_waived: "late_fee_waived",
+    late_fee_corrected: "late_fee_corrected",
     other: "other"
 } as const;
+
+export type CreditNoteReversalCreate = {
+    /**
+     * Why the note was wrong.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
+    /**
+     * The day it is taken back: from the day of the note to today, the default.
+     * @format date
+     */
+    reversed_on?: string;
+};
 
 export type DailyCollections = {
     /**
@@ -153,12 +294,12 @@ export type DailyCollections = {
      */
     payment_count: number;
     /**
-     * Payments, by the day they were paid.
+     * Payments.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     collected: string;
     /**
-     * Payments taken back, by the day that was done.
+     * Payments taken back.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     reversed: string;
@@ -256,9 +397,17 @@ export type Invoice = {
     currency: string;
     status: InvoiceStatus;
     /**
+     * What settled it once nothing is pending: PAYMENT, CREDIT (notes), WRITE_OFF, or MIXED. Null while something is, and once it is void.
+     */
+    settlement: ("PAYMENT" | "CREDIT" | "WRITE_OFF" | "MIXED") | null;
+    /**
      * @format date-time
      */
     issued_at: string;
+    /**
+     * @format date
+     */
+    issued_on: string;
     /**
      * @format date
      */
@@ -281,9 +430,18 @@ export type Invoice = {
      */
     school_id: number;
     /**
+     * The day it counts on in ledgers and reports: its own, or the first open one where that is closed.
+     * @format date
+     */
+    booked_on: string;
+    /**
      * @format date-time
      */
     voided_at: string | null;
+    /**
+     * @format date
+     */
+    voided_on: string | null;
     /**
      * @maxLength 200
      */
@@ -307,6 +465,11 @@ export type InvoiceCreate = {
      */
     due_date: string;
     /**
+     * The day it was issued, in the school's calendar; not after today, which is the default.
+     * @format date
+     */
+    issued_on?: string;
+    /**
      * @maxLength 500
      */
     description?: string | null;
@@ -315,8 +478,8 @@ export type InvoiceCreate = {
 export type InvoicePaymentCreate = {
     amount: Amount;
     /**
-     * When the money was received; not in the future (up to 60 s ahead is now: clocks differ). Default: now.
-     * @format date-time
+     * When the money was received: an instant, or a day of the school's calendar. Not in the future (up to 60 s ahead is now: clocks differ). Default: now.
+     * @format date-or-date-time
      */
     paid_at?: string;
     method?: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
@@ -352,16 +515,17 @@ export type InvoiceUpdate = {
 };
 
 /**
- * INVOICE and REVERSAL (a payment taken back) are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.
+ * INVOICE, REVERSAL (a payment taken back) and CREDIT_NOTE_REVERSAL are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.
  */
-export type LedgerEntryType = "INVOICE" | "PAYMENT" | "CREDIT_NOTE" | "REVERSAL" | "VOID";
+export type LedgerEntryType = "INVOICE" | "PAYMENT" | "CREDIT_NOTE" | "REVERSAL" | "VOID" | "CREDIT_NOTE_REVERSAL";
 
 export const LedgerEntryType = {
     INVOICE: "INVOICE",
     PAYMENT: "PAYMENT",
     CREDIT_NOTE: "CREDIT_NOTE",
     REVERSAL: "REVERSAL",
-    VOID: "VOID"
+    VOID: "VOID",
+    CREDIT_NOTE_REVERSAL: "CREDIT_NOTE_REVERSAL"
 } as const;
 
 /**
@@ -388,31 +552,36 @@ export type MonthlyFlows = {
      */
     invoice_count: number;
     /**
-     * Billed, by the day of issue; what was voided since is included.
+     * Billed; what was voided since is included.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     invoiced: string;
     /**
-     * Credit notes, by their day.
+     * Credit notes, less those taken back or left on a voided invoice.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     credited: string;
     /**
-     * What was still billed on voided invoices, by the day they were voided.
+     * Voided invoices, with all that was billed.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     voided: string;
+    /**
+     * Money given back to families.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded: string;
     /**
      * @minimum 0
      */
     payment_count: number;
     /**
-     * Payments, by the day they were paid.
+     * Payments.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     collected: string;
     /**
-     * Payments taken back, by the day that was done.
+     * Payments taken back.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     reversed: string;
@@ -446,6 +615,15 @@ export type Payment = {
      * @format date-time
      */
     paid_at: string;
+    /**
+     * @format date
+     */
+    paid_on: string;
+    /**
+     * The day it counts on in ledgers and reports: its own, or the first open one where that is closed.
+     * @format date
+     */
+    booked_on: string;
     method: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
     /**
      * Number at the bank, slip or receipt.
@@ -461,9 +639,18 @@ export type Payment = {
      */
     reversed_at: string | null;
     /**
+     * @format date
+     */
+    reversed_on: string | null;
+    /**
      * @maxLength 200
      */
     reversal_reason: string | null;
+    /**
+     * An earlier payment of the same school, method, reference and amount within seven days: a hint.
+     * @minimum 1
+     */
+    possible_duplicate_of: number | null;
 };
 
 export type PaymentCreate = {
@@ -474,8 +661,8 @@ export type PaymentCreate = {
     invoice_id: number;
     amount: Amount;
     /**
-     * When the money was received; not in the future (up to 60 s ahead is now: clocks differ). Default: now.
-     * @format date-time
+     * When the money was received: an instant, or a day of the school's calendar. Not in the future (up to 60 s ahead is now: clocks differ). Default: now.
+     * @format date-or-date-time
      */
     paid_at?: string;
     method?: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
@@ -493,6 +680,11 @@ export type PaymentReversalCreate = {
      * @maxLength 200
      */
     reason: string;
+    /**
+     * The day it is taken back: from the day it was paid to today, the default.
+     * @format date
+     */
+    reversed_on?: string;
 };
 
 /**
@@ -545,6 +737,21 @@ export type Problem = {
      */
     settled?: string;
     /**
+     * With `period_closed`, `closing_out_of_order`: the last closed day.
+     * @format date
+     */
+    closed_through?: string;
+    /**
+     * With `day_out_of_range`: the first day there may be.
+     * @format date
+     */
+    first?: string;
+    /**
+     * With `day_out_of_range`: the last day there may be.
+     * @format date
+     */
+    last?: string;
+    /**
      * With `invoice_has_payments`: those to reverse first.
      */
     payment_ids?: number[];
@@ -553,7 +760,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_exceeds_pending" | "document_too_long" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "document_too_long" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -580,6 +787,13 @@ export const ProblemCode = {
     payment_not_found: "payment_not_found",
     payment_exceeds_pending: "payment_exceeds_pending",
     payment_already_reversed: "payment_already_reversed",
+    credit_note_not_found: "credit_note_not_found",
+    credit_note_already_reversed: "credit_note_already_reversed",
+    day_out_of_range: "day_out_of_range",
+    period_closed: "period_closed",
+    closing_not_found: "closing_not_found",
+    closing_out_of_order: "closing_out_of_order",
+    closing_not_newest: "closing_not_newest",
     credit_exceeds_pending: "credit_exceeds_pending",
     document_too_long: "document_too_long",
     idempotency_key_reused: "idempotency_key_reused",
@@ -839,7 +1053,7 @@ export type SchoolLedger = {
 
 export type SchoolLedgerEntry = {
     /**
-     * Value date, in the school's zone.
+     * The day it is booked on, in the school's calendar.
      * @format date
      */
     date: string;
@@ -850,7 +1064,7 @@ export type SchoolLedgerEntry = {
      */
     document_id: number;
     /**
-     * Number of that invoice or receipt; credit notes have none.
+     * Number of that document.
      * @maxLength 100
      */
     number: string | null;
@@ -931,35 +1145,45 @@ export type SchoolSummary = {
      */
     as_of: string;
     /**
+     * What was owed before `from`.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    opening: string;
+    /**
      * @minimum 0
      */
     invoice_count: number;
     /**
-     * Billed, by the day of issue; what was voided since is included.
+     * Billed; what was voided since is included.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     invoiced: string;
     /**
-     * Credit notes, by their day.
+     * Credit notes, less those taken back or left on a voided invoice.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     credited: string;
     /**
-     * What was still billed on voided invoices, by the day they were voided.
+     * Voided invoices, with all that was billed.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     voided: string;
+    /**
+     * Money given back to families.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded: string;
     /**
      * @minimum 0
      */
     payment_count: number;
     /**
-     * Payments, by the day they were paid.
+     * Payments.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     collected: string;
     /**
-     * Payments taken back, by the day that was done.
+     * Payments taken back.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     reversed: string;
@@ -974,6 +1198,11 @@ export type SchoolSummary = {
      */
     pending: string;
     /**
+     * What families have paid ahead, at the end of `to`.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit: string;
+    /**
      * The part of it that was past its due day on `as_of`.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
@@ -984,10 +1213,15 @@ export type SchoolSummary = {
      */
     on_time_rate: string | null;
     /**
-     * overdue / pending, without what was paid before it was invoiced: 0 to 1. Null when nothing is owed.
+     * Of the money whose due day is in the range and past, less credit notes: the part that was not paid at its end. Null when none was due.
      * @pattern ^-?[0-9]+\.[0-9]{4}$
      */
     delinquency_rate: string | null;
+    /**
+     * overdue / pending, without what was paid before it was invoiced: 0 to 1. Null when nothing is owed.
+     * @pattern ^-?[0-9]+\.[0-9]{4}$
+     */
+    overdue_share: string | null;
     by_month: MonthlyFlows[];
     by_method: CollectedByMethod[];
     /**
@@ -1068,9 +1302,17 @@ export type StatementLine = {
     currency: string;
     status: InvoiceStatus;
     /**
+     * What settled it once nothing is pending: PAYMENT, CREDIT (notes), WRITE_OFF, or MIXED. Null while something is, and once it is void.
+     */
+    settlement: ("PAYMENT" | "CREDIT" | "WRITE_OFF" | "MIXED") | null;
+    /**
      * @format date-time
      */
     issued_at: string;
+    /**
+     * @format date
+     */
+    issued_on: string;
     /**
      * @format date
      */
@@ -1250,7 +1492,7 @@ export type StudentLedger = {
 
 export type StudentLedgerEntry = {
     /**
-     * Value date, in the school's zone.
+     * The day it is booked on, in the school's calendar.
      * @format date
      */
     date: string;
@@ -1261,7 +1503,7 @@ export type StudentLedgerEntry = {
      */
     document_id: number;
     /**
-     * Number of that invoice or receipt; credit notes have none.
+     * Number of that document.
      * @maxLength 100
      */
     number: string | null;
@@ -1346,6 +1588,244 @@ export type StudentUpdate = {
  * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
  */
 export type Amount = string;
+
+export type GetClosingResult = Closing;
+
+export type GetClosingPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetClosingResponseHeaders = {
+    etag?: string;
+};
+
+export type GetClosingVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ReopenBooksResult = void;
+
+export type ReopenBooksPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ReopenBooksQuery = {
+    /**
+     * Why the days are opened again.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
+};
+
+export type ReopenBooksVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Why the days are opened again.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
+};
+
+export type ListCreditNotesResult = CreditNote[];
+
+export type ListCreditNotesQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    invoice_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    reason?: CreditNoteReason;
+    /**
+     * The whole number.
+     * @minLength 1
+     * @maxLength 30
+     */
+    number?: string;
+    /**
+     * Of this day or later.
+     * @format date
+     */
+    dated_from?: string;
+    /**
+     * Of this day or earlier.
+     * @format date
+     */
+    dated_to?: string;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 2000
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListCreditNotesResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListCreditNotesVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    invoice_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    reason?: CreditNoteReason;
+    /**
+     * The whole number.
+     * @minLength 1
+     * @maxLength 30
+     */
+    number?: string;
+    /**
+     * Of this day or later.
+     * @format date
+     */
+    dated_from?: string;
+    /**
+     * Of this day or earlier.
+     * @format date
+     */
+    dated_to?: string;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 2000
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     */
+    count?: "exact" | "none";
+};
+
+export type GetCreditNoteResult = CreditNote;
+
+export type GetCreditNotePath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetCreditNoteResponseHeaders = {
+    etag?: string;
+};
+
+export type GetCreditNoteVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ReverseCreditNoteResult = CreditNote;
+
+export type ReverseCreditNotePath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ReverseCreditNoteBody = CreditNoteReversalCreate;
+
+export type ReverseCreditNoteHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type ReverseCreditNoteResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type ReverseCreditNoteVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & ReverseCreditNoteBody;
 
 export type ListInvoicesResult = Invoice[];
 
@@ -1520,6 +2000,11 @@ export type VoidInvoiceQuery = {
      * @maxLength 200
      */
     reason?: string;
+    /**
+     * The day it is voided: from the day it was issued to today, which is the default.
+     * @format date
+     */
+    voided_on?: string;
 };
 
 export type VoidInvoiceVariables = {
@@ -1534,6 +2019,11 @@ export type VoidInvoiceVariables = {
      * @maxLength 200
      */
     reason?: string;
+    /**
+     * The day it is voided: from the day it was issued to today, which is the default.
+     * @format date
+     */
+    voided_on?: string;
 };
 
 export type UpdateInvoiceResult = Invoice;
@@ -1556,9 +2046,9 @@ export type UpdateInvoiceVariables = {
     id: number;
 } & UpdateInvoiceBody;
 
-export type ListCreditNotesResult = CreditNote[];
+export type ListInvoiceCreditNotesResult = CreditNote[];
 
-export type ListCreditNotesPath = {
+export type ListInvoiceCreditNotesPath = {
     /**
      * @minimum 1
      * @maximum 9007199254740991
@@ -1566,7 +2056,7 @@ export type ListCreditNotesPath = {
     id: number;
 };
 
-export type ListCreditNotesQuery = {
+export type ListInvoiceCreditNotesQuery = {
     /**
      * Rows on a page.
      * @minimum 1
@@ -1591,12 +2081,12 @@ export type ListCreditNotesQuery = {
     count?: "exact" | "none";
 };
 
-export type ListCreditNotesResponseHeaders = {
+export type ListInvoiceCreditNotesResponseHeaders = {
     xTotalCount?: number;
     link?: string;
 };
 
-export type ListCreditNotesVariables = {
+export type ListInvoiceCreditNotesVariables = {
     /**
      * @minimum 1
      * @maximum 9007199254740991
@@ -2226,6 +2716,116 @@ export type GetSchoolAgingVariables = {
     as_of?: string;
 };
 
+export type ListClosingsResult = Closing[];
+
+export type ListClosingsPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ListClosingsQuery = {
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 2000
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListClosingsResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListClosingsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 2000
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     */
+    count?: "exact" | "none";
+};
+
+export type CloseBooksResult = Closing;
+
+export type CloseBooksPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type CloseBooksBody = ClosingCreate;
+
+export type CloseBooksHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CloseBooksResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CloseBooksVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CloseBooksBody;
+
 export type ListDebtorsResult = Debtor[];
 
 export type ListDebtorsPath = {
@@ -2316,7 +2916,7 @@ export type GetSchoolLedgerQuery = {
      */
     to?: string;
     /**
-     * Leaves out what has a later value date: the ledger as it stood at the end of this day.
+     * Leaves out what is booked later: the ledger as it stood at the end of this day.
      * @format date
      */
     as_of?: string;
@@ -2357,7 +2957,7 @@ export type GetSchoolLedgerVariables = {
      */
     to?: string;
     /**
-     * Leaves out what has a later value date: the ledger as it stood at the end of this day.
+     * Leaves out what is booked later: the ledger as it stood at the end of this day.
      * @format date
      */
     as_of?: string;
@@ -2684,7 +3284,7 @@ export type GetStudentLedgerQuery = {
      */
     to?: string;
     /**
-     * Leaves out what has a later value date: the ledger as it stood at the end of this day.
+     * Leaves out what is booked later: the ledger as it stood at the end of this day.
      * @format date
      */
     as_of?: string;
@@ -2725,7 +3325,7 @@ export type GetStudentLedgerVariables = {
      */
     to?: string;
     /**
-     * Leaves out what has a later value date: the ledger as it stood at the end of this day.
+     * Leaves out what is booked later: the ledger as it stood at the end of this day.
      * @format date
      */
     as_of?: string;
@@ -2813,6 +3413,132 @@ export type GetProblemPageVariables = {
  * type-level companion of `OPERATIONS` that gives `createClient<Ops>` its typed methods.
  */
 export type Ops = {
+    getClosing: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetClosingResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    reopenBooks: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Why the days are opened again.
+             * @minLength 1
+             * @maxLength 200
+             */
+            reason: string;
+        };
+        result: ReopenBooksResult;
+    };
+    listCreditNotes: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            invoice_id?: number;
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            student_id?: number;
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            reason?: CreditNoteReason;
+            /**
+             * The whole number.
+             * @minLength 1
+             * @maxLength 30
+             */
+            number?: string;
+            /**
+             * Of this day or later.
+             * @format date
+             */
+            dated_from?: string;
+            /**
+             * Of this day or earlier.
+             * @format date
+             */
+            dated_to?: string;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 2000
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListCreditNotesResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: CreditNote;
+    };
+    getCreditNote: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetCreditNoteResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    reverseCreditNote: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & ReverseCreditNoteBody;
+        result: ReverseCreditNoteResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
     listInvoices: {
         args: {
             /**
@@ -2911,6 +3637,11 @@ export type Ops = {
              * @maxLength 200
              */
             reason?: string;
+            /**
+             * The day it is voided: from the day it was issued to today, which is the default.
+             * @format date
+             */
+            voided_on?: string;
         };
         result: VoidInvoiceResult;
     };
@@ -2924,7 +3655,7 @@ export type Ops = {
         } & UpdateInvoiceBody;
         result: UpdateInvoiceResult;
     };
-    listCreditNotes: {
+    listInvoiceCreditNotes: {
         args: {
             /**
              * @minimum 1
@@ -2954,7 +3685,7 @@ export type Ops = {
              */
             count?: "exact" | "none";
         };
-        result: ListCreditNotesResult;
+        result: ListInvoiceCreditNotesResult;
         headers: {
             xTotalCount?: number;
             link?: string;
@@ -3279,6 +4010,63 @@ export type Ops = {
         };
         result: GetSchoolAgingResult;
     };
+    listClosings: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 2000
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListClosingsResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Closing;
+    };
+    closeBooks: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CloseBooksBody;
+        result: CloseBooksResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
     listDebtors: {
         args: {
             /**
@@ -3333,7 +4121,7 @@ export type Ops = {
              */
             to?: string;
             /**
-             * Leaves out what has a later value date: the ledger as it stood at the end of this day.
+             * Leaves out what is booked later: the ledger as it stood at the end of this day.
              * @format date
              */
             as_of?: string;
@@ -3527,7 +4315,7 @@ export type Ops = {
              */
             to?: string;
             /**
-             * Leaves out what has a later value date: the ledger as it stood at the end of this day.
+             * Leaves out what is booked later: the ledger as it stood at the end of this day.
              * @format date
              */
             as_of?: string;
@@ -3603,13 +4391,18 @@ export type Ops = {
  * tags) for cache keys, tracing span names, and request logging.
  */
 export const OPERATIONS = {
+    getClosing: { id: "getClosing", method: "GET", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    reopenBooks: { id: "reopenBooks", method: "DELETE", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    listCreditNotes: { id: "listCreditNotes", method: "GET", path: "/api/v1/credit-notes", tags: ["credit notes"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "reason", in: "query" }, { name: "number", in: "query" }, { name: "dated_from", in: "query" }, { name: "dated_to", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    getCreditNote: { id: "getCreditNote", method: "GET", path: "/api/v1/credit-notes/{id}", tags: ["credit notes"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    reverseCreditNote: { id: "reverseCreditNote", method: "POST", path: "/api/v1/credit-notes/{id}/reversal", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoice: { id: "createInvoice", method: "POST", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getInvoice: { id: "getInvoice", method: "GET", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
-    voidInvoice: { id: "voidInvoice", method: "DELETE", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    voidInvoice: { id: "voidInvoice", method: "DELETE", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }, { name: "voided_on", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateInvoice: { id: "updateInvoice", method: "PATCH", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
-    listCreditNotes: { id: "listCreditNotes", method: "GET", path: "/api/v1/invoices/{id}/credit-notes", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
-    createCreditNote: { id: "createCreditNote", method: "POST", path: "/api/v1/invoices/{id}/credit-notes", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    listInvoiceCreditNotes: { id: "listInvoiceCreditNotes", method: "GET", path: "/api/v1/invoices/{id}/credit-notes", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createCreditNote: { id: "createCreditNote", method: "POST", path: "/api/v1/invoices/{id}/credit-notes", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listInvoicePayments: { id: "listInvoicePayments", method: "GET", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoicePayment: { id: "createInvoicePayment", method: "POST", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listPayments: { id: "listPayments", method: "GET", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "method", in: "query" }, { name: "paid_from", in: "query" }, { name: "paid_to", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
@@ -3624,6 +4417,8 @@ export const OPERATIONS = {
     updateSchool: { id: "updateSchool", method: "PATCH", path: "/api/v1/schools/{id}", tags: ["schools"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     activateSchool: { id: "activateSchool", method: "PATCH", path: "/api/v1/schools/{id}/activate", tags: ["schools"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     getSchoolAging: { id: "getSchoolAging", method: "GET", path: "/api/v1/schools/{id}/aging", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "as_of", in: "query" }] },
+    listClosings: { id: "listClosings", method: "GET", path: "/api/v1/schools/{id}/closings", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    closeBooks: { id: "closeBooks", method: "POST", path: "/api/v1/schools/{id}/closings", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listDebtors: { id: "listDebtors", method: "GET", path: "/api/v1/schools/{id}/debtors", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "order", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     getSchoolLedger: { id: "getSchoolLedger", method: "GET", path: "/api/v1/schools/{id}/ledger", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "cursor", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }, { name: "etag", key: "etag", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "/entries" } },
     getSchoolStatement: { id: "getSchoolStatement", method: "GET", path: "/api/v1/schools/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
@@ -5489,4 +6284,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listPayments, createPayment, getPayment, reversePayment, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { getClosing, reopenBooks, listCreditNotes, getCreditNote, reverseCreditNote, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listInvoiceCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listPayments, createPayment, getPayment, reversePayment, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;

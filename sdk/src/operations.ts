@@ -10,8 +10,10 @@ export const FILES = {
   getStudentAging: { csv: 'text/csv' },
   getStudentLedger: { csv: 'text/csv', pdf: 'application/pdf' },
   getStudentStatement: { csv: 'text/csv', pdf: 'application/pdf' },
+  listClosings: { csv: 'text/csv' },
   listCreditNotes: { csv: 'text/csv' },
   listDebtors: { csv: 'text/csv' },
+  listInvoiceCreditNotes: { csv: 'text/csv' },
   listInvoicePayments: { csv: 'text/csv' },
   listInvoices: { csv: 'text/csv' },
   listPayments: { csv: 'text/csv' },
@@ -37,6 +39,25 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'school_not_found'
     | 'school_already_active';
+  closeBooks: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'school_not_found'
+    | 'closing_out_of_order';
   createCreditNote: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -57,7 +78,9 @@ export type ProblemCodes = {
     | 'invoice_not_found'
     | 'invoice_void'
     | 'amount_not_whole'
-    | 'credit_exceeds_pending';
+    | 'credit_exceeds_pending'
+    | 'day_out_of_range'
+    | 'period_closed';
   createInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -77,7 +100,9 @@ export type ProblemCodes = {
     | 'idempotency_answer_erased'
     | 'student_not_found'
     | 'invoice_currency_mismatch'
-    | 'amount_not_whole';
+    | 'amount_not_whole'
+    | 'day_out_of_range'
+    | 'period_closed';
   createInvoicePayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -98,7 +123,8 @@ export type ProblemCodes = {
     | 'invoice_not_found'
     | 'invoice_void'
     | 'amount_not_whole'
-    | 'payment_exceeds_pending';
+    | 'payment_exceeds_pending'
+    | 'day_out_of_range';
   createPayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -119,7 +145,8 @@ export type ProblemCodes = {
     | 'invoice_not_found'
     | 'invoice_void'
     | 'amount_not_whole'
-    | 'payment_exceeds_pending';
+    | 'payment_exceeds_pending'
+    | 'day_out_of_range';
   createSchool: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -193,6 +220,24 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'student_not_found'
     | 'student_has_invoices';
+  getClosing: 
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'closing_not_found';
+  getCreditNote: 
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'credit_note_not_found';
   getHealth: never;
   getInvoice: 
     | 'request_invalid'
@@ -312,7 +357,7 @@ export type ProblemCodes = {
     | 'not_acceptable'
     | 'student_not_found'
     | 'document_too_long';
-  listCreditNotes: 
+  listClosings: 
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -321,7 +366,16 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
-    | 'invoice_not_found';
+    | 'school_not_found';
+  listCreditNotes: 
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable';
   listDebtors: 
     | 'request_invalid'
     | 'rate_limited'
@@ -332,6 +386,16 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'school_not_found';
+  listInvoiceCreditNotes: 
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'invoice_not_found';
   listInvoicePayments: 
     | 'request_invalid'
     | 'rate_limited'
@@ -388,6 +452,44 @@ export type ProblemCodes = {
     | 'database_busy'
     | 'database_full'
     | 'internal_error';
+  reopenBooks: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'closing_not_found'
+    | 'closing_not_newest';
+  reverseCreditNote: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'credit_note_not_found'
+    | 'credit_note_already_reversed'
+    | 'invoice_void'
+    | 'day_out_of_range'
+    | 'period_closed';
   reversePayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -406,7 +508,9 @@ export type ProblemCodes = {
     | 'idempotency_in_flight'
     | 'idempotency_answer_erased'
     | 'payment_not_found'
-    | 'payment_already_reversed';
+    | 'payment_already_reversed'
+    | 'day_out_of_range'
+    | 'period_closed';
   updateInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -425,7 +529,8 @@ export type ProblemCodes = {
     | 'invoice_void'
     | 'invoice_paid'
     | 'invoice_amount_below_paid'
-    | 'amount_not_whole';
+    | 'amount_not_whole'
+    | 'period_closed';
   updateSchool: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -478,5 +583,7 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'invoice_not_found'
     | 'invoice_already_void'
-    | 'invoice_has_payments';
+    | 'invoice_has_payments'
+    | 'day_out_of_range'
+    | 'period_closed';
 };

@@ -235,8 +235,8 @@ describe('export', () => {
   test('0: every row, to a file, with a bar where a person is watching', async () => {
     const studentOfMany = await billing.aStudent({ school_id: await billing.aSchool() });
     await billing.owner.query(
-      `insert into invoices (school_id, student_id, number, currency, amount_total, due_date)
-       select school_id, id, 'X-' || n, 'MXN', n, '2027-01-31' from students, generate_series(1, 1203) n where id = $1`,
+      `insert into invoices (issued_on, booked_on, school_id, student_id, number, currency, amount_total, due_date)
+       select current_date, current_date, school_id, id, 'X-' || n, 'MXN', n, '2027-01-31' from students, generate_series(1, 1203) n where id = $1`,
       [studentOfMany],
     );
     const { body } = await billing.get<{ school_id: number }>(`/students/${studentOfMany}`);

@@ -15,7 +15,15 @@ export type ModelInvoice = {
 };
 
 /** `amount` is what it adds to what is owed; negative for a credit. */
-export type ModelEntry = { day: string; type: string; documentId: number; invoice: ModelInvoice; amount: bigint };
+export type ModelEntry = {
+  day: string;
+  type: string;
+  documentId: number;
+  invoice: ModelInvoice;
+  amount: bigint;
+  /** Of a VOID: the credit notes that it takes back. */
+  credited: bigint;
+};
 
 export class AccountModel {
   readonly invoices: ModelInvoice[] = [];
@@ -59,33 +67,38 @@ export class AccountModel {
       .filter(({ amount }) => amount !== 0n);
   }
 
-  /** Due in the range and past, and what of it was paid by the due day. */
-  punctuality(from: string, to: string, today: string): { due: bigint; paid: bigint } {
-    const totals = { due: 0n, paid: 0n };
+  /** Due in the range and past, what of it was paid by the due day, and what by the end of the range. */
+  punctuality(from: string, to: string, today: string): { due: bigint; inTime: bigint; paid: bigint } {
+    const totals = { due: 0n, inTime: 0n, paid: 0n };
     for (const invoice of this.invoices) {
       const { dueDate, issuedAt, voidedAt } = invoice;
       if (dueDate < from || dueDate > to || dueDate >= today || this.dayOf(issuedAt) > to) continue;
       if (voidedAt !== null && this.dayOf(voidedAt) <= to) continue;
       const credited = sum(invoice.credits.filter(({ at }) => this.dayOf(at) <= to).map(({ amount }) => amount));
       const due = invoice.total > credited ? invoice.total - credited : 0n;
-      const paid = invoice.payments
-        .filter(({ paidAt }) => this.dayOf(paidAt) <= dueDate)
-        .filter(({ reversedAt }) => reversedAt === null || this.dayOf(reversedAt) > to);
-      const inTime = sum(paid.map(({ amount }) => amount));
+      const paidBy = (day: string): bigint => {
+        const live = invoice.payments
+          .filter(({ paidAt }) => this.dayOf(paidAt) <= day && this.dayOf(paidAt) <= to)
+          .filter(({ reversedAt }) => reversedAt === null || this.dayOf(reversedAt) > to);
+        const paid = sum(live.map(({ amount }) => amount));
+        return paid < due ? paid : due;
+      };
       totals.due += due;
-      totals.paid += inTime < due ? inTime : due;
+      totals.inTime += paidBy(dueDate);
+      totals.paid += paidBy(to);
     }
     return totals;
   }
 
   #entriesOf(invoice: ModelInvoice): ModelEntry[] {
     const { id, total, issuedAt, voidedAt, credits, payments } = invoice;
-    const entry = (at: Date, type: string, documentId: number, amount: bigint): ModelEntry => ({
+    const entry = (at: Date, type: string, documentId: number, amount: bigint, credited = 0n): ModelEntry => ({
       day: this.dayOf(at),
       type,
       documentId,
       invoice,
       amount,
+      credited,
     });
     const billed = total - sum(credits.map(({ amount }) => amount));
     return [
@@ -95,7 +108,7 @@ export class AccountModel {
       ...payments.flatMap(({ reversedAt, id: paymentId, amount }) =>
         reversedAt === null ? [] : [entry(reversedAt, 'REVERSAL', paymentId, amount)],
       ),
-      ...(voidedAt === null ? [] : [entry(voidedAt, 'VOID', id, -billed)]),
+      ...(voidedAt === null ? [] : [entry(voidedAt, 'VOID', id, -billed, total - billed)]),
     ];
   }
 }

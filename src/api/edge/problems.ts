@@ -58,6 +58,13 @@ export const PROBLEMS = {
   payment_not_found: { status: 404, title: 'Payment not found' },
   payment_exceeds_pending: { status: 400, title: 'Payment exceeds the pending amount' },
   payment_already_reversed: { status: 400, title: 'Payment is already reversed' },
+  credit_note_not_found: { status: 404, title: 'Credit note not found' },
+  credit_note_already_reversed: { status: 400, title: 'Credit note is already reversed' },
+  day_out_of_range: { status: 422, title: 'Day is out of range' },
+  period_closed: { status: 400, title: 'Period is closed' },
+  closing_not_found: { status: 404, title: 'Closing not found' },
+  closing_out_of_order: { status: 400, title: 'Closing is out of order' },
+  closing_not_newest: { status: 400, title: 'Closing is not the newest' },
   credit_exceeds_pending: { status: 400, title: 'Credit exceeds the pending amount' },
   document_too_long: { status: 422, title: 'Document is too long' },
   idempotency_key_reused: { status: 422, title: 'Idempotency-Key was used for another request' },
@@ -202,6 +209,7 @@ export function problemBody(code: ProblemCode, detail: string, { url, id }: { ur
 /** The fields a rule that answers 422 can turn on, the most telling first. */
 const FIELDS_OF_RULE: Partial<Record<ProblemCode, readonly string[]>> = {
   amount_not_whole: ['amount_total', 'amount'],
+  day_out_of_range: ['issued_on', 'paid_at', 'reversed_on', 'dated_on', 'voided_on'],
   school_prefixes_equal: ['invoice_prefix', 'receipt_prefix'],
   school_timezone_unknown: ['timezone'],
 };

@@ -69,6 +69,20 @@ export function oneOfOrNull<T extends string>(
 
 export const CalendarDate = Type.String({ format: 'date', examples: ['2026-03-31'] });
 
+/** A day of the school's calendar as clients send it. */
+export function NamedDay(description: string) {
+  return Type.String({ format: 'date', description, examples: ['2026-03-31'] });
+}
+
+/** A day of the school's calendar as the API shows it. */
+export const DayOut = Type.String({ format: 'date', examples: ['2026-03-31'] });
+export const DayOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date', examples: [null] });
+export const BookedOn = Type.String({
+  format: 'date',
+  description: 'The day it counts on in ledgers and reports: its own, or the first open one where that is closed.',
+  examples: ['2026-03-31'],
+});
+
 export const Timestamp = Type.String({ format: 'date-time', examples: ['2026-03-01T15:04:05.000Z'] });
 
 export const TimestampOrNull = Type.Unsafe<string | null>({

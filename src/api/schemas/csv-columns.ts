@@ -1,5 +1,6 @@
 import { columnsOf } from '../responses/csv.ts';
-import { CreditNoteResponse, InvoiceResponse } from './invoice.ts';
+import { CreditNoteResponse } from './credit-note.ts';
+import { InvoiceResponse } from './invoice.ts';
 import { SchoolEntry, StudentEntry } from './ledger.ts';
 import { PaymentResponse } from './payment.ts';
 import { AgingRow, DebtorResponse } from './report.ts';

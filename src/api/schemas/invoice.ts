@@ -1,18 +1,17 @@
 import { type Static, Type } from 'typebox';
-import {
-  CREDIT_NOTE_REASONS,
-  INVOICE_STATUSES,
-  type InvoiceChanges,
-  type NewInvoice,
-} from '../../domain/billing/invoice.ts';
+import { INVOICE_STATUSES, type InvoiceChanges, type NewInvoice, SETTLEMENTS } from '../../domain/billing/invoice.ts';
 import { assertWhole } from '../../domain/billing/invoice-rules.ts';
 import { parseMoney } from '../../domain/shared/money.ts';
 import {
   AmountIn,
   amountOut,
+  BookedOn,
   CalendarDate,
+  DayOrNull,
+  DayOut,
   Id,
   oneOf,
+  oneOfOrNull,
   readAmount,
   STRICT,
   Timestamp,
@@ -20,6 +19,7 @@ import {
   text,
   textOrNull,
 } from './common.ts';
+import { day } from './period.ts';
 
 const Description = textOrNull(500, { examples: ['Colegiatura marzo 2026'] });
 const Status = oneOf(INVOICE_STATUSES, {
@@ -27,7 +27,6 @@ const Status = oneOf(INVOICE_STATUSES, {
   description: 'ISSUED: nothing paid. PARTIAL: something paid. PAID: nothing pending. VOID: cancelled.',
   examples: ['PARTIAL'],
 });
-const CreditNoteReason = oneOf(CREDIT_NOTE_REASONS, { $id: 'CreditNoteReason', examples: ['scholarship'] });
 const VoidReason = text(1, 200, { description: 'Why the invoice is voided.', examples: ['Issued twice'] });
 
 export const InvoiceCreate = Type.Object(
@@ -42,6 +41,13 @@ export const InvoiceCreate = Type.Object(
       }),
     ),
     due_date: CalendarDate,
+    issued_on: Type.Optional(
+      Type.String({
+        format: 'date',
+        description: "The day it was issued, in the school's calendar; not after today, which is the default.",
+        examples: ['2026-03-01'],
+      }),
+    ),
     description: Type.Optional(Description),
   },
   { ...STRICT, $id: 'InvoiceCreate' },
@@ -56,7 +62,10 @@ export const InvoiceUpdate = Type.Object(
   { ...STRICT, $id: 'InvoiceUpdate' },
 );
 
-export const VoidQuery = { reason: Type.Optional(VoidReason) };
+export const VoidQuery = {
+  reason: Type.Optional(VoidReason),
+  voided_on: day('The day it is voided: from the day it was issued to today, which is the default.'),
+};
 
 export const InvoiceQuery = {
   student_id: Type.Optional(Id),
@@ -81,7 +90,13 @@ export const INVOICE_FIELDS = {
   pending: amountOut('5000.00', 'amount_total - credited - paid; 0.00 once it is void.'),
   currency: Type.String({ examples: ['MXN'] }),
   status: Status,
+  settlement: oneOfOrNull(SETTLEMENTS, {
+    description:
+      'What settled it once nothing is pending: PAYMENT, CREDIT (notes), WRITE_OFF, or MIXED. Null while something is, and once it is void.',
+    examples: [null],
+  }),
   issued_at: Timestamp,
+  issued_on: DayOut,
   due_date: CalendarDate,
   description: Description,
   created_at: Timestamp,
@@ -92,26 +107,12 @@ export const InvoiceResponse = Type.Object(
   {
     ...INVOICE_FIELDS,
     school_id: Id,
+    booked_on: BookedOn,
     voided_at: TimestampOrNull,
+    voided_on: DayOrNull,
     void_reason: textOrNull(200, { examples: [] }),
   },
   { $id: 'Invoice' },
-);
-
-export const CreditNoteCreate = Type.Object(
-  { amount: AmountIn, reason: CreditNoteReason },
-  { ...STRICT, $id: 'CreditNoteCreate' },
-);
-
-export const CreditNoteResponse = Type.Object(
-  {
-    id: Id,
-    invoice_id: Id,
-    amount: amountOut('500.00'),
-    reason: CreditNoteReason,
-    created_at: Timestamp,
-  },
-  { $id: 'CreditNote' },
 );
 
 /**
@@ -128,6 +129,7 @@ export function toNewInvoice(body: Static<typeof InvoiceCreate>): NewInvoice {
     currency,
     dueDate: body.due_date,
     description: body.description ?? null,
+    issuedOn: body.issued_on ?? null,
   };
 }
 

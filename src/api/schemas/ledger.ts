@@ -12,7 +12,7 @@ const { limit, cursor } = PAGE_PARAMETERS;
 
 export const LedgerQuery = {
   ...PERIOD,
-  as_of: day('Leaves out what has a later value date: the ledger as it stood at the end of this day.'),
+  as_of: day('Leaves out what is booked later: the ledger as it stood at the end of this day.'),
   limit,
   cursor,
 };
@@ -25,11 +25,15 @@ export const StudentReference = Type.Object(
 );
 
 const ENTRY_FIELDS = {
-  date: Type.String({ format: 'date', description: "Value date, in the school's zone.", examples: ['2026-03-15'] }),
+  date: Type.String({
+    format: 'date',
+    description: "The day it is booked on, in the school's calendar.",
+    examples: ['2026-03-15'],
+  }),
   type: oneOf(ENTRY_TYPES, {
     $id: 'LedgerEntryType',
     description:
-      'INVOICE and REVERSAL (a payment taken back) are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.',
+      'INVOICE, REVERSAL (a payment taken back) and CREDIT_NOTE_REVERSAL are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.',
     examples: ['PAYMENT'],
   }),
   document_id: Type.Integer({
@@ -38,7 +42,7 @@ const ENTRY_FIELDS = {
     examples: [9],
   }),
   number: textOrNull(100, {
-    description: 'Number of that invoice or receipt; credit notes have none.',
+    description: 'Number of that document.',
     examples: ['R-2026-000009'],
   }),
   invoice_id: Id,

@@ -1,11 +1,15 @@
 import { type Static, Type } from 'typebox';
 import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
-import { parseTimestamp } from '../../domain/shared/calendar.ts';
+import { isCalendarDate, parseTimestamp } from '../../domain/shared/calendar.ts';
 import type { RecordPayment } from '../../services/billing/payment-service.ts';
 import {
   AmountIn,
   amountOut,
+  BookedOn,
+  DayOrNull,
+  DayOut,
   Id,
+  NamedDay,
   oneOf,
   oneOfOrNull,
   readAmount,
@@ -22,8 +26,9 @@ const Reference = textOrNull(100, {
   examples: ['SPEI-20260301-001'],
 });
 const PAID_AT = {
-  format: 'date-time',
-  description: 'When the money was received; not in the future (up to 60 s ahead is now: clocks differ). Default: now.',
+  format: 'date-or-date-time',
+  description:
+    "When the money was received: an instant, or a day of the school's calendar. Not in the future (up to 60 s ahead is now: clocks differ). Default: now.",
   examples: ['2026-03-01T15:04:05Z'],
 };
 
@@ -39,7 +44,10 @@ export const PaymentCreate = Type.Object({ invoice_id: Id, ...CREATE_FIELDS }, {
 export const InvoicePaymentCreate = Type.Object(CREATE_FIELDS, { ...STRICT, $id: 'InvoicePaymentCreate' });
 
 export const ReversalCreate = Type.Object(
-  { reason: text(1, 200, { description: 'Why the payment was wrong.', examples: ['Bounced'] }) },
+  {
+    reason: text(1, 200, { description: 'Why the payment was wrong.', examples: ['Bounced'] }),
+    reversed_on: Type.Optional(NamedDay('The day it is taken back: from the day it was paid to today, the default.')),
+  },
   { ...STRICT, $id: 'PaymentReversalCreate' },
 );
 
@@ -68,11 +76,20 @@ export const PaymentResponse = Type.Object(
     invoice_id: Id,
     amount: amountOut('5000.00'),
     paid_at: Timestamp,
+    paid_on: DayOut,
+    booked_on: BookedOn,
     method: Method,
     reference: Reference,
     created_at: Timestamp,
     reversed_at: TimestampOrNull,
+    reversed_on: DayOrNull,
     reversal_reason: textOrNull(200, { examples: [] }),
+    possible_duplicate_of: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      minimum: 1,
+      description: 'An earlier payment of the same school, method, reference and amount within seven days: a hint.',
+      examples: [null],
+    }),
   },
   { $id: 'Payment' },
 );
@@ -82,7 +99,7 @@ export function toRecordPayment(invoiceId: number, body: Static<typeof InvoicePa
   return {
     invoiceId,
     amount: readAmount(amount),
-    paidAt: paid_at === undefined ? null : parseTimestamp(paid_at),
+    paidAt: paid_at === undefined ? null : isCalendarDate(paid_at) ? paid_at : parseTimestamp(paid_at),
     method,
     reference,
   };

@@ -34,6 +34,27 @@ export const ProblemSchema = Type.Object(
     amount: Type.Optional(amountOut('1200.00', 'The amount that was asked for, where it is too large or too small.')),
     pending: Type.Optional(amountOut('1000.00', 'With `payment_exceeds_pending`, `credit_exceeds_pending`.')),
     settled: Type.Optional(amountOut('500.00', 'With `invoice_amount_below_paid`: what is paid or credited already.')),
+    closed_through: Type.Optional(
+      Type.String({
+        format: 'date',
+        description: 'With `period_closed`, `closing_out_of_order`: the last closed day.',
+        examples: ['2026-09-30'],
+      }),
+    ),
+    first: Type.Optional(
+      Type.String({
+        format: 'date',
+        description: 'With `day_out_of_range`: the first day there may be.',
+        examples: ['2026-09-08'],
+      }),
+    ),
+    last: Type.Optional(
+      Type.String({
+        format: 'date',
+        description: 'With `day_out_of_range`: the last day there may be.',
+        examples: ['2026-09-30'],
+      }),
+    ),
     payment_ids: Type.Optional(Type.Array(Id, { description: 'With `invoice_has_payments`: those to reverse first.' })),
   },
   { $id: 'Problem', description: 'RFC 9457 problem document.' },

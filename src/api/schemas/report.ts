@@ -95,15 +95,16 @@ export const DebtorResponse = Type.Object(
 
 const COLLECTED_FIELDS = {
   payment_count: Type.Integer({ minimum: 0, examples: [1] }),
-  collected: amountOut('5000.00', 'Payments, by the day they were paid.'),
-  reversed: amountOut('0.00', 'Payments taken back, by the day that was done.'),
+  collected: amountOut('5000.00', 'Payments.'),
+  reversed: amountOut('0.00', 'Payments taken back.'),
   net_collected: amountOut('5000.00', 'collected - reversed.'),
 };
 const FLOW_FIELDS = {
   invoice_count: Type.Integer({ minimum: 0, examples: [1] }),
-  invoiced: amountOut('10000.00', 'Billed, by the day of issue; what was voided since is included.'),
-  credited: amountOut('0.00', 'Credit notes, by their day.'),
-  voided: amountOut('0.00', 'What was still billed on voided invoices, by the day they were voided.'),
+  invoiced: amountOut('10000.00', 'Billed; what was voided since is included.'),
+  credited: amountOut('0.00', 'Credit notes, less those taken back or left on a voided invoice.'),
+  voided: amountOut('0.00', 'Voided invoices, with all that was billed.'),
+  refunded: amountOut('0.00', 'Money given back to families.'),
   ...COLLECTED_FIELDS,
 };
 const CollectedByMethodResponse = Type.Object(
@@ -145,14 +146,20 @@ export const SummaryResponse = Type.Object(
       description: 'The earlier of `to` and today: the day that decides what is overdue.',
       examples: ['2026-03-31'],
     }),
+    opening: amountOut('2000.00', 'What was owed before `from`.'),
     ...FLOW_FIELDS,
     pending: amountOut('7000.00', 'What was owed at the end of `to`.'),
+    credit: amountOut('0.00', 'What families have paid ahead, at the end of `to`.'),
     overdue: amountOut('5000.00', 'The part of it that was past its due day on `as_of`.'),
     on_time_rate: rate(
       '0.8750',
       'Of the money whose due day is in the range and past: the part paid by the due day. Null when none was due.',
     ),
     delinquency_rate: rate(
+      '0.7143',
+      'Of the money whose due day is in the range and past, less credit notes: the part that was not paid at its end. Null when none was due.',
+    ),
+    overdue_share: rate(
       '0.7143',
       'overdue / pending, without what was paid before it was invoiced: 0 to 1. Null when nothing is owed.',
     ),
@@ -196,18 +203,21 @@ export function toDebtorResponse(debtor: Debtor): Static<typeof DebtorResponse> 
 }
 
 export function toSummaryResponse(summary: Summary): string {
-  const { currency, timezone, from, to, asOf: as_of, pending, overdue, daily } = summary;
+  const { currency, timezone, from, to, asOf: as_of, opening, pending, overdue, credit, daily } = summary;
   const fields = JSON.stringify({
     currency,
     timezone,
     from,
     to,
     as_of,
+    opening,
     ...toFlows(summary.flows),
     pending,
     overdue,
+    credit,
     on_time_rate: summary.onTimeRate,
     delinquency_rate: summary.delinquencyRate,
+    overdue_share: summary.overdueShare,
     by_month: summary.byMonth.map(({ month, ...flows }) => ({ month, ...toFlows(flows) })),
     by_method: summary.byMethod.map(toCollectedByMethod),
     daily:
@@ -226,8 +236,8 @@ function toBucketResponse(buckets: Aging['buckets'], name: AgingBucket): object 
 }
 
 function toFlows(flows: Flows): object {
-  const { invoiceCount: invoice_count, invoiced, credited, voided } = flows;
-  return { invoice_count, invoiced, credited, voided, ...toCollected(flows) };
+  const { invoiceCount: invoice_count, invoiced, credited, voided, refunded } = flows;
+  return { invoice_count, invoiced, credited, voided, refunded, ...toCollected(flows) };
 }
 
 function toCollectedByMethod({ method, ...collected }: CollectedByMethod): object {

@@ -1,24 +1,81 @@
 import type { FastifyInstance } from 'fastify';
-import type { InvoiceService } from '../../services/billing/invoice-service.ts';
-import { create, list } from '../endpoint.ts';
+import type { CreditNoteService } from '../../services/billing/credit-note-service.ts';
+import { create, list, one } from '../endpoint.ts';
 import { csvName } from '../responses/csv.ts';
 import { IdParams, readAmount } from '../schemas/common.ts';
-import { CreditNoteCreate, CreditNoteResponse } from '../schemas/invoice.ts';
+import {
+  CreditNoteCreate,
+  CreditNoteQuery,
+  CreditNoteResponse,
+  CreditNoteReversalCreate,
+} from '../schemas/credit-note.ts';
 
-const tag = 'invoices';
+const tag = 'credit notes';
 
-export function creditNoteRoutes(routes: FastifyInstance, invoices: InvoiceService): void {
-  list(routes, '/invoices/:id/credit-notes', {
+export function creditNoteRoutes(routes: FastifyInstance, creditNotes: CreditNoteService): void {
+  list(routes, '/credit-notes', {
     tag,
     id: 'listCreditNotes',
+    summary: 'List credit notes, oldest first',
+    row: CreditNoteResponse,
+    query: CreditNoteQuery,
+    filter: ({ query }) => ({
+      invoiceId: query.invoice_id,
+      studentId: query.student_id,
+      schoolId: query.school_id,
+      reason: query.reason,
+      number: query.number,
+      datedFrom: query.dated_from,
+      datedTo: query.dated_to,
+    }),
+    order: ['time', 'id'],
+    page: async (actor, filter, page, count) => await creditNotes.list(actor, filter, page, count),
+    rows: async (actor, filter) => await creditNotes.stream(actor, filter),
+    fileName: (filter) => csvName('credit-notes', filter),
+  });
+
+  one(routes, '/credit-notes/:id', {
+    tag,
+    id: 'getCreditNote',
+    summary: 'Get a credit note',
+    refusals: ['credit_note_not_found'],
+    answer: { schema: CreditNoteResponse, description: 'The credit note.' },
+    isConditional: true,
+    params: IdParams,
+    json: async ({ actor, params: { id } }) => await creditNotes.findJson(actor, id),
+  });
+
+  create(routes, '/credit-notes/:id/reversal', {
+    tag,
+    id: 'reverseCreditNote',
+    summary: 'Take back a credit note that was wrong',
+    description: 'It stays on record and stops counting; what is pending on its invoice rises again.',
+    refusals: [
+      'credit_note_not_found',
+      'credit_note_already_reversed',
+      'invoice_void',
+      'day_out_of_range',
+      'period_closed',
+    ],
+    answer: { schema: CreditNoteResponse, description: 'The credit note, reversed.' },
+    params: IdParams,
+    body: CreditNoteReversalCreate,
+    run: async ({ actor, params: { id }, body: { reason, reversed_on: reversedOn = null } }, key) =>
+      await creditNotes.reverse(actor, { id, reason, reversedOn }, key),
+    location: '/credit-notes/:id',
+  });
+
+  list(routes, '/invoices/:id/credit-notes', {
+    tag,
+    id: 'listInvoiceCreditNotes',
     summary: 'List the credit notes of an invoice, oldest first',
     refusals: ['invoice_not_found'],
     row: CreditNoteResponse,
     params: IdParams,
     filter: ({ params: { id: invoiceId } }) => ({ invoiceId }),
     order: ['time', 'id'],
-    page: async (actor, { invoiceId }, page, count) => await invoices.listCredits(actor, invoiceId, page, count),
-    rows: async (actor, { invoiceId }) => await invoices.streamCredits(actor, invoiceId),
+    page: async (actor, { invoiceId }, page, count) => await creditNotes.listOfInvoice(actor, invoiceId, page, count),
+    rows: async (actor, { invoiceId }) => await creditNotes.streamOfInvoice(actor, invoiceId),
     fileName: (filter) => csvName('credit-notes', filter),
   });
 
@@ -27,12 +84,29 @@ export function creditNoteRoutes(routes: FastifyInstance, invoices: InvoiceServi
     id: 'createCreditNote',
     summary: 'Lower what is owed on an invoice',
     description: 'What was billed stays. An invoice with nothing pending is PAID.',
-    refusals: ['invoice_not_found', 'invoice_void', 'amount_not_whole', 'credit_exceeds_pending'],
+    refusals: [
+      'invoice_not_found',
+      'invoice_void',
+      'amount_not_whole',
+      'credit_exceeds_pending',
+      'day_out_of_range',
+      'period_closed',
+    ],
     answer: { schema: CreditNoteResponse, description: 'The new credit note.' },
     params: IdParams,
     body: CreditNoteCreate,
-    run: async ({ actor, params: { id: invoiceId }, body: { amount, reason } }, key) =>
-      await invoices.credit(actor, { invoiceId, amount: readAmount(amount), reason }, key),
-    location: '/invoices/:invoice_id/credit-notes',
+    run: async ({ actor, params: { id: invoiceId }, body }, key) =>
+      await creditNotes.issue(
+        actor,
+        {
+          invoiceId,
+          amount: readAmount(body.amount),
+          reason: body.reason,
+          description: body.description ?? null,
+          datedOn: body.dated_on ?? null,
+        },
+        key,
+      ),
+    location: '/credit-notes/:id',
   });
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { FIRST_DAY } from '../../domain/billing/books.ts';
 import { isCalendarDate, parseTimestamp } from '../../domain/shared/calendar.ts';
 import type { Clock } from '../../domain/shared/ports.ts';
 import type { PaymentService, RecordPayment } from '../../services/billing/payment-service.ts';
@@ -44,7 +45,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
   /** Both ways to record a payment. */
   const recorded = {
     tag,
-    refusals: ['invoice_not_found', 'invoice_void', 'amount_not_whole', 'payment_exceeds_pending'],
+    refusals: ['invoice_not_found', 'invoice_void', 'amount_not_whole', 'payment_exceeds_pending', 'day_out_of_range'],
     answer: { schema: PaymentResponse, description: 'The new payment.' },
     location: '/payments/:id',
   } as const;
@@ -75,11 +76,12 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     id: 'reversePayment',
     summary: 'Take back a payment that was wrong',
     description: 'It stays on record and stops counting; what is pending on its invoice rises again.',
-    refusals: ['payment_not_found', 'payment_already_reversed'],
+    refusals: ['payment_not_found', 'payment_already_reversed', 'day_out_of_range', 'period_closed'],
     answer: { schema: PaymentResponse, description: 'The payment, reversed.' },
     params: IdParams,
     body: ReversalCreate,
-    run: async ({ actor, params: { id }, body: { reason } }, key) => await payments.reverse(actor, id, reason, key),
+    run: async ({ actor, params: { id }, body: { reason, reversed_on: reversedOn = null } }, key) =>
+      await payments.reverse(actor, { id, reason, reversedOn }, key),
     location: '/payments/:id',
   });
 
@@ -113,8 +115,7 @@ function toTimeBound(text: string | undefined): { date: string } | { instant: Da
   return isCalendarDate(text) ? { date: text } : { instant: parseTimestamp(text) };
 }
 
-/** Before it, the day of a payment would be a day before year 1 in the schools west of UTC, and no calendar date. */
-const PAID_AT_MIN = new Date('0001-01-02T00:00:00Z');
+const PAID_AT_MIN = new Date(`${FIRST_DAY}T00:00:00Z`);
 
 /** By so much a client's clock may be ahead of ours: what it paid just now is not in the future. */
 const CLOCKS_DIFFER_MAX_MS = 60_000;
@@ -122,11 +123,12 @@ const CLOCKS_DIFFER_MAX_MS = 60_000;
 /** Belongs to the form of the request, but no schema knows what time it is. @throws HttpError `request_invalid` */
 function inTime(payment: RecordPayment, now: Date): RecordPayment {
   const { paidAt } = payment;
-  if (paidAt === null) return payment;
+  // Whether a day has begun is a question of the school's calendar.
+  if (paidAt === null || typeof paidAt === 'string') return payment;
   const aheadMs = paidAt.getTime() - now.getTime();
   if (aheadMs > 0 && aheadMs <= CLOCKS_DIFFER_MAX_MS) return { ...payment, paidAt: now };
   if (paidAt >= PAID_AT_MIN && aheadMs <= 0) return payment;
-  const detail = aheadMs > 0 ? 'must not be in the future' : 'must not be before 0001-01-02T00:00:00Z';
+  const detail = aheadMs > 0 ? 'must not be in the future' : `must not be before ${FIRST_DAY}`;
   throw new HttpError('request_invalid', 'The request has invalid fields', {
     errors: [{ pointer: '#/paid_at', detail }],
   });

@@ -60,7 +60,7 @@ export function reportRoutes(routes: FastifyInstance, reports: ReportService): v
     id: 'getSchoolSummary',
     summary: 'What a school billed and collected in a range of days, and what is owed at its end',
     description:
-      'By value date, in the calendar of the school: what was owed before the range, plus invoiced, less credited, voided and net_collected, is `pending`. Default: this month up to today.',
+      'By the days things are booked on, in the calendar of the school: opening + invoiced - credited - voided - collected + reversed + refunded = pending - credit. Default: this month up to today.',
     refusals: ['school_not_found'],
     answer: { schema: SummaryResponse, description: 'The summary.' },
     params: IdParams,

@@ -106,9 +106,9 @@ const LISTS: Readonly<Record<string, (services: Services, filter: { schoolId?: n
     const { total } = await payments.list(COMMAND_LINE, filter, ONE, 'exact');
     return { columns: CSV_COLUMNS.payments, total: total ?? 0, rows: await payments.stream(COMMAND_LINE, filter) };
   },
-  'credit-notes': async ({ invoices }, filter) => {
-    const total = await invoices.countCredits(COMMAND_LINE, filter);
-    return { columns: CSV_COLUMNS.creditNotes, total, rows: await invoices.streamAllCredits(COMMAND_LINE, filter) };
+  'credit-notes': async ({ creditNotes }, filter) => {
+    const total = await creditNotes.count(COMMAND_LINE, filter);
+    return { columns: CSV_COLUMNS.creditNotes, total, rows: await creditNotes.stream(COMMAND_LINE, filter) };
   },
 };
 

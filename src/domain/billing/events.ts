@@ -1,4 +1,5 @@
-import type { CreditNoteReason, InvoiceStatus } from './invoice.ts';
+import type { CreditNoteReason } from './credit-note.ts';
+import type { InvoiceStatus } from './invoice.ts';
 import type { PaymentMethod } from './payment.ts';
 
 /** What happened to an invoice. Amounts are decimal text with two places. */
@@ -30,6 +31,19 @@ export type CreditNoteCreated = Readonly<{
   reason: CreditNoteReason;
 }>;
 
+export type CreditNoteReversed = Readonly<{
+  type: 'credit_note_reversed';
+  creditNoteId: number;
+  invoiceId: number;
+  schoolId: number;
+  amount: string;
+}>;
+
+/** Days are YYYY-MM-DD. */
+export type BooksClosed = Readonly<{ type: 'books_closed'; closingId: number; schoolId: number; through: string }>;
+
+export type BooksReopened = Readonly<{ type: 'books_reopened'; closingId: number; schoolId: number; through: string }>;
+
 export type PaymentProcessed = Readonly<{
   type: 'payment_processed';
   paymentId: number;
@@ -52,5 +66,8 @@ export type BillingEvent =
   | InvoiceUpdated
   | InvoiceVoided
   | CreditNoteCreated
+  | CreditNoteReversed
+  | BooksClosed
+  | BooksReopened
   | PaymentProcessed
   | PaymentReversed;

@@ -5,7 +5,8 @@
  */
 
 import { DomainError } from '../shared/errors.ts';
-import { addMoney, formatMoney, isPayable, type Money, subtractMoney } from '../shared/money.ts';
+import { addMoney, formatMoney, isPayable, type Money, parseMoney, subtractMoney } from '../shared/money.ts';
+import type { CreditNote, CreditNoteReason } from './credit-note.ts';
 import type { Invoice, InvoiceStatus } from './invoice.ts';
 
 /** What is still owed: billed, less credited, less paid. */
@@ -55,7 +56,7 @@ export function reversePayment(invoice: Invoice, amount: Money): Invoice {
  *
  * @throws DomainError `invoice_void`, `amount_not_whole`, `credit_exceeds_pending`: the first that applies
  */
-export function applyCredit(invoice: Invoice, amount: Money): Invoice {
+export function applyCredit(invoice: Invoice, amount: Money, reason: CreditNoteReason): Invoice {
   refuseVoid(invoice, `Invoice ${invoice.id} is void and takes no credit notes`);
   assertWhole(amount);
   const pending = calculatePending(invoice);
@@ -66,7 +67,24 @@ export function applyCredit(invoice: Invoice, amount: Money): Invoice {
       { amount: formatMoney(amount), pending: formatMoney(pending) },
     );
   }
-  return rebalance({ ...invoice, credited: addMoney(invoice.credited, amount) });
+  const writtenOff = reason === 'write_off' ? addMoney(invoice.writtenOff, amount) : invoice.writtenOff;
+  return rebalance({ ...invoice, credited: addMoney(invoice.credited, amount), writtenOff });
+}
+
+/**
+ * The invoice as it stands after one of its credit notes was taken back.
+ *
+ * @throws DomainError `credit_note_already_reversed`, `invoice_void` (voiding took its credit notes back): the first that
+ *   applies
+ */
+export function reverseCredit(invoice: Invoice, note: CreditNote): Invoice {
+  if (note.reversedAt !== null) {
+    throw new DomainError('credit_note_already_reversed', `Credit note ${note.id} is already reversed`);
+  }
+  refuseVoid(invoice, `Invoice ${invoice.id} is void, which took its credit notes back`);
+  const amount = parseMoney(note.amount, invoice.total.currency);
+  const writtenOff = note.reason === 'write_off' ? subtractMoney(invoice.writtenOff, amount) : invoice.writtenOff;
+  return rebalance({ ...invoice, credited: subtractMoney(invoice.credited, amount), writtenOff });
 }
 
 /**

@@ -13,14 +13,19 @@ export type Invoice = Readonly<{
   total: Money;
   /** Sum of the payments that were not reversed. */
   paid: Money;
-  /** Sum of the credit notes. */
+  /** Sum of the credit notes that were not reversed, and the part of it that write-offs are. */
   credited: Money;
+  writtenOff: Money;
   status: InvoiceStatus;
   issuedAt: Date;
+  /** The day it was issued, and the day it is booked on: YYYY-MM-DD. */
+  issuedOn: string;
+  bookedOn: string;
   /** Calendar date in the school's zone, YYYY-MM-DD. The due day itself is not overdue. */
   dueDate: string;
   description: string | null;
   voidedAt: Date | null;
+  voidedOn: string | null;
   voidReason: string | null;
 }>;
 
@@ -31,11 +36,13 @@ export type NewInvoice = Readonly<{
   currency: string | null;
   dueDate: string;
   description: string | null;
+  /** The day it was issued, not after today; null is today. Its number is of the series of that year. */
+  issuedOn: string | null;
 }>;
 
 /** Absent means unchanged; `description: null` clears it. `amountTotal` is decimal text with two places. */
 export type InvoiceChanges = Readonly<{ amountTotal?: string; dueDate?: string; description?: string | null }>;
 
-export const CREDIT_NOTE_REASONS = ['scholarship', 'discount', 'billing_error', 'write_off', 'other'] as const;
-/** Why a credit note lowers what is owed on an invoice, without touching what was billed. */
-export type CreditNoteReason = (typeof CREDIT_NOTE_REASONS)[number];
+/** What settled an invoice on which nothing is pending. */
+export const SETTLEMENTS = ['PAYMENT', 'CREDIT', 'WRITE_OFF', 'MIXED'] as const;
+export type Settlement = (typeof SETTLEMENTS)[number];

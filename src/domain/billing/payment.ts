@@ -13,6 +13,8 @@ export type Payment = Readonly<{
   method: PaymentMethod | null;
   reference: string | null;
   paidAt: Date;
+  /** The day of the school's calendar it was paid on, YYYY-MM-DD. */
+  paidOn: string;
   /** Set when the payment turned out to be wrong and no longer counts. */
   reversedAt: Date | null;
   reversalReason: string | null;
@@ -24,5 +26,6 @@ export type NewPayment = Readonly<{
   amount: string;
   method: PaymentMethod | null;
   reference: string | null;
-  paidAt: Date;
+  /** An instant, or a day of the school's calendar, YYYY-MM-DD. */
+  paidAt: Date | string;
 }>;

@@ -1,11 +1,11 @@
 import type { Cursor } from '../shared/page.ts';
 
 /**
- * What moves an account, in the order entries of one instant are listed. INVOICE and REVERSAL (a payment taken back)
- * are debits: they raise what is owed. PAYMENT, CREDIT_NOTE and VOID (what was still billed on a voided invoice) are
- * credits: they lower it.
+ * What moves an account, in the order entries of one instant are listed. INVOICE and REVERSAL (a payment taken back) and
+ * CREDIT_NOTE_REVERSAL are debits: they raise what is owed. PAYMENT, CREDIT_NOTE and VOID (what was still billed on a voided
+ * invoice) are credits: they lower it.
  */
-export const ENTRY_TYPES = ['INVOICE', 'PAYMENT', 'CREDIT_NOTE', 'REVERSAL', 'VOID'] as const;
+export const ENTRY_TYPES = ['INVOICE', 'PAYMENT', 'CREDIT_NOTE', 'REVERSAL', 'VOID', 'CREDIT_NOTE_REVERSAL'] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 
 /**

@@ -20,7 +20,7 @@ export type Debtor = Readonly<{
 /** `total` is the number of debtors on all pages. */
 export type Debtors = Readonly<{ asOf: string; debtors: readonly Debtor[]; total: number }>;
 
-/** Payments by the day they were paid, and what was taken back by the day it was taken back. */
+/** Payments, and what was taken back of them, by the days they are booked on. */
 export type Collected = Readonly<{
   paymentCount: number;
   collected: string;
@@ -32,10 +32,11 @@ export type Collected = Readonly<{
 export type CollectedByMethod = Collected & Readonly<{ method: PaymentMethod | null }>;
 
 /**
- * What happened in a range of days, by value date: each figure is the sum of the ledger's entries of one type. So
- * pending before it + invoiced - credited - voided - netCollected = pending after it.
+ * What was booked in a range of days: opening + invoiced - credited - voided - collected + reversed + refunded
+ * = pending - credit, for every range. Refunds and credit come with families; until then both are 0.00.
  */
-export type Flows = Collected & Readonly<{ invoiceCount: number; invoiced: string; credited: string; voided: string }>;
+export type Flows = Collected &
+  Readonly<{ invoiceCount: number; invoiced: string; credited: string; voided: string; refunded: string }>;
 
 export type Summary = Readonly<{
   /** The school as JSON text, as the API shows it. */
@@ -47,13 +48,18 @@ export type Summary = Readonly<{
   to: string;
   /** The earlier of `to` and today: the day by which it is decided what is overdue. */
   asOf: string;
+  /** What was owed before `from`. */
+  opening: string;
   flows: Flows;
   /** What was owed at the end of `to`, and the part of it whose due day had passed on `asOf`. */
   pending: string;
   overdue: string;
+  /** What families have paid ahead. */
+  credit: string;
   /** Decimal text with four places; null where nothing was due, or owed (docs/reports.md has the formulas). */
   onTimeRate: string | null;
   delinquencyRate: string | null;
+  overdueShare: string | null;
   /** Only months, methods and days on which something happened, in order; `month` is YYYY-MM. */
   byMonth: readonly (Flows & Readonly<{ month: string }>)[];
   byMethod: readonly CollectedByMethod[];

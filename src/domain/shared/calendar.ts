@@ -22,6 +22,13 @@ export function parseTimestamp(text: string): Date {
   return new Date(text.replace(' ', 'T').toUpperCase());
 }
 
+/** The day after a day of the calendar, as YYYY-MM-DD. */
+export function dayAfter(day: string): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  date.setUTCDate(date.getUTCDate() + 1);
+  return date.toISOString().slice(0, 10);
+}
+
 function daysIn(year: number, month: number): number {
   if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
   return [4, 6, 9, 11].includes(month) ? 30 : 31;

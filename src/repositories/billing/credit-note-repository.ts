@@ -1,21 +1,58 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import type { CreditNoteCreated } from '../../domain/billing/events.ts';
-import type { CreditNoteReason, Invoice } from '../../domain/billing/invoice.ts';
+import type { EntryDays } from '../../domain/billing/books.ts';
+import type { CreditNote, CreditNoteReason } from '../../domain/billing/credit-note.ts';
+import type { CreditNoteCreated, CreditNoteReversed } from '../../domain/billing/events.ts';
+import type { Invoice } from '../../domain/billing/invoice.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney, type Money } from '../../domain/shared/money.ts';
 import type { Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { isUniqueViolation } from '../shared/database-failures.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
-import { type Written, writing } from '../shared/projection.ts';
+import type { Written } from '../shared/projection.ts';
 import { isoTime, visibleTo } from '../shared/sql-fragments.ts';
+import { numbered, seriesOf } from './document-numbers.ts';
 
-export type CreditNoteFilter = Readonly<{ invoiceId?: number | undefined; schoolId?: number | undefined }>;
+/** Days are YYYY-MM-DD, both ends included. */
+export type CreditNoteFilter = Readonly<{
+  invoiceId?: number | undefined;
+  studentId?: number | undefined;
+  schoolId?: number | undefined;
+  reason?: CreditNoteReason | undefined;
+  number?: string | undefined;
+  datedFrom?: string | undefined;
+  datedTo?: string | undefined;
+}>;
 
-/** A credit note as the API shows it. */
-const JSON_COLUMNS = sql`c.id, c.invoice_id, c.amount::text as amount, c.reason,
-  ${isoTime(sql`c.created_at`)} as created_at`;
+type NewCreditNote = EntryDays &
+  Readonly<{ number: string; amount: Money; reason: CreditNoteReason; description: string | null }>;
 
-const FACTS = sql`c.id as "creditNoteId", c.invoice_id as "invoiceId", c.school_id as "schoolId", c.amount, c.reason`;
+type Row = {
+  id: number;
+  school_id: number;
+  invoice_id: number;
+  number: string;
+  amount: string;
+  reason: CreditNoteReason;
+  description: string | null;
+  dated_on: string;
+  created_at: Date;
+  reversed_at: Date | null;
+};
+
+/** A credit note `c` with its reversal `r` as the API shows it. */
+const JSON_COLUMNS = sql`c.id, c.number, c.invoice_id, c.amount::text as amount, c.reason, c.description, c.dated_on,
+  c.booked_on, ${isoTime(sql`c.created_at`)} as created_at, ${isoTime(sql`r.reversed_at`)} as reversed_at, r.reversed_on,
+  r.reason as reversal_reason`;
+
+const COLUMNS = sql`c.id, c.school_id, c.invoice_id, c.number, c.amount, c.reason, c.description, c.dated_on, c.created_at,
+  r.reversed_at`;
+
+const FROM = sql`credit_notes c
+  left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id`;
+
+const FACTS = sql`c.id as "creditNoteId", c.invoice_id as "invoiceId", c.school_id as "schoolId", c.amount`;
 
 const ORDER: Order = {
   columns: [sql`c.created_at`, sql`c.id`],
@@ -29,23 +66,84 @@ export class CreditNoteRepository {
     this.#sql = on;
   }
 
+  async find(actor: Actor, id: number): Promise<CreditNote | undefined> {
+    const row = await this.#sql.first<Row>(
+      sql`select ${COLUMNS} from ${FROM} where c.id = ${id} and ${visibleTo(actor, sql`c.school_id`)}`,
+    );
+    return row && toCreditNote(row);
+  }
+
+  async findJson(actor: Actor, id: number): Promise<string | undefined> {
+    const row = await this.#sql.first<{ body: string }>(sql`
+      select row_to_json(one)::text as body from ${FROM} cross join lateral (select ${JSON_COLUMNS}) one
+      where c.id = ${id} and ${visibleTo(actor, sql`c.school_id`)}`);
+    return row?.body;
+  }
+
+  /**
+   * The next number of the school's credit notes, of the year of that day. Its counter stays locked until the transaction
+   * ends: before the row of the school's totals, see `numbered`.
+   */
+  async updateCounter(actor: Actor, schoolId: number, datedOn: string): Promise<string> {
+    const row = await this.#sql.first<{ number: string }>(sql`
+      with document as (
+        select sc.id as school_id, 1 as place, ${seriesOf(sql`sc.credit_note_prefix`, sql`${datedOn}::date`)} as series
+        from schools sc where sc.id = ${schoolId} and ${visibleTo(actor, sql`sc.id`)}
+      ), ${numbered('CREDIT_NOTE')}
+      select number from numbered`);
+    if (row === undefined) throw new Error(`school ${schoolId} vanished`);
+    return row.number;
+  }
+
   /** Keeps a credit note of an invoice that the transaction has locked. */
   async insert(
     actor: Actor,
     invoice: Invoice,
-    { amount, reason }: Readonly<{ amount: Money; reason: CreditNoteReason }>,
+    { number, amount, reason, description, happenedOn, bookedOn }: NewCreditNote,
     now: Date,
   ): Promise<Written<Omit<CreditNoteCreated, 'type'>>> {
-    const insertion = sql`
-      insert into credit_notes (school_id, invoice_id, amount, reason, created_at)
-      select school_id, id, ${formatMoney(amount)}, ${reason}, ${now} from invoices
-      where id = ${invoice.id} and ${visibleTo(actor, sql`school_id`)}
-      returning *`;
-    const row = await this.#sql.first<Written<Omit<CreditNoteCreated, 'type'>>>(
-      writing(insertion, { alias: sql`c`, json: JSON_COLUMNS }, FACTS),
-    );
+    const row = await this.#sql.first<Written<Omit<CreditNoteCreated, 'type'>>>(sql`
+      with c as (
+        insert into credit_notes
+          (school_id, invoice_id, number, amount, reason, description, dated_on, booked_on, created_at)
+        select school_id, id, ${number}, ${formatMoney(amount)}, ${reason}, ${description}, ${happenedOn}::date,
+               ${bookedOn}::date, ${now}
+        from invoices
+        where id = ${invoice.id} and ${visibleTo(actor, sql`school_id`)}
+        returning *
+      )
+      select ${FACTS}, c.reason, row_to_json(one)::text as body
+      from c
+      cross join (select null::timestamptz as reversed_at, null::date as reversed_on, null::text as reason) r
+      cross join lateral (select ${JSON_COLUMNS}) one`);
     if (row === undefined) throw new Error(`invoice ${invoice.id} vanished under its lock`);
     return row;
+  }
+
+  /** @throws DomainError `credit_note_already_reversed` */
+  async insertReversal(
+    actor: Actor,
+    note: CreditNote,
+    { reason, happenedOn, bookedOn }: EntryDays & Readonly<{ reason: string }>,
+    now: Date,
+  ): Promise<Written<Omit<CreditNoteReversed, 'type'>>> {
+    try {
+      const row = await this.#sql.first<Written<Omit<CreditNoteReversed, 'type'>>>(sql`
+        with r as (
+          insert into credit_note_reversals (school_id, credit_note_id, reason, reversed_on, booked_on, reversed_at)
+          values (${note.schoolId}, ${note.id}, ${reason}, ${happenedOn}, ${bookedOn}, ${now})
+          returning *
+        )
+        select ${FACTS}, row_to_json(one)::text as body
+        from credit_notes c join r on r.credit_note_id = c.id and r.school_id = c.school_id
+        cross join lateral (select ${JSON_COLUMNS}) one
+        where ${visibleTo(actor, sql`c.school_id`)}`);
+      if (row === undefined) throw new Error(`credit note ${note.id} vanished while it was reversed`);
+      return row;
+    } catch (error) {
+      if (!isUniqueViolation(error, 'credit_note_reversals_credit_note_key')) throw error;
+      throw new DomainError('credit_note_already_reversed', `Credit note ${note.id} is already reversed`);
+    }
   }
 
   async list(actor: Actor, filter: CreditNoteFilter, page: PageRequest): Promise<Page> {
@@ -58,24 +156,45 @@ export class CreditNoteRepository {
 
   async count(actor: Actor, filter: CreditNoteFilter): Promise<number> {
     const row = await this.#sql.first<{ total: number }>(
-      sql`select count(*) as total from credit_notes c ${where(toConditions(actor, filter))}`,
+      sql`select count(*) as total from ${fromOf(filter)} ${where(toConditions(actor, filter))}`,
     );
     return row?.total ?? 0;
   }
 }
 
-function toConditions(actor: Actor, { invoiceId, schoolId }: CreditNoteFilter): Statement[] {
+function fromOf({ studentId }: CreditNoteFilter): Statement {
+  if (studentId === undefined) return FROM;
+  return sql`${FROM} join invoices i on i.id = c.invoice_id and i.school_id = c.school_id`;
+}
+
+function toConditions(actor: Actor, filter: CreditNoteFilter): Statement[] {
+  const { invoiceId, studentId, schoolId, reason, number, datedFrom, datedTo } = filter;
   const conditions = [visibleTo(actor, sql`c.school_id`)];
   if (invoiceId !== undefined) conditions.push(sql`c.invoice_id = ${invoiceId}`);
+  if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
   if (schoolId !== undefined) conditions.push(sql`c.school_id = ${schoolId}`);
+  if (reason !== undefined) conditions.push(sql`c.reason = ${reason}`);
+  if (number !== undefined) conditions.push(sql`c.number = ${number}`);
+  if (datedFrom !== undefined) conditions.push(sql`c.dated_on >= ${datedFrom}::date`);
+  if (datedTo !== undefined) conditions.push(sql`c.dated_on <= ${datedTo}::date`);
   return conditions;
 }
 
 function toList(actor: Actor, filter: CreditNoteFilter): List {
+  return { json: JSON_COLUMNS, from: fromOf(filter), conditions: toConditions(actor, filter), order: ORDER };
+}
+
+function toCreditNote(row: Row): CreditNote {
   return {
-    json: JSON_COLUMNS,
-    from: sql`credit_notes c`,
-    conditions: toConditions(actor, filter),
-    order: ORDER,
+    id: row.id,
+    schoolId: row.school_id,
+    invoiceId: row.invoice_id,
+    number: row.number,
+    amount: row.amount,
+    reason: row.reason,
+    description: row.description,
+    datedOn: row.dated_on,
+    createdAt: row.created_at,
+    reversedAt: row.reversed_at,
   };
 }

@@ -2,6 +2,9 @@ import type { Actor } from '../../domain/access/actor.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { visibleTo } from '../shared/sql-fragments.ts';
 
+/** What is numbered, each in series of its own. */
+export type DocumentKind = 'INVOICE' | 'RECEIPT' | 'CREDIT_NOTE';
+
 /**
  * CTEs that give each row of `document` the next number of its school and year: `counter` with the counters that were
  * raised, and `numbered`, which is `document` with a `number`. Numbers follow the order of `place`.
@@ -11,7 +14,7 @@ import { visibleTo } from '../shared/sql-fragments.ts';
  *
  * `document` has `school_id`, `place` and `series`, see {@link seriesOf}.
  */
-export function numbered(kind: 'INVOICE' | 'RECEIPT'): Statement {
+export function numbered(kind: DocumentKind): Statement {
   return sql`
     counter as (
       insert into document_counters as counter (school_id, kind, series, last_number)
@@ -26,16 +29,16 @@ export function numbered(kind: 'INVOICE' | 'RECEIPT'): Statement {
     )`;
 }
 
-/** The series of a document that is made at the instant `now`: the school's prefix and the year there. */
-export function seriesOf(prefix: Statement, now: Statement): Statement {
-  return sql`${prefix} || '-' || extract(year from ${now} at time zone sc.timezone)`;
+/** The series of a document of that day: the school's prefix and the year. */
+export function seriesOf(prefix: Statement, day: Statement): Statement {
+  return sql`${prefix} || '-' || extract(year from ${day})`;
 }
 
 /**
  * How many documents there are, in all or of one school: documents are numbered without gaps and never deleted, so
  * their counters know, at the price of a few rows instead of a scan.
  */
-export function countDocuments(actor: Actor, kind: 'INVOICE' | 'RECEIPT', schoolId: number | undefined): Statement {
+export function countDocuments(actor: Actor, kind: DocumentKind, schoolId: number | undefined): Statement {
   return sql`
     select coalesce(sum(last_number), 0)::bigint as total
     from document_counters

@@ -4,16 +4,17 @@ import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
 import { type LockMode, lockTimeoutOf } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
-import { isPayableIn } from '../shared/sql-fragments.ts';
+import { dayOf, isPayableIn, noonOf } from '../shared/sql-fragments.ts';
 import { numbered, seriesOf } from './document-numbers.ts';
 import { answers, heldSchools } from './held-schools.ts';
 import { INVOICE } from './invoice-projection.ts';
-import { addToTotals } from './school-totals.ts';
+import { addToTotals, bookedOn } from './school-totals.ts';
 
 /** An invoice to issue at the instant `now`, under an idempotency key if it came with one. */
 export type InvoiceRequest = Readonly<{ invoice: NewInvoice; now: Date; claim: IdempotencyClaim | null }>;
 
 export type IssuedInvoice = Written<Omit<InvoiceCreated, 'type'>>;
+
 /** For `skip`: those invoices that could be issued and meet no row of their school that somebody holds. */
 const DOCUMENT_UNLESS_HELD = sql`${heldSchools('INVOICE')}, document as (
       select * from wanted where place not in (select place from held)
@@ -35,22 +36,30 @@ export function invoiceInsertion(
       select each.* from ${lockTimeoutOf(locks)}, unnest(
         ${of(({ studentId }) => studentId)}::bigint[], ${of(({ amountTotal }) => amountTotal)}::numeric[],
         ${of(({ currency }) => currency)}::text[], ${of(({ dueDate }) => dueDate)}::date[],
-        ${of(({ description }) => description)}::text[], ${requests.map(({ now }) => now)}::timestamptz[],
+        ${of(({ description }) => description)}::text[], ${of(({ issuedOn }) => issuedOn)}::date[],
+        ${requests.map(({ now }) => now)}::timestamptz[],
         ${claimArrays(requests.map(({ claim }) => claim))}
-      ) with ordinality each (student_id, amount, asked_currency, due_date, description, now, ${CLAIM_COLUMNS}, place)
+      ) with ordinality
+        each (student_id, amount, asked_currency, due_date, description, issued_day, now, ${CLAIM_COLUMNS}, place)
     ), ${locks === 'skip' ? sql`wanted` : sql`document`} as (
-      select asked.*, st.school_id, sc.currency, ${seriesOf(sql`sc.invoice_prefix`, sql`asked.now`)} as series
+      select asked.*, st.school_id, sc.currency, days.issued_on,
+             case when issued_day is null then now else ${noonOf(sql`issued_day`, sql`now`)} end as issued_at,
+             ${seriesOf(sql`sc.invoice_prefix`, sql`days.issued_on`)} as series
       from asked
       join students st on st.id = asked.student_id
       join schools sc on sc.id = st.school_id
+      cross join lateral (select coalesce(issued_day, ${dayOf(sql`now`)}) as issued_on) days
       where (asked.asked_currency is null or sc.currency = asked.asked_currency)
         and ${isPayableIn(sql`asked.amount`, sql`sc.currency`)} and ${isVisible} and ${IS_FREE}
     ), ${locks === 'skip' ? DOCUMENT_UNLESS_HELD : sql``} ${numbered('INVOICE')}, totals as (
       ${addToTotals(sql`numbered`)}
     ), i as (
       insert into invoices
-        (school_id, student_id, number, currency, amount_total, issued_at, due_date, description, created_at, updated_at)
-      select school_id, student_id, number, currency, amount, now, due_date, description, now, now from numbered
+        (school_id, student_id, number, currency, amount_total, issued_at, issued_on, booked_on, due_date, description,
+          created_at, updated_at)
+      select school_id, student_id, number, currency, amount, issued_at, issued_on, ${bookedOn(sql`issued_on`)}, due_date,
+             description, now, now
+      from numbered join totals using (school_id)
       returning *
     ), answer as (
       select place, i.id as "invoiceId", i.student_id as "studentId", i.school_id as "schoolId",

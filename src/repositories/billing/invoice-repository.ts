@@ -1,4 +1,5 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import type { EntryDays } from '../../domain/billing/books.ts';
 import type { InvoiceUpdated } from '../../domain/billing/events.ts';
 import type { Invoice, InvoiceStatus, NewInvoice } from '../../domain/billing/invoice.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
@@ -26,11 +27,15 @@ type InvoiceRow = {
   amount_total: string;
   amount_paid: string;
   amount_credited: string;
+  amount_written_off: string;
   status: InvoiceStatus;
   issued_at: Date;
+  issued_on: string;
+  booked_on: string;
   due_date: string;
   description: string | null;
   voided_at: Date | null;
+  voided_on: string | null;
   void_reason: string | null;
 };
 
@@ -47,8 +52,8 @@ export type InvoiceFilter = Readonly<{
   now: Date;
 }>;
 
-const COLUMNS = sql`id, school_id, student_id, number, currency, amount_total, amount_paid, amount_credited, status,
-  issued_at, due_date, description, voided_at, void_reason`;
+const COLUMNS = sql`id, school_id, student_id, number, currency, amount_total, amount_paid, amount_credited,
+  amount_written_off, status, issued_at, issued_on, booked_on, due_date, description, voided_at, voided_on, void_reason`;
 
 /** What an invoice adds to its school's totals: nothing once it is void. */
 const LIVE_AMOUNTS = sql`
@@ -167,18 +172,29 @@ export class InvoiceRepository {
   async updateBalance(
     actor: Actor,
     id: number,
-    { paid, credited }: Pick<Invoice, 'paid' | 'credited'>,
+    { paid, credited, writtenOff }: Pick<Invoice, 'paid' | 'credited' | 'writtenOff'>,
     now: Date,
   ): Promise<ChangedInvoice> {
     return await this.#change(
       actor,
       id,
-      sql`amount_paid = ${formatMoney(paid)}, amount_credited = ${formatMoney(credited)}, updated_at = ${now}`,
+      sql`amount_paid = ${formatMoney(paid)}, amount_credited = ${formatMoney(credited)},
+        amount_written_off = ${formatMoney(writtenOff)}, updated_at = ${now}`,
     );
   }
 
-  async updateVoid(actor: Actor, id: number, reason: string | null, now: Date): Promise<ChangedInvoice> {
-    return await this.#change(actor, id, sql`voided_at = ${now}, void_reason = ${reason}, updated_at = ${now}`);
+  async updateVoid(
+    actor: Actor,
+    id: number,
+    { reason, happenedOn, bookedOn }: EntryDays & Readonly<{ reason: string | null }>,
+    now: Date,
+  ): Promise<ChangedInvoice> {
+    return await this.#change(
+      actor,
+      id,
+      sql`voided_at = ${now}, voided_on = ${happenedOn}, void_booked_on = ${bookedOn}, void_reason = ${reason},
+        updated_at = ${now}`,
+    );
   }
 
   /** Changes an invoice that the transaction has locked, and its school's totals by the difference. */
@@ -264,11 +280,15 @@ function toInvoice(row: InvoiceRow): Invoice {
     total: parseMoney(row.amount_total, row.currency),
     paid: parseMoney(row.amount_paid, row.currency),
     credited: parseMoney(row.amount_credited, row.currency),
+    writtenOff: parseMoney(row.amount_written_off, row.currency),
     status: row.status,
     issuedAt: row.issued_at,
+    issuedOn: row.issued_on,
+    bookedOn: row.booked_on,
     dueDate: row.due_date,
     description: row.description,
     voidedAt: row.voided_at,
+    voidedOn: row.voided_on,
     voidReason: row.void_reason,
   };
 }

@@ -4,11 +4,11 @@ import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
 import { type LockMode, lockTimeoutOf } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
-import { isPayableIn } from '../shared/sql-fragments.ts';
+import { dayOf, isPayableIn, noonOf } from '../shared/sql-fragments.ts';
 import { numbered, seriesOf } from './document-numbers.ts';
 import { answers, heldSchools } from './held-schools.ts';
 import { PAYMENT, PAYMENT_FACTS } from './payment-projection.ts';
-import { changeTotals } from './school-totals.ts';
+import { bookedOn, changeTotals } from './school-totals.ts';
 
 /** A payment to record at the instant `now`, under an idempotency key if it came with one. */
 export type PaymentRequest = Readonly<{ payment: NewPayment; now: Date; claim: IdempotencyClaim | null }>;
@@ -22,7 +22,7 @@ const FITS = sql`i.voided_at is null and i.amount_paid + i.amount_credited + amo
 /** For `skip`: the payments that could be made, and which of them meet rows of their school that somebody holds. */
 const WANTED_AND_HELD = sql`
   wanted as (
-    select asked.place, i.school_id, ${seriesOf(sql`sc.receipt_prefix`, sql`asked.now`)} as series
+    select asked.place, i.school_id, ${seriesOf(sql`sc.receipt_prefix`, dayOf(sql`asked.now`))} as series
     from asked join invoices i on i.id = asked.invoice_id join schools sc on sc.id = i.school_id
     where ${FITS} and ${IS_FREE}
   ), ${heldSchools('RECEIPT')},`;
@@ -51,9 +51,10 @@ export function paymentInsertion(
       select each.* from ${lockTimeoutOf(locks)}, unnest(
         ${of(({ invoiceId }) => invoiceId)}::bigint[], ${of(({ amount }) => amount)}::numeric[],
         ${of(({ method }) => method)}::text[], ${of(({ reference }) => reference)}::text[],
-        ${of(({ paidAt }) => paidAt)}::timestamptz[], ${requests.map(({ now }) => now)}::timestamptz[],
+        ${of(({ paidAt }) => (paidAt instanceof Date ? paidAt : null))}::timestamptz[],
+        ${of(({ paidAt }) => (paidAt instanceof Date ? null : paidAt))}::date[], ${requests.map(({ now }) => now)}::timestamptz[],
         ${claimArrays(requests.map(({ claim }) => claim))}
-      ) with ordinality each (invoice_id, amount, method, reference, paid_at, now, ${CLAIM_COLUMNS}, place)
+      ) with ordinality each (invoice_id, amount, method, reference, paid_at, paid_day, now, ${CLAIM_COLUMNS}, place)
     ), ${locks === 'skip' ? WANTED_AND_HELD : sql``} free as (
       select asked.* from asked join invoices i on i.id = asked.invoice_id
       where ${FITS} and ${isVisible} and ${locks === 'skip' ? IS_WANTED : IS_FREE}
@@ -64,21 +65,26 @@ export function paymentInsertion(
       where i.id = invoice_id and ${FITS}
       returning i.school_id, free.*
     ), document as (
-      select raised.*, ${seriesOf(sql`sc.receipt_prefix`, sql`raised.now`)} as series
+      select school_id, invoice_id, amount, method, reference, now, ${CLAIM_COLUMNS}, place,
+             coalesce(paid_at, ${noonOf(sql`paid_day`, sql`now`)}) as paid_at,
+             coalesce(paid_day, ${dayOf(sql`paid_at`)}) as paid_on,
+             ${seriesOf(sql`sc.receipt_prefix`, dayOf(sql`now`))} as series
       from raised join schools sc on sc.id = raised.school_id
     ), ${numbered('RECEIPT')}, change as (
       select school_id, sum(amount) as amount from numbered group by school_id order by school_id
     ), totals as (
       ${changeTotals(sql`paid = totals.paid + change.amount`, sql`change`)}
     ), p as (
-      insert into payments (school_id, invoice_id, number, amount, method, reference, paid_at, created_at)
-      select school_id, invoice_id, number, amount, method, reference, paid_at, now from numbered
-      returning id, school_id, number, invoice_id, amount, method, reference, paid_at, created_at
+      insert into payments
+        (school_id, invoice_id, number, amount, method, reference, paid_at, paid_on, booked_on, created_at)
+      select school_id, invoice_id, number, amount, method, reference, paid_at, paid_on, ${bookedOn(sql`paid_on`)}, now
+      from numbered join totals using (school_id)
+      returning id, school_id, number, invoice_id, amount, method, reference, paid_at, paid_on, booked_on, created_at
     ), answer as (
       select ${PAYMENT_FACTS}, p.method, place, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
       from p
       join numbered using (invoice_id)
-      cross join (select null::timestamptz as reversed_at, null::text as reason) r
+      cross join (select null::timestamptz as reversed_at, null::date as reversed_on, null::text as reason) r
       cross join lateral (select ${PAYMENT.json}) one
     ), kept as (
       ${keepAnswers(sql`answer`)}

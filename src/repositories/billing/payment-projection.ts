@@ -1,10 +1,23 @@
 import { sql } from '../../infrastructure/postgres/sql.ts';
 import { isoTime } from '../shared/sql-fragments.ts';
 
+/** An earlier live payment may be the same when it is no further away than this. */
+const DUPLICATE_DAYS_MAX = 7;
+
+/** The newest earlier payment that may be the same: a hint for people, never a refusal. */
+const POSSIBLE_DUPLICATE = sql`(
+  select max(d.id) from payments d
+  where d.school_id = p.school_id and d.reference = p.reference and d.amount = p.amount
+    and d.method is not distinct from p.method and d.id < p.id
+    and d.paid_on between p.paid_on - ${DUPLICATE_DAYS_MAX}::int and p.paid_on + ${DUPLICATE_DAYS_MAX}::int
+    and not exists (select from payment_reversals dr where dr.payment_id = d.id and dr.school_id = d.school_id)
+)`;
+
 /** A payment `p` with its reversal `r` as the API shows it. */
 const JSON_COLUMNS = sql`p.id, p.number, p.invoice_id, p.amount::text as amount, ${isoTime(sql`p.paid_at`)} as paid_at,
-  p.method, p.reference, ${isoTime(sql`p.created_at`)} as created_at, ${isoTime(sql`r.reversed_at`)} as reversed_at,
-  r.reason as reversal_reason`;
+  p.paid_on, p.booked_on, p.method, p.reference, ${isoTime(sql`p.created_at`)} as created_at,
+  ${isoTime(sql`r.reversed_at`)} as reversed_at, r.reversed_on, r.reason as reversal_reason,
+  ${POSSIBLE_DUPLICATE} as possible_duplicate_of`;
 
 /** Of the events of a payment `p`. */
 export const PAYMENT_FACTS = sql`p.id as "paymentId", p.invoice_id as "invoiceId", p.school_id as "schoolId", p.amount`;

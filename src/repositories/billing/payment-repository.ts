@@ -1,4 +1,5 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import type { EntryDays } from '../../domain/billing/books.ts';
 import type { PaymentReversed } from '../../domain/billing/events.ts';
 import type { NewPayment, Payment, PaymentMethod } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
@@ -24,6 +25,7 @@ type PaymentRow = {
   method: PaymentMethod | null;
   reference: string | null;
   paid_at: Date;
+  paid_on: string;
   reversed_at: Date | null;
   reversal_reason: string | null;
 };
@@ -41,7 +43,7 @@ export type PaymentFilter = Readonly<{
   paidTo?: TimeBound | undefined;
 }>;
 
-const COLUMNS = sql`p.id, p.school_id, p.number, p.invoice_id, p.amount, p.method, p.reference, p.paid_at,
+const COLUMNS = sql`p.id, p.school_id, p.number, p.invoice_id, p.amount, p.method, p.reference, p.paid_at, p.paid_on,
   r.reversed_at, r.reason as reversal_reason`;
 
 const ORDER: Order = {
@@ -122,14 +124,14 @@ export class PaymentRepository {
   async insertReversal(
     actor: Actor,
     payment: Payment,
-    reason: string,
+    { reason, happenedOn, bookedOn }: EntryDays & Readonly<{ reason: string }>,
     now: Date,
   ): Promise<Written<Omit<PaymentReversed, 'type'>>> {
     try {
       const row = await this.#sql.first<Written<Omit<PaymentReversed, 'type'>>>(sql`
         with r as (
-          insert into payment_reversals (school_id, payment_id, reason, reversed_at)
-          values (${payment.schoolId}, ${payment.id}, ${reason}, ${now})
+          insert into payment_reversals (school_id, payment_id, reason, reversed_on, booked_on, reversed_at)
+          values (${payment.schoolId}, ${payment.id}, ${reason}, ${happenedOn}, ${bookedOn}, ${now})
           returning *
         )
         select ${PAYMENT_FACTS}, row_to_json(one)::text as body
@@ -149,11 +151,9 @@ function isCountedByNumber({ schoolId: _, ...others }: PaymentFilter): boolean {
   return Object.values(others).every((value) => value === undefined);
 }
 
-function fromOf({ studentId, paidFrom, paidTo }: PaymentFilter): Statement {
-  const joins = [PAYMENT.from];
-  if (studentId !== undefined) joins.push(sql`join invoices i on i.id = p.invoice_id and i.school_id = p.school_id`);
-  if (isDate(paidFrom) || isDate(paidTo)) joins.push(sql`join schools sc on sc.id = p.school_id`);
-  return joins.length === 1 ? PAYMENT.from : sql`${joins[0]} ${joins[1]} ${joins[2] ?? sql``}`;
+function fromOf({ studentId }: PaymentFilter): Statement {
+  if (studentId === undefined) return PAYMENT.from;
+  return sql`${PAYMENT.from} join invoices i on i.id = p.invoice_id and i.school_id = p.school_id`;
 }
 
 function toConditions(actor: Actor, filter: PaymentFilter): Statement[] {
@@ -168,31 +168,16 @@ function toConditions(actor: Actor, filter: PaymentFilter): Statement[] {
   return conditions;
 }
 
-/**
- * The calendar day of a payment. Days are compared, not instants: where clocks are set back over midnight, an hour of the
- * day comes before the instant PostgreSQL takes for its beginning (docs/decisions/0013).
- */
-const PAID_DAY = sql`(p.paid_at at time zone sc.timezone)::date`;
-
-/** For a date the exact condition needs each payment's school; a coarse one beside it lets an index narrow the search. */
 function notBefore(bound: TimeBound): Statement[] {
-  if ('instant' in bound) return [sql`p.paid_at >= ${bound.instant}`];
-  return [
-    sql`p.paid_at >= (${bound.date}::date)::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`,
-    sql`${PAID_DAY} >= ${bound.date}::date`,
-  ];
+  return 'instant' in bound
+    ? [sql`p.paid_at >= ${bound.instant}`]
+    : [sql`p.paid_on >= ${bound.date}::date`, sql`p.paid_at >= ${bound.date}::date - ${ZONE_MARGIN}`];
 }
 
 function notAfter(bound: TimeBound): Statement[] {
-  if ('instant' in bound) return [sql`p.paid_at <= ${bound.instant}`];
-  return [
-    sql`p.paid_at < (${bound.date}::date + 1)::timestamp at time zone 'UTC' + ${ZONE_MARGIN}`,
-    sql`${PAID_DAY} <= ${bound.date}::date`,
-  ];
-}
-
-function isDate(bound: TimeBound | undefined): boolean {
-  return bound !== undefined && 'date' in bound;
+  return 'instant' in bound
+    ? [sql`p.paid_at <= ${bound.instant}`]
+    : [sql`p.paid_on <= ${bound.date}::date`, sql`p.paid_at < (${bound.date}::date + 1) + ${ZONE_MARGIN}`];
 }
 
 function toList(actor: Actor, filter: PaymentFilter): List {
@@ -215,6 +200,7 @@ function toPayment(row: PaymentRow): Payment {
     method: row.method,
     reference: row.reference,
     paidAt: row.paid_at,
+    paidOn: row.paid_on,
     reversedAt: row.reversed_at,
     reversalReason: row.reversal_reason,
   };

@@ -1,7 +1,9 @@
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 
 /*
- * CTE bodies that keep a school's sums over its invoices that are not void (docs/decisions/0015).
+ * CTE bodies that keep a school's sums over its invoices that are not void (docs/decisions/0015), and answer `school_id` and
+ * `closed_through`, the last closed day of its books: whoever writes money reads it from here, where no closing can pass
+ * unseen (docs/decisions/0042).
  *
  * A row stays locked until the transaction ends. Lock order everywhere: the invoice's row, the counter's, this one; so
  * where a document gets a number, `of` has to read from the CTE that raised the counter.
@@ -12,10 +14,18 @@ export function addToTotals(of: Statement): Statement {
   return sql`
     insert into school_totals as totals (school_id, invoiced, credited, paid)
     select school_id, sum(amount), 0, 0 from ${of} group by school_id order by school_id
-    on conflict (school_id) do update set invoiced = totals.invoiced + excluded.invoiced`;
+    on conflict (school_id) do update set invoiced = totals.invoiced + excluded.invoiced
+    returning totals.school_id, totals.closed_through`;
 }
 
 /** Changes the sums by what happened to invoices. @param of has `change`, with `school_id` and one row a school at most */
 export function changeTotals(sets: Statement, of: Statement): Statement {
-  return sql`update school_totals totals set ${sets} from ${of} where totals.school_id = change.school_id`;
+  return sql`
+    update school_totals totals set ${sets} from ${of} where totals.school_id = change.school_id
+    returning totals.school_id, totals.closed_through`;
+}
+
+/** The day an entry of `day` is booked on, beside `closed_through`: `bookingDay` of the domain in SQL. */
+export function bookedOn(day: Statement): Statement {
+  return sql`greatest(${day}, closed_through + 1)`;
 }

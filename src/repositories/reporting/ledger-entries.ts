@@ -2,8 +2,7 @@ import type { Actor } from '../../domain/access/actor.ts';
 import { AGING_STARTS } from '../../domain/reporting/aging.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
-import { where } from '../shared/paging.ts';
-import { unindexed, visibleTo, ZONE_MARGIN } from '../shared/sql-fragments.ts';
+import { visibleTo } from '../shared/sql-fragments.ts';
 
 /**
  * Which days' entries: each bound is a date expression that needs no row to be computed (a parameter or a scalar
@@ -14,7 +13,10 @@ export type DayBounds = Readonly<{ from?: Statement; to?: Statement }>;
 const UNION = ' union all ';
 const ZERO = sql`0.00`;
 
-/** The order of a ledger: by value date, within a day as it was recorded. Total: `rank` and `id` name one entry. */
+/**
+ * The order of a ledger: by the day entries are booked on, within a day as they were recorded. Total: `rank` and `id` name one
+ * entry.
+ */
 export const LEDGER_KEY = sql`day, recorded_at, rank, id`;
 
 /**
@@ -33,62 +35,35 @@ export function account(actor: Actor, owner: AccountOwner, ownerColumns: Stateme
   )`;
 }
 
-/** The calendar day of an instant in the account's zone. */
-function dayOf(instant: Statement): Statement {
-  return sql`(${instant} at time zone a.timezone)::date`;
-}
-
-/**
- * Whether the day of an instant is `day` or an earlier one. To look a zone up by its name costs more than all else that
- * is done with a row, so it is asked only of instants within days of `day`: no zone is further from UTC, nor the
- * session's from either.
- */
-export function isByOwnDay(instant: Statement, day: Statement): Statement {
-  return sql`(${instant} < ${day} - 2 or (${instant} < ${day} + 3 and ${dayOf(instant)} <= ${day}))`;
-}
-
-/**
- * The same for a `day` that needs no row to be computed (a parameter or a scalar subquery): in subqueries of their own
- * its bounds are made once, and not turned into instants again for each row.
- */
-export function isBy(instant: Statement, day: Statement): Statement {
-  const [early, late] = [sql`(select (${day} - 2)::timestamptz)`, sql`(select (${day} + 3)::timestamptz)`];
-  return sql`(${instant} < ${early} or (${instant} < ${late} and ${dayOf(instant)} <= ${day}))`;
-}
-
 /**
  * Everything that moved the account, one row an entry. What does, by how much and when is said here and nowhere else.
  * `debit` raises what is owed, `credit` lowers it; `rank` is the position of the type in ENTRY_TYPES, from 1; `day` is
- * the value date (docs/decisions/0013). `id` is that of the document: of an invoice (INVOICE, VOID), a payment
- * (PAYMENT, REVERSAL) or a credit note.
+ * the day it is booked on (docs/decisions/0042). `id` is that of the document: of an invoice (INVOICE, VOID), a payment
+ * (PAYMENT, REVERSAL) or a credit note (CREDIT_NOTE, CREDIT_NOTE_REVERSAL).
  *
- * An invoice counts with the amount it has now: a corrected amount is the amount it should have had all along. A
- * voided one stays, and its VOID takes back what credit notes had left of it; there are no live payments on it then.
+ * An invoice counts with the amount it has now: a corrected amount is the amount it should have had all along, and cannot
+ * be corrected once its day is closed. A voided one stays; `credited` of its VOID is what credit notes had left of it,
+ * which it takes back; there are no live payments on it then.
  */
 export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
   const own = ownership(owner);
   const settled = settlements(own).map(
-    ({ rank, instant, recordedAt, id, invoiceId, method, debit, credit, from, condition }) => sql`
-      select ${dayOf(instant)}, ${recordedAt}, ${rank}, ${id}, ${invoiceId}, ${method}, ${debit ?? ZERO}, ${credit ?? ZERO}
+    ({ rank, day, recordedAt, id, invoiceId, method, debit, credit, from, condition }) => sql`
+      select ${day}, ${recordedAt}, ${rank}, ${id}, ${invoiceId}, ${method}, ${debit ?? ZERO}, ${credit ?? ZERO}, ${ZERO}
       from account a cross join ${from}
-      where ${condition} ${near(instant, bounds)}`,
+      where ${condition} ${within(day, bounds)}`,
   );
-  // Without "offset 0" the planner would compute the day again for each condition on it, which costs more than the rest.
   return sql`
-    select * from (
-      select ${dayOf(sql`i.issued_at`)} as day, i.issued_at as recorded_at, 1 as rank, i.id, i.id as invoice_id,
-             null::text as method, i.amount_total as debit, 0.00 as credit
-      from account a cross join invoices i
-      where ${own.invoice} ${near(sql`i.issued_at`, bounds)}
-      union all
-      ${joinSql(settled, UNION)}
-      union all
-      select ${dayOf(sql`i.voided_at`)}, i.voided_at, 5, i.id, i.id, null, 0.00, i.amount_total - i.amount_credited
-      from account a cross join invoices i
-      where ${own.invoice} and i.voided_at is not null ${near(unindexed(sql`i.voided_at`), bounds)}
-      offset 0
-    ) entry
-    ${where(within(bounds))}`;
+    select i.booked_on as day, i.created_at as recorded_at, 1 as rank, i.id, i.id as invoice_id, null::text as method,
+           i.amount_total as debit, 0.00 as credit, 0.00 as credited
+    from account a cross join invoices i
+    where ${own.invoice} ${within(sql`i.booked_on`, bounds)}
+    union all
+    ${joinSql(settled, UNION)}
+    union all
+    select i.void_booked_on, i.voided_at, 5, i.id, i.id, null, 0.00, i.amount_total - i.amount_credited, i.amount_credited
+    from account a cross join invoices i
+    where ${own.invoice} and i.void_booked_on is not null ${within(sql`i.void_booked_on`, bounds)}`;
 }
 
 /**
@@ -102,19 +77,19 @@ export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
  */
 export function openInvoices(owner: AccountOwner, asOf: Statement | null): Statement {
   const own = ownership(owner);
-  const counts = (instant: Statement): Statement => (asOf === null ? sql`true` : isBy(instant, asOf));
+  const counts = (day: Statement): Statement => (asOf === null ? sql`true` : sql`${day} <= ${asOf}`);
   const settled = settlements(own).map(
-    ({ instant, invoiceId, debit, credit, from, condition }) => sql`
+    ({ day, invoiceId, debit, credit, from, condition }) => sql`
           select ${invoiceId} as invoice_id, ${debit === null ? credit : sql`- ${debit}`} as amount
           from account a cross join ${from}
-          where ${condition} and ${counts(instant)}`,
+          where ${condition} and ${counts(day)}`,
   );
   // "offset 0": or the planner would work the balance out a second time for the condition on it.
   return sql`
     select * from (
       select i.id, i.student_id, i.due_date,
-             case when i.voided_at is not null and ${counts(sql`i.voided_at`)} then 0.00
-                  else case when ${counts(sql`i.issued_at`)} then i.amount_total else 0.00 end
+             case when i.void_booked_on is not null and ${counts(sql`i.void_booked_on`)} then 0.00
+                  else case when ${counts(sql`i.booked_on`)} then i.amount_total else 0.00 end
                     - coalesce(lowered.amount, 0.00)
              end as pending
       from account a cross join invoices i
@@ -133,17 +108,17 @@ export function openInvoices(owner: AccountOwner, asOf: Statement | null): State
 
 /** A kind of entry that settles invoices or takes that back: one of `debit` and `credit`, in the terms of its tables. */
 type Settlement = Readonly<
-  Record<'rank' | 'instant' | 'recordedAt' | 'id' | 'invoiceId' | 'method' | 'from' | 'condition', Statement>
+  Record<'rank' | 'day' | 'recordedAt' | 'id' | 'invoiceId' | 'method' | 'from' | 'condition', Statement>
 > &
   (Readonly<{ debit: Statement; credit: null }> | Readonly<{ debit: null; credit: Statement }>);
 
-/** Payments, credit notes and reversals of the account. */
+/** Payments and credit notes of the account, and what takes them back. */
 function settlements({ joinInvoice, by }: Ownership): readonly Settlement[] {
   const [p, c, r] = [sql`p`, sql`c`, sql`r`];
   return [
     {
       rank: sql`2`,
-      instant: sql`p.paid_at`,
+      day: sql`p.booked_on`,
       recordedAt: sql`p.created_at`,
       id: sql`p.id`,
       invoiceId: sql`p.invoice_id`,
@@ -155,7 +130,7 @@ function settlements({ joinInvoice, by }: Ownership): readonly Settlement[] {
     },
     {
       rank: sql`3`,
-      instant: sql`c.created_at`,
+      day: sql`c.booked_on`,
       recordedAt: sql`c.created_at`,
       id: sql`c.id`,
       invoiceId: sql`c.invoice_id`,
@@ -167,7 +142,7 @@ function settlements({ joinInvoice, by }: Ownership): readonly Settlement[] {
     },
     {
       rank: sql`4`,
-      instant: sql`r.reversed_at`,
+      day: sql`r.booked_on`,
       recordedAt: sql`r.reversed_at`,
       id: sql`p.id`,
       invoiceId: sql`p.invoice_id`,
@@ -176,6 +151,19 @@ function settlements({ joinInvoice, by }: Ownership): readonly Settlement[] {
       credit: null,
       from: sql`payment_reversals r
         join payments p on p.id = r.payment_id and p.school_id = r.school_id ${joinInvoice(p)}`,
+      condition: by(r),
+    },
+    {
+      rank: sql`6`,
+      day: sql`r.booked_on`,
+      recordedAt: sql`r.reversed_at`,
+      id: sql`c.id`,
+      invoiceId: sql`c.invoice_id`,
+      method: sql`null`,
+      debit: sql`c.amount`,
+      credit: null,
+      from: sql`credit_note_reversals r
+        join credit_notes c on c.id = r.credit_note_id and c.school_id = r.school_id ${joinInvoice(c)}`,
       condition: by(r),
     },
   ];
@@ -193,19 +181,9 @@ export function bucketOf(days: Statement): Statement {
   return sql`width_bucket(${days}, ${AGING_STARTS}::int[])`;
 }
 
-function within({ from, to }: DayBounds): Statement[] {
-  const conditions: Statement[] = [];
-  if (from !== undefined) conditions.push(sql`day >= ${from}`);
-  if (to !== undefined) conditions.push(sql`day <= ${to}`);
-  return conditions;
-}
-
-/** Coarser than {@link within}: without a row's own day, so that an index can be searched by it. */
-function near(instant: Statement, { from, to }: DayBounds): Statement {
-  const start =
-    from === undefined ? sql`` : sql`and ${instant} >= ${from}::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`;
-  const end =
-    to === undefined ? sql`` : sql`and ${instant} < (${to} + 1)::timestamp at time zone 'UTC' + ${ZONE_MARGIN}`;
+function within(day: Statement, { from, to }: DayBounds): Statement {
+  const start = from === undefined ? sql`` : sql`and ${day} >= ${from}`;
+  const end = to === undefined ? sql`` : sql`and ${day} <= ${to}`;
   return sql`${start} ${end}`;
 }
 

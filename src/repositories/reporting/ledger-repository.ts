@@ -153,7 +153,8 @@ function details({ kind }: AccountOwner): Statement {
     ${kind === 'school' ? sql`join students st on st.id = i.student_id and st.school_id = i.school_id` : sql``}
     left join payments p on e.rank in (2, 4) and p.id = e.id and p.school_id = a.school_id
     left join payment_reversals r on e.rank = 4 and r.payment_id = e.id and r.school_id = a.school_id
-    left join credit_notes c on e.rank = 3 and c.id = e.id and c.school_id = a.school_id`;
+    left join credit_note_reversals cr on e.rank = 6 and cr.credit_note_id = e.id and cr.school_id = a.school_id
+    left join credit_notes c on e.rank in (3, 6) and c.id = e.id and c.school_id = a.school_id`;
 }
 
 /** An entry as the API shows it (LedgerEntry in api/schemas/ledger.ts). */
@@ -162,10 +163,10 @@ function ENTRY_JSON({ kind }: AccountOwner): Statement {
     select row_to_json(entry)::text
     from (
       select e.day as date, (${ENTRY_TYPES}::text[])[e.rank] as type, e.id as document_id,
-             case when e.rank in (1, 5) then i.number else p.number end as number, e.invoice_id,
+             case when e.rank in (1, 5) then i.number when e.rank in (3, 6) then c.number else p.number end as number, e.invoice_id,
              ${kind === 'school' ? STUDENT : sql``}
              p.reference, e.method,
-             case e.rank when 3 then c.reason when 4 then r.reason when 5 then i.void_reason else i.description end
+             case e.rank when 3 then c.reason when 4 then r.reason when 6 then cr.reason when 5 then i.void_reason else i.description end
                as description,
              e.debit::text as debit, e.credit::text as credit, e.balance::text as balance,
              ${isoTime(sql`e.recorded_at`)} as recorded_at

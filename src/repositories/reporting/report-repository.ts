@@ -15,8 +15,7 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { SCHOOL_JSON_COLUMNS } from '../accounts/school-repository.ts';
 import { STUDENT_JSON_COLUMNS } from '../accounts/student-repository.ts';
-import { unindexed } from '../shared/sql-fragments.ts';
-import { account, bucketOf, daysLate, entries, isBy, isByOwnDay, openInvoices } from './ledger-entries.ts';
+import { account, bucketOf, daysLate, entries, openInvoices } from './ledger-entries.ts';
 
 type AgingRow = {
   owner: string;
@@ -35,10 +34,12 @@ type SummaryRow = {
   first_day: string;
   last_day: string;
   as_of: string;
+  opening: string;
   pending: string;
   overdue: string;
   on_time_rate: string | null;
   delinquency_rate: string | null;
+  overdue_share: string | null;
   flows: Flows;
   by_month: (Flows & { month: string })[];
   by_method: CollectedByMethod[];
@@ -128,9 +129,12 @@ export class ReportRepository {
         from (${openInvoices(school, LAST_DAY)}) open
       ), ${punctuality(school)}
       select a.owner, a.currency, a.timezone, a.first_day, a.last_day, a.as_of,
+             (owed.pending - (select coalesce(sum(invoiced - credited - voided - collected + reversed), 0.00) from months))::text
+               as opening,
              owed.pending::text, owed.overdue::text,
-             round(punctual.paid / nullif(punctual.due, 0), 4)::text as on_time_rate,
-             round(owed.overdue / owed.receivable, 4)::text as delinquency_rate,
+             round(punctual.in_time / nullif(punctual.due, 0), 4)::text as on_time_rate,
+             round(1 - punctual.paid / nullif(punctual.due, 0), 4)::text as delinquency_rate,
+             round(owed.overdue / owed.receivable, 4)::text as overdue_share,
              (select row_to_json(f) from (select ${FLOWS} from months) f) as flows,
              coalesce((select json_agg(row_to_json(m) order by m.month) from (
                select to_char(month, 'YYYY-MM') as month, ${FLOWS} from months group by month
@@ -143,6 +147,9 @@ export class ReportRepository {
     return row && toSummary(row);
   }
 }
+
+/** Of refunds and of credit, which there are none of yet. */
+const NOTHING = '0.00';
 
 const AS_OF = sql`(select as_of from account)`;
 const LAST_DAY = sql`(select last_day from account)`;
@@ -162,13 +169,17 @@ function rangeColumns({ from, to }: Readonly<{ from: string | null; to: string |
     ${today(now)} as today`;
 }
 
-/** Entries by kind; `rank` counts ENTRY_TYPES from 1. */
+/**
+ * Entries by kind; `rank` counts ENTRY_TYPES from 1. A void takes back all that was billed and what credit notes had left of
+ * it: so an invoice that was credited and then voided counts once, and no figure of an earlier day changes.
+ */
 const SUMS = sql`
   count(*) filter (where rank = 1) as invoice_count, coalesce(sum(debit) filter (where rank = 1), 0.00) as invoiced,
   count(*) filter (where rank = 2) as payment_count, coalesce(sum(credit) filter (where rank = 2), 0.00) as collected,
-  coalesce(sum(credit) filter (where rank = 3), 0.00) as credited,
+  coalesce(sum(credit) filter (where rank = 3), 0.00) - coalesce(sum(debit) filter (where rank = 6), 0.00)
+    - coalesce(sum(credited) filter (where rank = 5), 0.00) as credited,
   coalesce(sum(debit) filter (where rank = 4), 0.00) as reversed,
-  coalesce(sum(credit) filter (where rank = 5), 0.00) as voided`;
+  coalesce(sum(credit + credited) filter (where rank = 5), 0.00) as voided`;
 
 const MONTHLY_SUMS = sql`
   sum(invoice_count)::bigint as invoice_count, sum(invoiced) as invoiced, sum(payment_count)::bigint as payment_count,
@@ -180,7 +191,7 @@ const COLLECTED = sql`
   coalesce(sum(reversed), 0.00)::text as reversed, coalesce(sum(collected - reversed), 0.00)::text as "netCollected"`;
 const FLOWS = sql`
   coalesce(sum(invoice_count), 0)::bigint as "invoiceCount", coalesce(sum(invoiced), 0.00)::text as invoiced,
-  coalesce(sum(credited), 0.00)::text as credited, coalesce(sum(voided), 0.00)::text as voided, ${COLLECTED}`;
+  coalesce(sum(credited), 0.00)::text as credited, coalesce(sum(voided), 0.00)::text as voided, '0.00' as refunded, ${COLLECTED}`;
 const HAS_COLLECTION = sql`(payment_count > 0 or reversed > 0)`;
 
 /** There is one row a day and method, so the methods of a day need no sums. */
@@ -195,33 +206,33 @@ const DAILY = sql`(
 )`;
 
 /**
- * Of the invoices whose due day is in the range and past: what was due on them, and what of it was paid by the due day.
- * As it stood at the end of the range: what was voided, credited or reversed by then does not count.
- *
- * Only payments in time are added up invoice by invoice: of those that are late there are more, and a sum each.
+ * Of the invoices whose due day is in the range and past: what was due on them, what of it was paid by the due day, and what
+ * by the end of the range. By the days things happened, as it stood at the end of the range: what was voided, credited or
+ * reversed by then does not count. So a late entry may move it, unlike what is booked.
  */
 function punctuality({ id }: AccountOwner): Statement {
-  const isByEnd = (instant: Statement): Statement => isBy(instant, LAST_DAY);
   return sql`
     credits as materialized (
       select c.invoice_id, sum(c.amount) as amount
       from account a cross join credit_notes c
-      where c.school_id = ${id} and ${isByEnd(sql`c.created_at`)}
+      left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id
+      where c.school_id = ${id} and c.dated_on <= a.last_day and (r.id is null or r.reversed_on > a.last_day)
       group by c.invoice_id
     ), due as materialized (
       select i.id, i.due_date, greatest(i.amount_total - coalesce(c.amount, 0.00), 0.00) as amount
       from account a cross join invoices i
       left join credits c on c.invoice_id = i.id
       where i.school_id = ${id} and i.due_date between a.first_day and least(a.last_day, a.today - 1)
-        and ${isByEnd(unindexed(sql`i.issued_at`))} and (i.voided_at is null or not ${isByEnd(sql`i.voided_at`)})
+        and i.issued_on <= a.last_day and (i.voided_on is null or i.voided_on > a.last_day)
     ), punctual as (
-      select (select coalesce(sum(amount), 0.00) from due) as due, coalesce(sum(least(paid, amount)), 0.00) as paid
+      select (select coalesce(sum(amount), 0.00) from due) as due, coalesce(sum(least(in_time, amount)), 0.00) as in_time,
+             coalesce(sum(least(paid, amount)), 0.00) as paid
       from (
-        select due.amount, sum(p.amount) as paid
+        select due.amount, sum(p.amount) as paid, sum(p.amount) filter (where p.paid_on <= due.due_date) as in_time
         from account a cross join due
-        join payments p on p.invoice_id = due.id and ${isByOwnDay(sql`p.paid_at`, sql`due.due_date`)}
+        join payments p on p.invoice_id = due.id and p.paid_on <= a.last_day
         left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
-        where p.school_id = ${id} and (r.id is null or not ${isByEnd(sql`r.reversed_at`)})
+        where p.school_id = ${id} and (r.id is null or r.reversed_on > a.last_day)
         group by due.id, due.amount
       ) invoice
     )`;
@@ -235,11 +246,14 @@ function toSummary(row: SummaryRow): Summary {
     from: row.first_day,
     to: row.last_day,
     asOf: row.as_of,
+    opening: row.opening,
     flows: row.flows,
     pending: row.pending,
     overdue: row.overdue,
     onTimeRate: row.on_time_rate,
     delinquencyRate: row.delinquency_rate,
+    overdueShare: row.overdue_share,
+    credit: NOTHING,
     byMonth: row.by_month,
     byMethod: row.by_method,
     daily: row.daily,

@@ -4,6 +4,7 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { SCHOOL_JSON_COLUMNS } from '../accounts/school-repository.ts';
 import { STUDENT_JSON_COLUMNS } from '../accounts/student-repository.ts';
+import { SETTLEMENT } from '../billing/invoice-projection.ts';
 import { firstOf } from '../shared/paging.ts';
 import { isoTime, visibleTo } from '../shared/sql-fragments.ts';
 
@@ -215,7 +216,8 @@ function lines(now: Date, range: Statement): Statement {
              i.amount_paid::text as paid, ${PENDING}::text as pending,
              case when late.yes then ${PENDING} else 0.00 end::text as overdue,
              case when late.yes then ${TODAY(now)} - i.due_date else 0 end as days_overdue,
-             i.currency, i.status, ${isoTime(sql`i.issued_at`)} as issued_at, i.due_date, i.description,
+             i.currency, i.status, ${SETTLEMENT} as settlement, ${isoTime(sql`i.issued_at`)} as issued_at, i.issued_on,
+             i.due_date, i.description,
              ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at
     ) line
     ${range}`;

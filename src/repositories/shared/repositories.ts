@@ -1,6 +1,8 @@
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { SchoolRepository } from '../accounts/school-repository.ts';
 import { StudentRepository } from '../accounts/student-repository.ts';
+import { BooksRepository } from '../billing/books-repository.ts';
+import { ClosingRepository } from '../billing/closing-repository.ts';
 import { CreditNoteRepository } from '../billing/credit-note-repository.ts';
 import { InvoiceRepository } from '../billing/invoice-repository.ts';
 import { PaymentRepository } from '../billing/payment-repository.ts';
@@ -18,6 +20,8 @@ export type Repositories = Readonly<{
   invoices: InvoiceRepository;
   payments: PaymentRepository;
   creditNotes: CreditNoteRepository;
+  books: BooksRepository;
+  closings: ClosingRepository;
   statements: StatementRepository;
   reconciliation: ReconciliationRepository;
   ledger: LedgerRepository;
@@ -35,6 +39,8 @@ export function repositoriesOn(sql: Sql): Repositories {
     invoices: new InvoiceRepository(sql),
     payments: new PaymentRepository(sql),
     creditNotes: new CreditNoteRepository(sql),
+    books: new BooksRepository(sql),
+    closings: new ClosingRepository(sql),
     statements: new StatementRepository(sql),
     reconciliation: new ReconciliationRepository(sql),
     ledger: new LedgerRepository(sql),

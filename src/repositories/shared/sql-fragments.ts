@@ -19,6 +19,16 @@ export function isoTime(column: Statement): Statement {
   return sql`substr(to_json(${column} at time zone interval '0' + interval '1 microsecond')::text, 2, 23) || 'Z'`;
 }
 
+/** The day of an instant in the calendar of the school `sc`. */
+export function dayOf(instant: Statement): Statement {
+  return sql`(${instant} at time zone sc.timezone)::date`;
+}
+
+/** An instant for what is known by its day alone: noon there, but not after `now`. The school is `sc`. */
+export function noonOf(day: Statement, now: Statement): Statement {
+  return sql`least(${now}, (${day} + time '12:00') at time zone sc.timezone)`;
+}
+
 /**
  * The same instant, in a form that no index is searched by. Of a bound that is known only when the statement runs, the
  * planner assumes that a third of the rows are within it, and then reads indexes of all schools to narrow down one.

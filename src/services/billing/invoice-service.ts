@@ -1,8 +1,8 @@
 import { type Actor, sees } from '../../domain/access/actor.ts';
-import type { CreditNoteCreated, InvoiceCreated, InvoiceUpdated, InvoiceVoided } from '../../domain/billing/events.ts';
-import type { CreditNoteReason, Invoice, InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
+import { assertInRange, assertOpen, type Books, daysOfEntry, FIRST_DAY } from '../../domain/billing/books.ts';
+import type { InvoiceCreated, InvoiceUpdated, InvoiceVoided } from '../../domain/billing/events.ts';
+import type { Invoice, InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
 import {
-  applyCredit,
   assertInvoiceChangeable,
   assertIssuable,
   assertVoidable,
@@ -12,18 +12,20 @@ import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney, isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
-import type { CreditNoteFilter } from '../../repositories/billing/credit-note-repository.ts';
 import type { InvoiceRequest, IssuedInvoice } from '../../repositories/billing/invoice-insertion.ts';
 import type { InvoiceFilter } from '../../repositories/billing/invoice-repository.ts';
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { announce, type Outcome } from '../shared/events.ts';
-import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
+import { type Creation, createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
 
-/** `amount` is decimal text with two places, in the invoice's currency. */
-export type IssueCreditNote = Readonly<{ invoiceId: number; amount: string; reason: CreditNoteReason }>;
+/** `voidedOn` null means today. */
+export type VoidInvoice = Readonly<{ id: number; reason: string | null; voidedOn: string | null }>;
+
+const ISSUED = 'issued on that day';
+const CHANGED = 'changed on an invoice of that day';
 
 export class InvoiceService {
   readonly #unitOfWork: UnitOfWork;
@@ -79,27 +81,37 @@ export class InvoiceService {
       actor,
       key,
       now,
-      fastPath: {
-        insert: async (claim) => {
-          const made = await this.#insert({ invoice, now, claim });
-          return made && issued(made);
-        },
-        refuse: async () => await this.#refuseFraction(actor, invoice),
-        recover: async ({ invoices }, invoiceId) => {
-          const found = await invoices.find(actor, invoiceId);
-          if (found === undefined) return undefined;
-          const { studentId, schoolId, total } = found;
-          const amount = { amountTotal: formatMoney(total), currency: total.currency };
-          return { type: 'invoice_created', invoiceId, studentId, schoolId, ...amount };
-        },
-      },
+      // A named day may be refused, and then its number has to be given back: that takes a transaction.
+      ...(invoice.issuedOn === null ? { fastPath: this.#fastPath(actor, invoice, now) } : {}),
       inTransaction: async (repositories) => {
+        await assertBookable(actor, repositories, invoice, now);
         const made = await repositories.invoices.insert(actor, invoice, now);
-        return issued(made ?? (await refuse(actor, repositories, invoice)));
+        if (made === undefined) return await refuse(actor, repositories, invoice);
+        // Again, now that the school's books are held: they may have been closed since.
+        if (invoice.issuedOn !== null)
+          assertOpen(invoice.issuedOn, await holdBooks(actor, repositories, made, now), ISSUED);
+        return issued(made);
       },
     });
     announce(this.#log, outcome.event);
     return outcome;
+  }
+
+  #fastPath(actor: Actor, invoice: NewInvoice, now: Date): NonNullable<Creation<InvoiceCreated>['fastPath']> {
+    return {
+      insert: async (claim) => {
+        const made = await this.#insert({ invoice, now, claim });
+        return made && issued(made);
+      },
+      refuse: async () => await this.#refuseFraction(actor, invoice),
+      recover: async ({ invoices }, invoiceId) => {
+        const found = await invoices.find(actor, invoiceId);
+        if (found === undefined) return undefined;
+        const { studentId, schoolId, total } = found;
+        const amount = { amountTotal: formatMoney(total), currency: total.currency };
+        return { type: 'invoice_created', invoiceId, studentId, schoolId, ...amount };
+      },
+    };
   }
 
   /** An amount that does not exist in the currency of the student's school. */
@@ -112,7 +124,10 @@ export class InvoiceService {
     if (school !== undefined) assertIssuable(parseMoney(invoice.amountTotal, school.currency), invoice.currency);
   }
 
-  /** @throws DomainError `invoice_not_found`, `invoice_void`, `invoice_paid`, or a refusal of {@link changeTotal} */
+  /**
+   * @throws DomainError `invoice_not_found`, `invoice_void`, `invoice_paid`, `period_closed`, or a refusal of
+   *   {@link changeTotal}
+   */
   async update(actor: Actor, id: number, changes: InvoiceChanges): Promise<Outcome<InvoiceUpdated>> {
     if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
     const { body, ...facts } = await this.#unitOfWork.transaction(async (repositories) => {
@@ -121,76 +136,35 @@ export class InvoiceService {
       const { amountTotal, dueDate = invoice.dueDate, description = invoice.description } = changes;
       const { total } =
         amountTotal === undefined ? invoice : changeTotal(invoice, parseMoney(amountTotal, invoice.total.currency));
-      return await repositories.invoices.update(actor, id, { total, dueDate, description }, this.#clock.now());
+      const now = this.#clock.now();
+      assertOpen(invoice.bookedOn, await holdBooks(actor, repositories, invoice, now), CHANGED);
+      return await repositories.invoices.update(actor, id, { total, dueDate, description }, now);
     });
     const event = { type: 'invoice_updated', ...facts } as const;
     announce(this.#log, event);
     return { body, event };
   }
 
-  /** @throws DomainError `invoice_not_found`, `invoice_already_void`, `invoice_has_payments` */
-  async void(actor: Actor, id: number, reason: string | null): Promise<InvoiceVoided> {
+  /**
+   * Takes an invoice back, and what credit notes had left of it with it.
+   *
+   * @throws DomainError `invoice_not_found`, `invoice_already_void`, `invoice_has_payments`, or a refusal of
+   *   {@link daysOfEntry}
+   */
+  async void(actor: Actor, { id, reason, voidedOn }: VoidInvoice): Promise<InvoiceVoided> {
     const { schoolId } = await this.#unitOfWork.transaction(async (repositories) => {
       const invoice = await lock(actor, repositories, id);
       assertVoidable(invoice, await repositories.payments.listLiveIds(actor, id));
-      return await repositories.invoices.updateVoid(actor, id, reason, this.#clock.now());
+      const now = this.#clock.now();
+      const books = await holdBooks(actor, repositories, invoice, now);
+      // Booked no earlier than the invoice, whose day may be a later one than it was issued on.
+      const { happenedOn, bookedOn } = daysOfEntry(voidedOn, invoice.issuedOn, books);
+      const days = { happenedOn, bookedOn: bookedOn > invoice.bookedOn ? bookedOn : invoice.bookedOn };
+      return await repositories.invoices.updateVoid(actor, id, { reason, ...days }, now);
     });
     const event = { type: 'invoice_voided', invoiceId: id, schoolId } as const;
     announce(this.#log, event);
     return event;
-  }
-
-  /**
-   * Lowers what is owed without touching what was billed.
-   *
-   * @throws DomainError `invoice_not_found`, a refusal of {@link applyCredit} or of {@link createOnce}
-   */
-  async credit(actor: Actor, note: IssueCreditNote, key: IdempotencyKey | null): Promise<Outcome<CreditNoteCreated>> {
-    const decide = async (repositories: Repositories): Promise<Outcome<CreditNoteCreated>> => {
-      const invoice = await lock(actor, repositories, note.invoiceId);
-      const amount = parseMoney(note.amount, invoice.total.currency);
-      const after = applyCredit(invoice, amount);
-      const now = this.#clock.now();
-      await repositories.invoices.updateBalance(actor, invoice.id, after, now);
-      const { reason } = note;
-      const { body, ...facts } = await repositories.creditNotes.insert(actor, invoice, { amount, reason }, now);
-      return { body, event: { type: 'credit_note_created', ...facts } };
-    };
-    const now = this.#clock.now();
-    const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction: decide });
-    announce(this.#log, outcome.event);
-    return outcome;
-  }
-
-  /** @throws DomainError `invoice_not_found` */
-  async listCredits(actor: Actor, invoiceId: number, page: PageRequest, count: CountMode): Promise<Listing> {
-    await this.#unitOfWork.read(async (repositories) => await lookUp(actor, repositories, invoiceId));
-    return await listing(page, count, {
-      cheap: true,
-      read: async () =>
-        await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.list(actor, { invoiceId }, page)),
-      total: async () => await this.countCredits(actor, { invoiceId }),
-    });
-  }
-
-  /** Every credit note of an invoice. @throws DomainError `invoice_not_found` */
-  async streamCredits(actor: Actor, invoiceId: number): Promise<Rows> {
-    return await openRows(
-      { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      ({ creditNotes }, batchSize) => creditNotes.stream(actor, { invoiceId }, batchSize),
-      async (repositories) => await lookUp(actor, repositories, invoiceId),
-    );
-  }
-
-  /** Every credit note the filter matches, oldest first. */
-  async streamAllCredits(actor: Actor, filter: CreditNoteFilter): Promise<Rows> {
-    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ creditNotes }, batchSize) =>
-      creditNotes.stream(actor, filter, batchSize),
-    );
-  }
-
-  async countCredits(actor: Actor, filter: CreditNoteFilter): Promise<number> {
-    return await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.count(actor, filter));
   }
 }
 
@@ -198,8 +172,29 @@ function issued({ body, ...facts }: IssuedInvoice): Outcome<InvoiceCreated> {
   return { body, event: { type: 'invoice_created', ...facts } };
 }
 
-async function lookUp(actor: Actor, { invoices }: Repositories, id: number): Promise<void> {
-  if ((await invoices.find(actor, id)) === undefined) throw notFound(id);
+/** @throws DomainError `day_out_of_range`, `period_closed`: where the day is named, before anything is made of it */
+async function assertBookable(
+  actor: Actor,
+  { books }: Repositories,
+  { studentId, issuedOn }: NewInvoice,
+  now: Date,
+): Promise<void> {
+  const found = issuedOn === null ? undefined : await books.findOfStudent(actor, studentId, now);
+  if (found === undefined || issuedOn === null) return;
+  assertInRange(issuedOn, FIRST_DAY, found.today);
+  assertOpen(issuedOn, found, ISSUED);
+}
+
+/** The books of the invoice's school, held until the transaction ends. */
+async function holdBooks(
+  actor: Actor,
+  { books }: Repositories,
+  { schoolId }: Pick<Invoice, 'schoolId'>,
+  now: Date,
+): Promise<Books> {
+  const held = await books.findForUpdate(actor, schoolId, now);
+  if (held === undefined) throw new Error(`school ${schoolId} has no books`);
+  return held;
 }
 
 async function lock(actor: Actor, { invoices }: Repositories, id: number): Promise<Invoice> {

@@ -1,4 +1,5 @@
 import { type Actor, sees } from '../../domain/access/actor.ts';
+import { assertInRange, daysOfEntry, FIRST_DAY } from '../../domain/billing/books.ts';
 import type { PaymentProcessed, PaymentReversed } from '../../domain/billing/events.ts';
 import { applyPayment, assertWhole, reversePayment } from '../../domain/billing/invoice-rules.ts';
 import type { NewPayment } from '../../domain/billing/payment.ts';
@@ -16,7 +17,10 @@ import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the invoice's currency. */
-export type RecordPayment = Omit<NewPayment, 'paidAt'> & Readonly<{ paidAt: Date | null }>;
+export type RecordPayment = Omit<NewPayment, 'paidAt'> & Readonly<{ paidAt: NewPayment['paidAt'] | null }>;
+
+/** `reversedOn` null means today. */
+export type ReversePayment = Readonly<{ id: number; reason: string; reversedOn: string | null }>;
 
 export class PaymentService {
   readonly #unitOfWork: UnitOfWork;
@@ -90,6 +94,7 @@ export class PaymentService {
   async record(actor: Actor, command: RecordPayment, key: IdempotencyKey | null): Promise<Outcome<PaymentProcessed>> {
     const now = this.#clock.now();
     const payment = { ...command, paidAt: command.paidAt ?? now };
+    if (typeof payment.paidAt === 'string') await this.#assertPast(actor, payment.invoiceId, payment.paidAt, now);
     const outcome = await createOnce(this.#unitOfWork, {
       actor,
       key,
@@ -113,6 +118,16 @@ export class PaymentService {
     return outcome;
   }
 
+  /** A day that is over or has begun, in the calendar of the invoice's school. @throws DomainError `day_out_of_range` */
+  async #assertPast(actor: Actor, invoiceId: number, paidOn: string, now: Date): Promise<void> {
+    await this.#unitOfWork.read(async ({ invoices, books }) => {
+      const invoice = await invoices.find(actor, invoiceId);
+      const found = invoice && (await books.find(actor, invoice.schoolId, now));
+      if (found === undefined) throw invoiceNotFound(invoiceId);
+      assertInRange(paidOn, FIRST_DAY, found.today);
+    });
+  }
+
   /** An amount that does not exist in the invoice's currency, which never changes. Only a void invoice says so before. */
   async #refuseFraction(actor: Actor, { invoiceId, amount }: NewPayment): Promise<void> {
     if (isWhole(amount)) return;
@@ -124,21 +139,24 @@ export class PaymentService {
   /**
    * Takes a payment back that was wrong. It stays on record and stops counting; the invoice's status follows.
    *
-   * @throws DomainError `payment_not_found`, `payment_already_reversed`, or a refusal of {@link createOnce}
+   * @throws DomainError `payment_not_found`, `payment_already_reversed`, a refusal of {@link daysOfEntry} or of
+   *   {@link createOnce}
    */
   async reverse(
     actor: Actor,
-    id: number,
-    reason: string,
+    { id, reason, reversedOn }: ReversePayment,
     key: IdempotencyKey | null,
   ): Promise<Outcome<PaymentReversed>> {
-    const decideReversal = async ({ payments, invoices }: Repositories): Promise<Outcome<PaymentReversed>> => {
+    const decideReversal = async ({ payments, invoices, books }: Repositories): Promise<Outcome<PaymentReversed>> => {
       const found = await payments.find(actor, id);
       if (found === undefined) throw notFound(id);
       const invoice = await invoices.findForUpdate(actor, found.invoiceId);
       if (invoice === undefined) throw new Error(`payment ${id} has no invoice`);
       const now = this.#clock.now();
-      const { body, ...facts } = await payments.insertReversal(actor, found, reason, now);
+      const held = await books.findForUpdate(actor, found.schoolId, now);
+      if (held === undefined) throw new Error(`payment ${id} has no school`);
+      const days = daysOfEntry(reversedOn, found.paidOn, held);
+      const { body, ...facts } = await payments.insertReversal(actor, found, { reason, ...days }, now);
       const after = reversePayment(invoice, parseMoney(found.amount, invoice.total.currency));
       await invoices.updateBalance(actor, invoice.id, after, now);
       return { body, event: { type: 'payment_reversed', ...facts } };

@@ -1,5 +1,6 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import type { CreditNoteReason, Invoice } from '../../domain/billing/invoice.ts';
+import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
+import type { Invoice } from '../../domain/billing/invoice.ts';
 import { calculateOwed } from '../../domain/billing/invoice-rules.ts';
 import type { PaymentMethod } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';

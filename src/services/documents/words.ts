@@ -1,4 +1,5 @@
-import type { CreditNoteReason, InvoiceStatus } from '../../domain/billing/invoice.ts';
+import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
+import type { InvoiceStatus } from '../../domain/billing/invoice.ts';
 import type { PaymentMethod } from '../../domain/billing/payment.ts';
 import type { EntryType } from '../../domain/reporting/ledger.ts';
 import type { Language } from './locale.ts';
@@ -71,6 +72,7 @@ const SPANISH = {
     CREDIT_NOTE: 'Nota de crédito',
     REVERSAL: 'Pago revertido',
     VOID: 'Factura anulada',
+    CREDIT_NOTE_REVERSAL: 'Nota de crédito revertida',
   } satisfies Record<EntryType, string>,
   paymentMethod: {
     CASH: 'Efectivo',
@@ -83,7 +85,10 @@ const SPANISH = {
     scholarship: 'Beca',
     discount: 'Descuento',
     billing_error: 'Error de facturación',
-    write_off: 'Condonación',
+    write_off: 'Castigo de cartera',
+    early_payment: 'Pronto pago',
+    late_fee_waived: 'Recargo condonado',
+    late_fee_corrected: 'Recargo corregido',
     other: 'Otro',
   } satisfies Record<CreditNoteReason, string>,
 };
@@ -148,6 +153,7 @@ const ENGLISH: Words = {
     CREDIT_NOTE: 'Credit note',
     REVERSAL: 'Payment reversed',
     VOID: 'Invoice voided',
+    CREDIT_NOTE_REVERSAL: 'Credit note reversed',
   },
   paymentMethod: { CASH: 'Cash', CARD: 'Card', TRANSFER: 'Transfer', CHECK: 'Check', OTHER: 'Other' },
   creditReason: {
@@ -155,6 +161,9 @@ const ENGLISH: Words = {
     discount: 'Discount',
     billing_error: 'Billing error',
     write_off: 'Write-off',
+    early_payment: 'Early payment',
+    late_fee_waived: 'Late fee waived',
+    late_fee_corrected: 'Late fee corrected',
     other: 'Other',
   },
 };

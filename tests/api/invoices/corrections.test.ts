@@ -22,7 +22,12 @@ describe('POST /payments/{id}/reversal', () => {
     const answer = await billing.post(`/payments/${second}/reversal`, { reason: 'Cheque devuelto' });
 
     expect(answer.status).toBe(201);
-    const reversed = { ...before, reversed_at: '2026-08-01T00:00:00.000Z', reversal_reason: 'Cheque devuelto' };
+    const reversed = {
+      ...before,
+      reversed_at: '2026-08-01T00:00:00.000Z',
+      reversed_on: '2026-07-31',
+      reversal_reason: 'Cheque devuelto',
+    };
     expect(answer.body).toEqual(reversed);
     expect((await billing.get(`/payments/${second}`)).body).toEqual(reversed);
     expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PARTIAL', paid: '400.00', pending: '600.00' });
@@ -64,10 +69,17 @@ describe('POST /invoices/{id}/credit-notes', () => {
     expect(answer.status).toBe(201);
     expect(answer.body).toEqual({
       id: expect.any(Number),
+      number: expect.stringMatching(/^NC-2026-\d{6}$/),
       invoice_id: invoiceId,
       amount: '300.00',
       reason: 'scholarship',
+      description: null,
+      dated_on: expect.stringMatching(/^2026-/),
+      booked_on: expect.stringMatching(/^2026-/),
       created_at: expect.stringMatching(/Z$/),
+      reversed_at: null,
+      reversed_on: null,
+      reversal_reason: null,
     });
     expect((await billing.get(`/invoices/${invoiceId}`)).body).toMatchObject({
       amount_total: '1000.00',

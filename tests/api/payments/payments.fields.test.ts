@@ -23,11 +23,15 @@ describe.each(ROUTES)('POST %s', (path, body) => {
       invoice_id: invoiceId,
       amount: '1.00',
       paid_at: '2026-04-05T06:07:08.009Z',
+      paid_on: '2026-04-05',
+      booked_on: '2026-04-05',
       method: null,
       reference: null,
       created_at: '2026-04-05T06:07:08.009Z',
       reversed_at: null,
+      reversed_on: null,
       reversal_reason: null,
+      possible_duplicate_of: null,
     });
   });
 
@@ -44,7 +48,8 @@ describe.each(ROUTES)('POST %s', (path, body) => {
     ['2026-01-15T10:00:00-06:00', '2026-01-15T16:00:00.000Z'],
     ['2026-01-15t10:00:00z', '2026-01-15T10:00:00.000Z'],
     ['2024-02-29T23:59:59+05:30', '2024-02-29T18:29:59.000Z'],
-    ['1900-01-01T00:00:00Z', '1900-01-01T00:00:00.000Z'],
+    ['1990-01-01T00:00:00Z', '1990-01-01T00:00:00.000Z'],
+    ['2026-01-15', '2026-01-15T18:00:00.000Z'],
   ])('201: paid at %s', async (paid_at, shown) => {
     const made = await billing.post(path, body({ paid_at, reference: '😀'.repeat(100) }));
     expect(made).toMatchObject({ status: 201, body: { paid_at: shown, reference: '😀'.repeat(100) } });
@@ -61,7 +66,8 @@ describe.each(ROUTES)('POST %s', (path, body) => {
     [{ reference: 12 }, '#/reference'],
     [{ paid_at: null }, '#/paid_at'],
     [{ paid_at: '' }, '#/paid_at'],
-    [{ paid_at: '2026-01-15' }, '#/paid_at'],
+    [{ paid_at: '2026-02-30' }, '#/paid_at'],
+    [{ paid_at: '1989-12-31T23:59:59Z' }, '#/paid_at'],
     [{ paid_at: '2026-01-15T10:00:00' }, '#/paid_at'],
     [{ paid_at: '2026-02-30T10:00:00Z' }, '#/paid_at'],
     [{ paid_at: '2026-01-15T24:00:00Z' }, '#/paid_at'],
@@ -87,15 +93,6 @@ describe.each(ROUTES)('POST %s', (path, body) => {
     }
     const early = await billing.post(path, body({ paid_at: '2026-06-01T12:01:00.001Z' }));
     expectProblem(early, 422, 'request_invalid', ['#/paid_at']);
-  });
-
-  // In Mexico the first day of year 1 in UTC is still a day before it, which is no date a document can show.
-  test('422: a payment before the first day there is in every zone; on that day it can be printed', async () => {
-    const early = await billing.post(path, body({ paid_at: '0001-01-01T23:59:59Z' }));
-    expectProblem(early, 422, 'request_invalid', ['#/paid_at']);
-    const first = await billing.post(path, body({ paid_at: '0001-01-02T00:00:00Z' }));
-    expect(first.status).toBe(201);
-    expect((await billing.get(`/payments/${first.body['id']}?format=pdf`)).status).toBe(200);
   });
 });
 
@@ -145,11 +142,11 @@ test('201: an instant is kept to the millisecond in whatever zone the process ru
     const made = await billing.post('/payments', {
       invoice_id: invoiceId,
       amount: 1,
-      paid_at: '1900-01-01T00:00:00.007Z',
+      paid_at: '1990-01-01T06:00:00.007Z',
     });
-    expect(made.body).toMatchObject({ paid_at: '1900-01-01T00:00:00.007Z' });
+    expect(made.body).toMatchObject({ paid_at: '1990-01-01T06:00:00.007Z' });
     const found = await billing.get(
-      `/payments?invoice_id=${invoiceId}&paid_to=1900-01-01T00:00:00.007Z&paid_from=1900-01-01T00:00:00.007Z`,
+      `/payments?invoice_id=${invoiceId}&paid_to=1990-01-01T06:00:00.007Z&paid_from=1990-01-01T06:00:00.007Z`,
     );
     expect(found.text).toBe(`[${made.text}]`);
   } finally {

@@ -359,10 +359,12 @@ class Book {
     const entries = this.#model.entries(null, to).filter(({ day }) => day >= from);
     const of = (type: string, days = entries): bigint =>
       sum(days.filter((entry) => entry.type === type).map(({ amount }) => (amount < 0n ? -amount : amount)));
+    const takenBack = (days: typeof entries): bigint => sum(days.map(({ credited }) => credited));
     const flows = (days: typeof entries): Json => ({
       invoiced: decimal(of('INVOICE', days)),
-      credited: decimal(of('CREDIT_NOTE', days)),
-      voided: decimal(of('VOID', days)),
+      credited: decimal(of('CREDIT_NOTE', days) - takenBack(days)),
+      voided: decimal(of('VOID', days) + takenBack(days)),
+      refunded: '0.00',
       collected: decimal(of('PAYMENT', days)),
       reversed: decimal(of('REVERSAL', days)),
       net_collected: decimal(of('PAYMENT', days) - of('REVERSAL', days)),
@@ -372,15 +374,18 @@ class Book {
     const owed = this.#model.owed(null, to, to < today ? to : today);
     const overdue = overdueOf(owed);
     const receivable = sum(owed.map(({ amount }) => (amount > 0n ? amount : 0n)));
-    const { due, paid } = this.#model.punctuality(from, to, today);
+    const { due, inTime, paid } = this.#model.punctuality(from, to, today);
     const months = [...new Set(entries.map(({ day }) => day.slice(0, 7)))].sort();
     const summary = await this.#get(`/schools/${this.#schoolId}/summary?from=${from}&to=${to}`);
     expect(summary).toMatchObject({
+      opening: decimal(this.#model.balance(null, addDays(from, -1))),
       ...flows(entries),
       pending: decimal(pending),
+      credit: '0.00',
       overdue: decimal(overdue),
-      on_time_rate: ratio(paid, due),
-      delinquency_rate: ratio(overdue, receivable),
+      on_time_rate: ratio(inTime, due),
+      delinquency_rate: ratio(due - paid, due),
+      overdue_share: ratio(overdue, receivable),
       by_month: months.map((month) => ({ month, ...flows(entries.filter(({ day }) => day.startsWith(month))) })),
     });
     expect(summary['daily'] === null).toBe(to > addDays(from, DAILY_DAYS_MAX - 1));

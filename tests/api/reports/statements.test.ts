@@ -49,21 +49,22 @@ function expectSelfConsistent({ totals, invoices }: Statement): void {
 async function bulkInvoices(schoolId: number, studentIds: readonly number[], count: number): Promise<void> {
   const { owner } = billing;
   await owner.query(
-    `insert into invoices (school_id, student_id, number, currency, amount_total, amount_paid, voided_at, due_date,
+    `insert into invoices (issued_on, booked_on, school_id, student_id, number, currency, amount_total, amount_paid, voided_at, voided_on, void_booked_on, due_date,
                            description, issued_at, created_at, updated_at)
-     select $1, ($2::bigint[])[1 + n % cardinality($2::bigint[])], document_number('B-2026', n), 'MXN',
+     select current_date, current_date, $1, ($2::bigint[])[1 + n % cardinality($2::bigint[])], document_number('B-2026', n), 'MXN',
             round(100 + n * 0.37 + (n % 7) * 0.01, 2),
             case when n % 20 = 0 then 0 when n % 3 = 0 then round(100 + n * 0.37 + (n % 7) * 0.01, 2)
                  when n % 3 = 1 then 33.33 else 0 end,
-            case when n % 20 = 0 then timestamptz '2026-02-01' end,
+            case when n % 20 = 0 then timestamptz '2026-02-01' end, case when n % 20 = 0 then current_date end,
+            case when n % 20 = 0 then current_date end,
             date '2026-01-01' + (n % 400)::int, 'Cuota ' || n,
             at, at, at
      from generate_series(1, $3::int) n, lateral (select timestamptz '2026-01-01' + (n / 3) * interval '1 minute' as at) t`,
     [schoolId, studentIds, count],
   );
   await owner.query(
-    `insert into payments (school_id, invoice_id, number, amount)
-     select school_id, id, document_number('P-2026', row_number() over (order by id)), amount_paid
+    `insert into payments (paid_on, booked_on, school_id, invoice_id, number, amount)
+     select current_date, current_date, school_id, id, document_number('P-2026', row_number() over (order by id)), amount_paid
      from invoices where school_id = $1 and amount_paid > 0 and number like 'B-2026-%'`,
     [schoolId],
   );
@@ -140,7 +141,8 @@ describe('GET /students/{id}/statement', () => {
       overdue: '5000.00',
     });
     const line = async (id: number): Promise<Json> => {
-      const { school_id: _, voided_at: __, void_reason: ___, ...shown } = (await billing.get(`/invoices/${id}`)).body;
+      const { school_id: _, booked_on: __, voided_at, voided_on, void_reason, ...shown } = (await billing.get(`/invoices/${id}`)).body;
+      expect([voided_at, voided_on, void_reason]).toEqual([null, null, null]);
       return shown;
     };
     expect(body['invoices']).toEqual([

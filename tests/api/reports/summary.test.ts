@@ -54,6 +54,7 @@ describe('GET /schools/{id}/summary', () => {
       invoiced: '1450.00',
       credited: '100.00',
       voided: '0.00',
+      refunded: '0.00',
       payment_count: 4,
       collected: '1100.00',
       reversed: '0.00',
@@ -66,13 +67,17 @@ describe('GET /schools/{id}/summary', () => {
       from: '2026-03-01',
       to: '2026-03-31',
       as_of: '2026-03-31',
+      opening: '0.00',
       ...flows,
       pending: '250.00',
       overdue: '200.00',
+      credit: '0.00',
       // (600.00 + 300.00 + 0.00) paid in time of (1000.00 + 300.00 + 50.00) due.
       on_time_rate: '0.6667',
+      // (200.00 + 0.00 + 50.00) unpaid of the same 1350.00.
+      delinquency_rate: '0.1852',
       // 200.00 of 250.00.
-      delinquency_rate: '0.8000',
+      overdue_share: '0.8000',
       by_month: [{ month: '2026-03', ...flows }],
       by_method: [
         { method: 'CHECK', ...checks },
@@ -122,7 +127,8 @@ describe('GET /schools/{id}/summary', () => {
       overdue: '300.00',
       // Nothing fell due in April yet.
       on_time_rate: null,
-      delinquency_rate: '0.5000',
+      delinquency_rate: null,
+      overdue_share: '0.5000',
       by_method: [{ method: 'CHECK', payment_count: 0, collected: '0.00', reversed: '100.00' }],
     });
   });

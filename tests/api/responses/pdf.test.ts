@@ -355,8 +355,8 @@ async function schoolOf(studentId: number): Promise<number> {
 
 async function insertInvoices(studentId: number, schoolId: number, count: number): Promise<void> {
   await billing.owner.query(
-    `insert into invoices (school_id, student_id, number, currency, amount_total, due_date, description)
-     select $1, $2, 'X-2020-' || $2::bigint || '-' || n, 'MXN', n, '2027-01-31',
+    `insert into invoices (issued_on, booked_on, school_id, student_id, number, currency, amount_total, due_date, description)
+     select current_date, current_date, $1, $2, 'X-2020-' || $2::bigint || '-' || n, 'MXN', n, '2027-01-31',
             repeat('Colegiatura ', 1 + n % 12)
      from generate_series(1, $3::int) n`,
     [schoolId, studentId, count],

@@ -39,11 +39,15 @@ function anInvoice(of: {
     studentId: 2,
     number: 'F-2026-000007',
     ...amounts,
+    writtenOff: money('0.00', currency),
     status: of.status ?? deriveInvoiceStatus(amounts),
     issuedAt: AT,
+    issuedOn: '2026-01-15',
+    bookedOn: '2026-01-15',
     dueDate: '2026-02-01',
     description: null,
     voidedAt: of.status === 'VOID' ? AT : null,
+    voidedOn: of.status === 'VOID' ? '2026-01-15' : null,
     voidReason: null,
   };
 }
@@ -186,27 +190,27 @@ describe('applyCredit', () => {
     ['250.00', 'ISSUED'],
     ['1000.00', 'PAID'],
   ] as const)('%s of 1000.00 leaves it %s, with what was billed unchanged', (amount, status) => {
-    const after = applyCredit(anInvoice({}), money(amount));
+    const after = applyCredit(anInvoice({}), money(amount), 'other');
     expect(after).toEqual({ ...anInvoice({}), credited: money(amount), status });
   });
 
   test('adds to earlier credit', () => {
-    expect(applyCredit(anInvoice({ credited: '1.10' }), money('2.20')).credited).toEqual(money('3.30'));
+    expect(applyCredit(anInvoice({ credited: '1.10' }), money('2.20'), 'other').credited).toEqual(money('3.30'));
   });
 
   test('never goes below what is paid', () => {
     const invoice = anInvoice({ paid: '300.00', credited: '200.00' });
-    expect(refusalOf(() => applyCredit(invoice, money('500.01')))).toEqual({
+    expect(refusalOf(() => applyCredit(invoice, money('500.01'), 'other'))).toEqual({
       code: 'credit_exceeds_pending',
       message: 'Credit amount (500.01) exceeds pending amount (500.00)',
       facts: { amount: '500.01', pending: '500.00' },
     });
-    expect(applyCredit(invoice, money('500.00')).status).toBe('PAID');
+    expect(applyCredit(invoice, money('500.00'), 'other').status).toBe('PAID');
   });
 
   test('refuses a void invoice first', () => {
     const invoice = anInvoice({ status: 'VOID', currency: 'CLP' });
-    expect(refusalOf(() => applyCredit(invoice, money('0.50', 'CLP')))).toEqual({
+    expect(refusalOf(() => applyCredit(invoice, money('0.50', 'CLP'), 'other'))).toEqual({
       code: 'invoice_void',
       message: 'Invoice 7 is void and takes no credit notes',
       facts: {},
@@ -215,7 +219,7 @@ describe('applyCredit', () => {
 
   test('refuses parts of a currency that has none before it looks at what is pending', () => {
     const invoice = anInvoice({ total: '10.00', currency: 'JPY' });
-    expect(refusalOf(() => applyCredit(invoice, money('99.50', 'JPY')))).toMatchObject({
+    expect(refusalOf(() => applyCredit(invoice, money('99.50', 'JPY'), 'other'))).toMatchObject({
       code: 'amount_not_whole',
       message: 'JPY has no decimals: 99.50 is not whole',
     });
@@ -224,8 +228,8 @@ describe('applyCredit', () => {
   test('keeps every invoice sound', () => {
     fc.assert(
       fc.property(anyInvoice, anyAmount, (invoice, amount) => {
-        if (amount.minor <= calculatePending(invoice).minor) expectSound(applyCredit(invoice, amount));
-        else expect(refusalOf(() => applyCredit(invoice, amount)).code).toBe('credit_exceeds_pending');
+        if (amount.minor <= calculatePending(invoice).minor) expectSound(applyCredit(invoice, amount, 'other'));
+        else expect(refusalOf(() => applyCredit(invoice, amount, 'other')).code).toBe('credit_exceeds_pending');
       }),
     );
   });

@@ -184,8 +184,8 @@ describe('A statement', () => {
          select 1000000 + n, $1, 'Student', 'No. ' || n, 'no.' || n || '@many.example' from generate_series(1, 150) n
          returning school_id, id, last_name
        )
-       insert into invoices (school_id, student_id, number, currency, amount_total, due_date, created_at, description)
-       select school_id, id, 'M-2020-' || id || '-' || n, 'MXN', 1, '2027-01-31',
+       insert into invoices (issued_on, booked_on, school_id, student_id, number, currency, amount_total, due_date, created_at, description)
+       select current_date, current_date, school_id, id, 'M-2020-' || id || '-' || n, 'MXN', 1, '2027-01-31',
               '2026-01-01'::timestamptz + interval '1 minute' * n, 'Student ' || last_name
        from made, generate_series(1, 2) n`,
       [schoolId],
@@ -547,8 +547,8 @@ describe('Every document', () => {
     const studentId = await billing.aStudent();
     const insertInvoices = async (from: number, to: number) =>
       await billing.owner.query(
-        `insert into invoices (school_id, student_id, number, currency, amount_total, due_date)
-         select st.school_id, st.id, 'X-2020-' || n, 'MXN', 1, '2027-01-31'
+        `insert into invoices (issued_on, booked_on, school_id, student_id, number, currency, amount_total, due_date)
+         select current_date, current_date, st.school_id, st.id, 'X-2020-' || n, 'MXN', 1, '2027-01-31'
          from students st, generate_series($2::int, $3::int) n where st.id = $1`,
         [studentId, from, to],
       );
@@ -563,8 +563,8 @@ describe('Every document', () => {
     const invoiceId = await billing.anInvoice({ amount_total: '9000.00' });
     const insertPayments = async (from: number, to: number) =>
       await billing.owner.query(
-        `insert into payments (school_id, invoice_id, number, amount, paid_at)
-         select i.school_id, i.id, 'Y-2020-' || n, 1, '2026-01-01'
+        `insert into payments (paid_on, booked_on, school_id, invoice_id, number, amount, paid_at)
+         select current_date, current_date, i.school_id, i.id, 'Y-2020-' || n, 1, '2026-01-01'
          from invoices i, generate_series($2::int, $3::int) n where i.id = $1`,
         [invoiceId, from, to],
       );
@@ -576,8 +576,8 @@ describe('Every document', () => {
 
     const credited = await billing.anInvoice({ amount_total: '9000.00' });
     await billing.owner.query(
-      `insert into credit_notes (school_id, invoice_id, amount, reason)
-       select i.school_id, i.id, 1, 'discount' from invoices i, generate_series(1, $2::int) n where i.id = $1`,
+      `insert into credit_notes (dated_on, booked_on, number, school_id, invoice_id, amount, reason)
+       select current_date, current_date, 'NC-X-' || gen_random_uuid(), i.school_id, i.id, 1, 'discount' from invoices i, generate_series(1, $2::int) n where i.id = $1`,
       [credited, DOCUMENT_LINES_MAX + 1],
     );
     await expect(read({ kind: 'invoice', id: credited })).rejects.toMatchObject(tooLong);
@@ -587,12 +587,12 @@ describe('Every document', () => {
     const reversePayments = async (from: number, to: number) =>
       await billing.owner.query(
         `with made as (
-           insert into payments (school_id, invoice_id, number, amount, paid_at)
-           select i.school_id, i.id, 'Z-2020-' || n, 1, '2026-01-01'
+           insert into payments (paid_on, booked_on, school_id, invoice_id, number, amount, paid_at)
+           select current_date, current_date, i.school_id, i.id, 'Z-2020-' || n, 1, '2026-01-01'
            from invoices i, generate_series($2::int, $3::int) n where i.id = $1
            returning school_id, id
          )
-         insert into payment_reversals (school_id, payment_id, reason) select school_id, id, 'Bounced' from made`,
+         insert into payment_reversals (reversed_on, booked_on, school_id, payment_id, reason) select current_date, current_date, school_id, id, 'Bounced' from made`,
         [reversed, from, to],
       );
     await reversePayments(1, DOCUMENT_LINES_MAX / 2);

@@ -4,9 +4,10 @@ import type { Rows } from '../../../src/services/shared/listing.ts';
 import { startBilling } from '../../support/billing.ts';
 
 const billing = await startBilling();
-const { schools, students, invoices, payments, statements, ledgers, reports, documents } = billing.product.services;
+const { schools, students, invoices, payments, creditNotes, closings, statements, ledgers, reports, documents } =
+  billing.product.services;
 
-type Tenant = Readonly<{ school: number; student: number; invoice: number; payment: number }>;
+type Tenant = Readonly<Record<'school' | 'student' | 'invoice' | 'payment' | 'note' | 'closing', number>>;
 
 let mine: Tenant;
 let theirs: Tenant;
@@ -23,8 +24,9 @@ async function aTenant(): Promise<Tenant> {
   const student = await billing.aStudent({ school_id: school });
   const invoice = await billing.anInvoice({ student_id: student, amount_total: '100.00' });
   const payment = await billing.aPayment(invoice, '10.00');
-  await billing.post(`/invoices/${invoice}/credit-notes`, { amount: '1.00', reason: 'other' });
-  return { school, student, invoice, payment };
+  const note = await billing.post(`/invoices/${invoice}/credit-notes`, { amount: '1.00', reason: 'other' });
+  const closing = await billing.post(`/schools/${school}/closings`, { through: '2026-01-01' });
+  return { school, student, invoice, payment, note: Number(note.body['id']), closing: Number(closing.body['id']) };
 }
 
 const PAGE = { limit: 100, offset: 0, cursor: null };
@@ -44,6 +46,10 @@ describe('an actor of one school finds nothing of another', () => {
     ['a student', 'student_not_found', async ({ student }) => await students.findJson(actor, student)],
     ['an invoice', 'invoice_not_found', async ({ invoice }) => await invoices.findJson(actor, invoice)],
     ['a payment', 'payment_not_found', async ({ payment }) => await payments.findJson(actor, payment)],
+    ['a credit note', 'credit_note_not_found', async ({ note }) => await creditNotes.findJson(actor, note)],
+    ['a closing', 'closing_not_found', async ({ closing }) => await closings.findJson(actor, closing)],
+    ['its closings', 'school_not_found', async ({ school }) => await closings.list(actor, school, PAGE, 'exact')],
+    ['those streamed', 'school_not_found', async ({ school }) => await rowsOf(await closings.stream(actor, school))],
     [
       'its payments',
       'invoice_not_found',
@@ -57,12 +63,12 @@ describe('an actor of one school finds nothing of another', () => {
     [
       'its credit notes',
       'invoice_not_found',
-      async ({ invoice }) => await invoices.listCredits(actor, invoice, PAGE, 'exact'),
+      async ({ invoice }) => await creditNotes.listOfInvoice(actor, invoice, PAGE, 'exact'),
     ],
     [
       'those streamed',
       'invoice_not_found',
-      async ({ invoice }) => await rowsOf(await invoices.streamCredits(actor, invoice)),
+      async ({ invoice }) => await rowsOf(await creditNotes.streamOfInvoice(actor, invoice)),
     ],
     ...(['student', 'school'] as const).flatMap((kind): [string, string, (of: Tenant) => Promise<unknown>][] => {
       const owner = (of: Tenant) => ({ kind, id: of[kind] });
@@ -142,14 +148,16 @@ describe('an actor of one school finds nothing of another', () => {
       const { page, total } = await service.list(actor, { schoolId: theirs.school }, PAGE, 'exact');
       expect({ json: page.json, total }).toEqual({ json: '[]', total: 0 });
     }
-    expect(await invoices.countCredits(actor, {})).toBe(1);
-    expect(await rowsOf(await invoices.streamAllCredits(actor, {}))).toHaveLength(1);
+    expect(await creditNotes.count(actor, {})).toBe(1);
+    expect(await rowsOf(await creditNotes.stream(actor, {}))).toHaveLength(1);
   });
 });
 
 describe('an actor of one school changes nothing of another', () => {
-  const bill = { amountTotal: '5.00', currency: null, dueDate: '2030-01-31', description: null };
+  const bill = { amountTotal: '5.00', currency: null, dueDate: '2030-01-31', description: null, issuedOn: null };
   const command = { amount: '1.00', method: null, reference: null, paidAt: null };
+  const note = { amount: '1.00', reason: 'other', description: null, datedOn: null } as const;
+  const today = { reason: 'x', reversedOn: null };
   const child = { firstName: 'Ana', lastName: 'B', email: 'of-another@example.com' };
   const key = (name: string) => ({ key: name, fingerprint: name });
 
@@ -183,12 +191,15 @@ describe('an actor of one school changes nothing of another', () => {
       'invoice_not_found',
       async ({ invoice }) => await invoices.update(actor, invoice, { description: 'x' }),
     ],
-    ['voiding', 'invoice_not_found', async ({ invoice }) => await invoices.void(actor, invoice, null)],
+    [
+      'voiding',
+      'invoice_not_found',
+      async ({ invoice }) => await invoices.void(actor, { id: invoice, reason: null, voidedOn: null }),
+    ],
     [
       'a credit note',
       'invoice_not_found',
-      async ({ invoice }) =>
-        await invoices.credit(actor, { invoiceId: invoice, amount: '1.00', reason: 'other' }, null),
+      async ({ invoice }) => await creditNotes.issue(actor, { ...note, invoiceId: invoice }, null),
     ],
     [
       'a payment',
@@ -200,7 +211,22 @@ describe('an actor of one school changes nothing of another', () => {
       'invoice_not_found',
       async ({ invoice }) => await payments.record(actor, { ...command, invoiceId: invoice }, key('b')),
     ],
-    ['a reversal', 'payment_not_found', async ({ payment }) => await payments.reverse(actor, payment, 'x', null)],
+    [
+      'a reversal',
+      'payment_not_found',
+      async ({ payment }) => await payments.reverse(actor, { id: payment, ...today }, null),
+    ],
+    [
+      'a reversal of a note',
+      'credit_note_not_found',
+      async ({ note: id }) => await creditNotes.reverse(actor, { id, ...today }, null),
+    ],
+    [
+      'a closing',
+      'school_not_found',
+      async ({ school }) => await closings.close(actor, { schoolId: school, through: '2026-01-31' }, null),
+    ],
+    ['reopening', 'closing_not_found', async ({ closing }) => await closings.reopen(actor, closing, 'x')],
   ];
 
   async function everything(): Promise<unknown[]> {
@@ -211,6 +237,8 @@ describe('an actor of one school changes nothing of another', () => {
       'payments',
       'payment_reversals',
       'credit_notes',
+      'credit_note_reversals',
+      'closings',
       'idempotency_keys',
     ];
     const found = tables.map(async (table) => (await billing.owner.query(`select * from ${table} order by 1, 2`)).rows);

@@ -74,7 +74,14 @@ async function issue(
   fields: object = {},
   key: string | null = null,
 ): Promise<Outcome<InvoiceCreated>> {
-  const invoice = { studentId, amountTotal: '5.00', currency: null, dueDate: '2030-01-31', description: null };
+  const invoice = {
+    studentId,
+    amountTotal: '5.00',
+    currency: null,
+    dueDate: '2030-01-31',
+    description: null,
+    issuedOn: null,
+  };
   return await invoices.create(ACTOR, { ...invoice, ...fields }, under(key));
 }
 

@@ -5,6 +5,7 @@ import type { InvoiceCreated, PaymentProcessed } from '../../../src/domain/billi
 import { Batches } from '../../../src/repositories/shared/batches.ts';
 import { Retries } from '../../../src/repositories/shared/retries.ts';
 import { UnitOfWork } from '../../../src/repositories/shared/unit-of-work.ts';
+import { CreditNoteService } from '../../../src/services/billing/credit-note-service.ts';
 import { InvoiceService } from '../../../src/services/billing/invoice-service.ts';
 import { PaymentService } from '../../../src/services/billing/payment-service.ts';
 import type { Outcome } from '../../../src/services/shared/events.ts';
@@ -29,6 +30,7 @@ const dependencies = {
 };
 const payments = new PaymentService(dependencies);
 const invoices = new InvoiceService(dependencies);
+const creditNotes = new CreditNoteService(dependencies);
 const studentId = await billing.aStudent();
 const invoiceId = await billing.anInvoice({ student_id: studentId, amount_total: '100.00' });
 
@@ -51,7 +53,14 @@ async function pay(key: string): Promise<Outcome<PaymentProcessed>> {
 }
 
 async function issue(key: string): Promise<Outcome<InvoiceCreated>> {
-  const invoice = { studentId, amountTotal: '5.00', currency: null, dueDate: '2030-01-31', description: null };
+  const invoice = {
+    studentId,
+    amountTotal: '5.00',
+    currency: null,
+    dueDate: '2030-01-31',
+    description: null,
+    issuedOn: null,
+  };
   return await invoices.create(ACTOR, invoice, under(key));
 }
 
@@ -113,8 +122,8 @@ test.each(KINDS)('%s: the statement never arrived, an earlier request made it: a
 
 test('the answer of a COMMIT is lost: found, told as made, logged once', async () => {
   pool.loses = 'commit';
-  const note = { invoiceId, amount: '1.00', reason: 'other' } as const;
-  const { event, body } = await invoices.credit(ACTOR, note, under('commit'));
+  const note = { invoiceId, amount: '1.00', reason: 'other', description: null, datedOn: null } as const;
+  const { event, body } = await creditNotes.issue(ACTOR, note, under('commit'));
 
   expect(JSON.parse(body)).toMatchObject({ id: event?.creditNoteId });
   expect(await count('credit_notes')).toBe(1);

@@ -127,7 +127,7 @@ export class Seeder {
       );
     return await this.#ensure('invoices', find, async () => {
       const dueDate = this.#clock.day(invoice.dueInDays).toISOString().slice(0, 10);
-      const fresh = { studentId: student.id, amountTotal, currency: null, dueDate, description };
+      const fresh = { studentId: student.id, amountTotal, currency: null, dueDate, description, issuedOn: null };
       return await invoices.create(SEEDER, fresh, keyed(`invoice/${student.email}/${description}`));
     });
   }
@@ -135,7 +135,10 @@ export class Seeder {
   async #void(id: number, { voidReason }: SeedInvoice): Promise<void> {
     const { invoices } = this.#services;
     if (voidReason === undefined || (await this.#statusOf(id)) !== 'ISSUED') return;
-    await unlessRefused(['invoice_already_void'], async () => void (await invoices.void(SEEDER, id, voidReason)));
+    await unlessRefused(
+      ['invoice_already_void'],
+      async () => void (await invoices.void(SEEDER, { id, reason: voidReason, voidedOn: null })),
+    );
   }
 
   async #statusOf(invoiceId: number): Promise<string> {

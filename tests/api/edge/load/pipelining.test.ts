@@ -209,8 +209,8 @@ test('answers behind another give back what they hold when their client leaves',
   const invoiceId = await billing.anInvoice({ student_id: studentId });
   // More than one batch of lines, and than a response takes in without a reader.
   await billing.owner.query(
-    `insert into invoices (school_id, student_id, amount_total, currency, due_date, description, issued_at, created_at, updated_at, number)
-     select $1, $2, 100, 'MXN', '2027-01-31', repeat('x', 500), now(), now(), now(), 'AHEAD-' || n from generate_series(1, 1000) n`,
+    `insert into invoices (issued_on, booked_on, school_id, student_id, amount_total, currency, due_date, description, issued_at, created_at, updated_at, number)
+     select current_date, current_date, $1, $2, 100, 'MXN', '2027-01-31', repeat('x', 500), now(), now(), now(), 'AHEAD-' || n from generate_series(1, 1000) n`,
     [schoolId, studentId],
   );
   const before = await abortedReads();

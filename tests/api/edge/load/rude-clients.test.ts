@@ -197,8 +197,8 @@ describe('clients that are slow, gone or greedy', () => {
     const studentId = await billing.aStudent({ school_id: schoolId });
     // Enough lines to fill the buffers of both sockets several times over.
     await billing.owner.query(
-      `insert into invoices (school_id, student_id, amount_total, currency, due_date, description, issued_at, created_at, updated_at, number)
-       select $1, $2, 100, 'MXN', '2027-01-31', repeat('x', 500), now(), now(), now(), 'RUDE-' || n from generate_series(1, 20000) n`,
+      `insert into invoices (issued_on, booked_on, school_id, student_id, amount_total, currency, due_date, description, issued_at, created_at, updated_at, number)
+       select current_date, current_date, $1, $2, 100, 'MXN', '2027-01-31', repeat('x', 500), now(), now(), now(), 'RUDE-' || n from generate_series(1, 20000) n`,
       [schoolId, studentId],
     );
     const socket = await connect(impatient);

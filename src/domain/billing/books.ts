@@ -1,0 +1,79 @@
+import { dayAfter } from '../shared/calendar.ts';
+import { DomainError } from '../shared/errors.ts';
+
+/** The books of a school at a moment. Days are YYYY-MM-DD, of the school's calendar. */
+export type Books = Readonly<{
+  today: string;
+  /** The last day that is closed; null when none is. */
+  closedThrough: string | null;
+}>;
+
+/** The two days of an entry: the one it happened on, and the one it is booked on (docs/decisions/0042). */
+export type EntryDays = Readonly<{ happenedOn: string; bookedOn: string }>;
+
+/** The earliest day an entry may have happened on: nobody means an earlier one. */
+export const FIRST_DAY = '1990-01-01';
+
+/** The day an entry is booked on: the day it happened, or, where that is closed, the first open day. */
+export function bookingDay(happenedOn: string, { closedThrough }: Books): string {
+  return isClosed(happenedOn, closedThrough) ? dayAfter(closedThrough ?? happenedOn) : happenedOn;
+}
+
+/**
+ * The days of an entry for which somebody may name the day: without one it happens today.
+ *
+ * @param notBefore the day of what it corrects, or the first there may be
+ * @throws DomainError `day_out_of_range`: not between `notBefore` and today; `period_closed`: the named day is closed
+ */
+export function daysOfEntry(named: string | null, notBefore: string, books: Books): EntryDays {
+  const happenedOn = named ?? laterOf(notBefore, books.today);
+  if (named !== null) {
+    assertInRange(named, notBefore, books.today);
+    assertOpen(named, books, 'booked on that day');
+  }
+  return { happenedOn, bookedOn: bookingDay(happenedOn, books) };
+}
+
+/** @throws DomainError `day_out_of_range` */
+export function assertInRange(day: string, first: string, last: string): void {
+  if (day >= first && day <= last) return;
+  throw new DomainError('day_out_of_range', `The day (${day}) must be from ${first} to ${last}`, { first, last });
+}
+
+/**
+ * @param what is done to an entry of that day, as the end of a sentence
+ * @throws DomainError `period_closed`
+ */
+export function assertOpen(bookedOn: string, { closedThrough }: Books, what: string): void {
+  if (closedThrough === null || !isClosed(bookedOn, closedThrough)) return;
+  throw new DomainError(
+    'period_closed',
+    `The books are closed through ${closedThrough}: nothing can be ${what} (${bookedOn})`,
+    { closed_through: closedThrough },
+  );
+}
+
+/**
+ * A closing closes the days after the one before, up to a day that is over.
+ *
+ * @throws DomainError `closing_out_of_order`
+ */
+export function assertClosable(through: string, { today, closedThrough }: Books): void {
+  if (through >= today) {
+    throw new DomainError('closing_out_of_order', `${through} is not over yet: a closing ends before today (${today})`);
+  }
+  if (closedThrough !== null && through <= closedThrough) {
+    throw new DomainError('closing_out_of_order', `The books are closed through ${closedThrough} already`, {
+      closed_through: closedThrough,
+    });
+  }
+}
+
+function isClosed(day: string, closedThrough: string | null): boolean {
+  return closedThrough !== null && day <= closedThrough;
+}
+
+/** An entry without a named day is never before what it corrects, even where the school's calendar was changed meanwhile. */
+function laterOf(a: string, b: string): string {
+  return a > b ? a : b;
+}
