@@ -195,8 +195,8 @@ async function fillBy(client: pg.Client): Promise<{ ids: Target['ids']; paying: 
     );
   const invoices = async (of: number, currency: string, each: number, to: readonly number[]): Promise<number[]> =>
     await ids(
-      `insert into invoices (school_id, student_id, currency, amount_total, due_date, number)
-       select ${of}, student, '${currency}', 9999999999, '2027-01-31', 'O-' || student || '-' || n
+      `insert into invoices (issued_on, booked_on, school_id, student_id, currency, amount_total, due_date, number)
+       select current_date, current_date, ${of}, student, '${currency}', 9999999999, '2027-01-31', 'O-' || student || '-' || n
        from unnest('{${to.join(',')}}'::bigint[]) student, generate_series(1, ${each}) n returning id`,
     );
   const [student = 0, busyStudent = 0, ...others] = await students(school, 1_002);

@@ -16,12 +16,16 @@ const INVOICE = {
   pending: '1500.00',
   currency: 'MXN',
   status: 'ISSUED',
+  settlement: null,
   issued_at: '2026-03-01T15:04:05.000Z',
+  issued_on: '2026-03-01',
   due_date: '2026-03-31',
   description: null,
   created_at: '2026-03-01T15:04:05.000Z',
   updated_at: '2026-03-01T15:04:05.000Z',
+  booked_on: '2026-03-01',
   voided_at: null,
+  voided_on: null,
   void_reason: null,
 };
 const PROBLEM = {

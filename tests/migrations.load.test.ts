@@ -49,10 +49,11 @@ const WORK: readonly Load[] = [
   READ,
 ];
 
-/** The version before 0010, which goes on while its successor migrates. */
-const WORK_OF_0009: readonly Load[] = [
-  {
-    text: `with invoice as (
+/** @param days what the version writes of the days of a payment */
+function workOf(days: Readonly<{ columns: string; values: string }>): readonly Load[] {
+  return [
+    {
+      text: `with invoice as (
              update invoices set amount_paid = amount_paid + 0.01, updated_at = now()
              where id = $1 and voided_at is null and amount_paid + amount_credited + 0.01 <= amount_total
              returning id, school_id
@@ -65,29 +66,36 @@ const WORK_OF_0009: readonly Load[] = [
              update school_totals totals set paid = totals.paid + 0.01 from counter
              where totals.school_id = counter.school_id
            ), payment as (
-             insert into payments (school_id, invoice_id, number, amount)
-             select school_id, id, document_number(series, last_number), 0.01 from invoice join counter using (school_id)
+             insert into payments (school_id, invoice_id, number, amount${days.columns})
+             select school_id, id, document_number(series, last_number), 0.01${days.values}
+             from invoice join counter using (school_id)
              returning id
            )
            insert into idempotency_keys (credential, key, fingerprint, status, body)
            select 'load', id, 'f', 201, '{"id":' || id || ',"amount":"0.01"}' from payment`,
-    values: (n: number) => [1 + ((n * 7919) % ROWS)],
-  },
-  {
-    text: `with enrolled as (
+      values: (n: number) => [1 + ((n * 7919) % ROWS)],
+    },
+    {
+      text: `with enrolled as (
              insert into students (school_id, first_name, last_name, email)
              values (1 + $1 % ${SCHOOLS}, 'A', 'B', 'load-' || $1 || '@example.com') returning *
            )
            insert into idempotency_keys (credential, key, fingerprint, status, body)
            select 'load', email, 'f', 201, '{"id":' || id || ',"email":"' || email || '"}' from enrolled`,
-    values: (n: number) => [n],
-  },
-  {
-    text: `delete from students where email = 'load-' || ($1 - 5)::text || '@example.com'`,
-    values: (n: number) => [n],
-  },
-  READ,
-];
+      values: (n: number) => [n],
+    },
+    {
+      text: `delete from students where email = 'load-' || ($1 - 5)::text || '@example.com'`,
+      values: (n: number) => [n],
+    },
+    READ,
+  ];
+}
+
+/** The version before 0014, which goes on while its successor migrates. */
+const WORK_OF_0009 = workOf({ columns: '', values: '' });
+/** From 0015 on every entry must have its days, which the version before does not give: it has been stopped by then. */
+const WORK_OF_0014 = workOf({ columns: ', paid_on, booked_on', values: ', current_date, current_date' });
 
 test(`each migration on ${ROWS} invoices and as many payments, while others work: nobody fails, few wait`, {
   timeout: MINUTES_MAX * 60_000,
@@ -106,7 +114,8 @@ test(`each migration on ${ROWS} invoices and as many payments, while others work
   report('Light load without a migration', figures(idle));
   for (const migration of names) {
     // From 0005 on documents must have numbers, which this old version does not give: it has been stopped by then.
-    const work = migration < '0005' ? WORK : migration < '0010' ? [READ] : WORK_OF_0009;
+    const work =
+      migration < '0005' ? WORK : migration < '0010' ? [READ] : migration < '0015' ? WORK_OF_0009 : WORK_OF_0014;
     const measured = await underLoad(pool, async () => await migrateUp({ url: owner, to: migration }), work);
     report(`${migration} under light load`, { 'invoices and payments each': ROWS, ...figures(measured) });
     expect(measured.errors).toEqual([]);

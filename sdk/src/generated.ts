@@ -867,6 +867,14 @@ export type Reconciliation = {
         /**
          * @minimum 0
          */
+        credit_note_reversals: number;
+        /**
+         * @minimum 0
+         */
+        closings: number;
+        /**
+         * @minimum 0
+         */
         school_totals: number;
         /**
          * @minimum 0
@@ -899,7 +907,7 @@ export type ReconciliationFinding = {
     /**
      * What is wrong.
      */
-    code: "id_shared" | "school_name_duplicate" | "student_email_duplicate" | "inactive_school_has_students" | "student_without_school" | "invoice_without_school" | "invoice_without_student" | "invoice_school_differs" | "invoice_currency_differs" | "paid_sum_differs" | "credited_sum_differs" | "invoice_overpaid" | "amount_has_fraction" | "status_differs" | "void_invoice_has_payments" | "payment_without_invoice" | "payment_school_differs" | "reversal_without_payment" | "payment_reversed_twice" | "reversal_school_differs" | "credit_note_without_invoice" | "credit_note_school_differs" | "document_number_missing" | "document_number_unknown" | "document_number_duplicate" | "document_number_gap" | "document_counter_differs" | "document_number_year_differs" | "counter_without_school" | "time_in_future" | "time_out_of_order" | "totals_without_school" | "school_totals_differ" | "idempotency_key_unanswered" | "idempotency_answer_differs" | "idempotency_answer_without_row" | "constraint_missing" | "constraint_not_enforced" | "sequence_behind";
+    code: "id_shared" | "school_name_duplicate" | "student_email_duplicate" | "inactive_school_has_students" | "student_without_school" | "invoice_without_school" | "invoice_without_student" | "invoice_school_differs" | "invoice_currency_differs" | "paid_sum_differs" | "credited_sum_differs" | "written_off_sum_differs" | "invoice_overpaid" | "amount_has_fraction" | "status_differs" | "void_invoice_has_payments" | "payment_without_invoice" | "payment_school_differs" | "reversal_without_payment" | "payment_reversed_twice" | "reversal_school_differs" | "credit_note_without_invoice" | "credit_note_school_differs" | "reversal_without_credit_note" | "credit_note_reversed_twice" | "document_number_missing" | "document_number_unknown" | "document_number_duplicate" | "document_number_gap" | "document_counter_differs" | "document_number_year_differs" | "counter_without_school" | "time_in_future" | "time_out_of_order" | "day_differs" | "booked_too_early" | "closing_not_next" | "closing_figures_differ" | "closed_day_differs" | "totals_without_school" | "school_totals_differ" | "idempotency_key_unanswered" | "idempotency_answer_differs" | "idempotency_answer_without_row" | "constraint_missing" | "constraint_not_enforced" | "sequence_behind";
     /**
      * The rows it is about.
      */
@@ -1644,9 +1652,9 @@ export type ReopenBooksVariables = {
     reason: string;
 };
 
-export type ListCreditNotesResult = CreditNote[];
+export type ListAllCreditNotesResult = CreditNote[];
 
-export type ListCreditNotesQuery = {
+export type ListAllCreditNotesQuery = {
     /**
      * @minimum 1
      * @maximum 9007199254740991
@@ -1662,9 +1670,9 @@ export type ListCreditNotesQuery = {
      * @maximum 9007199254740991
      */
     school_id?: number;
-    reason?: CreditNoteReason;
+    reason?: "scholarship" | "discount" | "billing_error" | "write_off" | "early_payment" | "late_fee_waived" | "late_fee_corrected" | "other";
     /**
-     * The whole number.
+     * The whole number, such as NC-2026-000123.
      * @minLength 1
      * @maxLength 30
      */
@@ -1703,12 +1711,12 @@ export type ListCreditNotesQuery = {
     count?: "exact" | "none";
 };
 
-export type ListCreditNotesResponseHeaders = {
+export type ListAllCreditNotesResponseHeaders = {
     xTotalCount?: number;
     link?: string;
 };
 
-export type ListCreditNotesVariables = {
+export type ListAllCreditNotesVariables = {
     /**
      * @minimum 1
      * @maximum 9007199254740991
@@ -1724,9 +1732,9 @@ export type ListCreditNotesVariables = {
      * @maximum 9007199254740991
      */
     school_id?: number;
-    reason?: CreditNoteReason;
+    reason?: "scholarship" | "discount" | "billing_error" | "write_off" | "early_payment" | "late_fee_waived" | "late_fee_corrected" | "other";
     /**
-     * The whole number.
+     * The whole number, such as NC-2026-000123.
      * @minLength 1
      * @maxLength 30
      */
@@ -2046,9 +2054,9 @@ export type UpdateInvoiceVariables = {
     id: number;
 } & UpdateInvoiceBody;
 
-export type ListInvoiceCreditNotesResult = CreditNote[];
+export type ListCreditNotesResult = CreditNote[];
 
-export type ListInvoiceCreditNotesPath = {
+export type ListCreditNotesPath = {
     /**
      * @minimum 1
      * @maximum 9007199254740991
@@ -2056,7 +2064,7 @@ export type ListInvoiceCreditNotesPath = {
     id: number;
 };
 
-export type ListInvoiceCreditNotesQuery = {
+export type ListCreditNotesQuery = {
     /**
      * Rows on a page.
      * @minimum 1
@@ -2081,12 +2089,12 @@ export type ListInvoiceCreditNotesQuery = {
     count?: "exact" | "none";
 };
 
-export type ListInvoiceCreditNotesResponseHeaders = {
+export type ListCreditNotesResponseHeaders = {
     xTotalCount?: number;
     link?: string;
 };
 
-export type ListInvoiceCreditNotesVariables = {
+export type ListCreditNotesVariables = {
     /**
      * @minimum 1
      * @maximum 9007199254740991
@@ -3442,7 +3450,7 @@ export type Ops = {
         };
         result: ReopenBooksResult;
     };
-    listCreditNotes: {
+    listAllCreditNotes: {
         args: {
             /**
              * @minimum 1
@@ -3459,9 +3467,9 @@ export type Ops = {
              * @maximum 9007199254740991
              */
             school_id?: number;
-            reason?: CreditNoteReason;
+            reason?: "scholarship" | "discount" | "billing_error" | "write_off" | "early_payment" | "late_fee_waived" | "late_fee_corrected" | "other";
             /**
-             * The whole number.
+             * The whole number, such as NC-2026-000123.
              * @minLength 1
              * @maxLength 30
              */
@@ -3499,7 +3507,7 @@ export type Ops = {
              */
             count?: "exact" | "none";
         };
-        result: ListCreditNotesResult;
+        result: ListAllCreditNotesResult;
         headers: {
             xTotalCount?: number;
             link?: string;
@@ -3655,7 +3663,7 @@ export type Ops = {
         } & UpdateInvoiceBody;
         result: UpdateInvoiceResult;
     };
-    listInvoiceCreditNotes: {
+    listCreditNotes: {
         args: {
             /**
              * @minimum 1
@@ -3685,7 +3693,7 @@ export type Ops = {
              */
             count?: "exact" | "none";
         };
-        result: ListInvoiceCreditNotesResult;
+        result: ListCreditNotesResult;
         headers: {
             xTotalCount?: number;
             link?: string;
@@ -4393,7 +4401,7 @@ export type Ops = {
 export const OPERATIONS = {
     getClosing: { id: "getClosing", method: "GET", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reopenBooks: { id: "reopenBooks", method: "DELETE", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
-    listCreditNotes: { id: "listCreditNotes", method: "GET", path: "/api/v1/credit-notes", tags: ["credit notes"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "reason", in: "query" }, { name: "number", in: "query" }, { name: "dated_from", in: "query" }, { name: "dated_to", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listAllCreditNotes: { id: "listAllCreditNotes", method: "GET", path: "/api/v1/credit-notes", tags: ["credit notes"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "reason", in: "query" }, { name: "number", in: "query" }, { name: "dated_from", in: "query" }, { name: "dated_to", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     getCreditNote: { id: "getCreditNote", method: "GET", path: "/api/v1/credit-notes/{id}", tags: ["credit notes"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reverseCreditNote: { id: "reverseCreditNote", method: "POST", path: "/api/v1/credit-notes/{id}/reversal", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
@@ -4401,7 +4409,7 @@ export const OPERATIONS = {
     getInvoice: { id: "getInvoice", method: "GET", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     voidInvoice: { id: "voidInvoice", method: "DELETE", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }, { name: "voided_on", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateInvoice: { id: "updateInvoice", method: "PATCH", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
-    listInvoiceCreditNotes: { id: "listInvoiceCreditNotes", method: "GET", path: "/api/v1/invoices/{id}/credit-notes", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listCreditNotes: { id: "listCreditNotes", method: "GET", path: "/api/v1/invoices/{id}/credit-notes", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createCreditNote: { id: "createCreditNote", method: "POST", path: "/api/v1/invoices/{id}/credit-notes", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listInvoicePayments: { id: "listInvoicePayments", method: "GET", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoicePayment: { id: "createInvoicePayment", method: "POST", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
@@ -6284,4 +6292,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { getClosing, reopenBooks, listCreditNotes, getCreditNote, reverseCreditNote, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listInvoiceCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listPayments, createPayment, getPayment, reversePayment, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { getClosing, reopenBooks, listAllCreditNotes, getCreditNote, reverseCreditNote, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listPayments, createPayment, getPayment, reversePayment, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;

@@ -10,10 +10,10 @@ export const FILES = {
   getStudentAging: { csv: 'text/csv' },
   getStudentLedger: { csv: 'text/csv', pdf: 'application/pdf' },
   getStudentStatement: { csv: 'text/csv', pdf: 'application/pdf' },
+  listAllCreditNotes: { csv: 'text/csv' },
   listClosings: { csv: 'text/csv' },
   listCreditNotes: { csv: 'text/csv' },
   listDebtors: { csv: 'text/csv' },
-  listInvoiceCreditNotes: { csv: 'text/csv' },
   listInvoicePayments: { csv: 'text/csv' },
   listInvoices: { csv: 'text/csv' },
   listPayments: { csv: 'text/csv' },
@@ -357,6 +357,15 @@ export type ProblemCodes = {
     | 'not_acceptable'
     | 'student_not_found'
     | 'document_too_long';
+  listAllCreditNotes: 
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable';
   listClosings: 
     | 'request_invalid'
     | 'rate_limited'
@@ -375,7 +384,8 @@ export type ProblemCodes = {
     | 'database_busy'
     | 'database_full'
     | 'internal_error'
-    | 'not_acceptable';
+    | 'not_acceptable'
+    | 'invoice_not_found';
   listDebtors: 
     | 'request_invalid'
     | 'rate_limited'
@@ -386,16 +396,6 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'school_not_found';
-  listInvoiceCreditNotes: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable'
-    | 'invoice_not_found';
   listInvoicePayments: 
     | 'request_invalid'
     | 'rate_limited'

@@ -13,7 +13,7 @@ const env = { DATABASE_URL: billing.url, PORT: '8123', ...POOLER_ENV };
 
 async function wipe(): Promise<void> {
   await billing.owner.query(
-    'truncate school_totals, schools, students, invoices, payments, payment_reversals, credit_notes, document_counters, idempotency_keys',
+    'truncate school_totals, schools, students, invoices, payments, payment_reversals, credit_notes, credit_note_reversals, closings, document_counters, idempotency_keys',
   );
 }
 
@@ -158,7 +158,9 @@ describe('mattilda-billing seed', () => {
 
   test('voids what a run that was cut left to be voided', async () => {
     await billing.owner.query('alter table invoices disable trigger invoices_void_final_check');
-    await billing.owner.query('update invoices set voided_at = null, void_reason = null');
+    await billing.owner.query(
+      'update invoices set voided_at = null, void_reason = null, voided_on = null, void_booked_on = null',
+    );
     await billing.owner.query('alter table invoices enable trigger invoices_void_final_check');
     expect((await cli(['seed'], env)).code).toBe(0);
     expect(await values("select count(*)::int as value from invoices where status = 'VOID'")).toEqual([2]);

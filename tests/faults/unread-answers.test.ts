@@ -48,8 +48,8 @@ test.skipIf(process.platform !== 'linux')(
     const client = new Client(server.base);
     const student = await client.aStudent();
     await database.owner.query(
-      `insert into invoices (school_id, student_id, amount_total, currency, due_date, description, issued_at, created_at, updated_at, number)
-       select s.school_id, s.id, 100, 'MXN', '2027-01-31', repeat('x', 500), now(), now(), now(), 'UNREAD-' || n
+      `insert into invoices (issued_on, booked_on, school_id, student_id, amount_total, currency, due_date, description, issued_at, created_at, updated_at, number)
+       select current_date, current_date, s.school_id, s.id, 100, 'MXN', '2027-01-31', repeat('x', 500), now(), now(), now(), 'UNREAD-' || n
        from students s, generate_series(1, ${LINES}) n where s.id = ${student}`,
     );
     const file = '/docs/static/swagger-ui-bundle.js';

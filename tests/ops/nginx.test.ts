@@ -130,8 +130,8 @@ describe.skipIf(isMissing)('ops/nginx.conf', () => {
       const schoolId = await billing?.aSchool();
       const studentId = await billing?.aStudent({ school_id: Number(schoolId) });
       await billing?.owner.query(
-        `insert into invoices (school_id, student_id, number, currency, amount_total, due_date, description)
-         select $1, $2, 'N-2020-' || n, 'MXN', n, '2027-01-31', md5(n::text) from generate_series(1, 5000) n`,
+        `insert into invoices (school_id, student_id, number, currency, amount_total, issued_on, booked_on, due_date, description)
+         select $1, $2, 'N-2020-' || n, 'MXN', n, '2026-01-31', '2026-01-31', '2027-01-31', md5(n::text) from generate_series(1, 5000) n`,
         [schoolId, studentId],
       );
       await billing?.owner.query('call rebuild_school_totals()');

@@ -51,9 +51,12 @@ const ANSWER_HEADERS: Readonly<Partial<Record<number, object>>> = {
 const TAGS = {
   schools: 'Who bills: name, country, currency, time zone, and the prefixes of document numbers.',
   students: 'Who is billed. A student belongs to one school.',
-  invoices: 'What is owed, and credit notes that lower it. An invoice is never deleted: it is voided.',
+  invoices: 'What is owed. An invoice is never deleted: it is voided.',
+  'credit notes':
+    'What lowers an invoice without changing what was billed. A credit note is taken back by its reversal.',
   payments: 'What came in. A payment is never changed: it is reversed, and recorded anew.',
   statements: 'Accounts of a student or a school: what is open now, and every movement with its balance.',
+  closings: 'Days of the books that are closed: nothing is booked on them any more, and their figures stay.',
   reports: 'Who owes how much for how long, and what a school billed and collected.',
   service: 'Health, metrics, explanations of problems, and the comparison of stored figures with their rows.',
 };

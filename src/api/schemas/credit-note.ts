@@ -44,8 +44,8 @@ export const CreditNoteQuery = {
   invoice_id: Type.Optional(Id),
   student_id: Type.Optional(Id),
   school_id: Type.Optional(Id),
-  reason: Type.Optional(Reason),
-  number: Type.Optional(text(1, 30, { description: 'The whole number.', examples: ['NC-2026-000123'] })),
+  reason: Type.Optional(oneOf(CREDIT_NOTE_REASONS)),
+  number: Type.Optional(text(1, 30, { description: 'The whole number, such as NC-2026-000123.' })),
   dated_from: day('Of this day or later.'),
   dated_to: day('Of this day or earlier.'),
 };

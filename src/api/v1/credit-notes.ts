@@ -15,7 +15,7 @@ const tag = 'credit notes';
 export function creditNoteRoutes(routes: FastifyInstance, creditNotes: CreditNoteService): void {
   list(routes, '/credit-notes', {
     tag,
-    id: 'listCreditNotes',
+    id: 'listAllCreditNotes',
     summary: 'List credit notes, oldest first',
     row: CreditNoteResponse,
     query: CreditNoteQuery,
@@ -67,7 +67,7 @@ export function creditNoteRoutes(routes: FastifyInstance, creditNotes: CreditNot
 
   list(routes, '/invoices/:id/credit-notes', {
     tag,
-    id: 'listInvoiceCreditNotes',
+    id: 'listCreditNotes',
     summary: 'List the credit notes of an invoice, oldest first',
     refusals: ['invoice_not_found'],
     row: CreditNoteResponse,

@@ -15,8 +15,10 @@ export const FINDING_CODES = [
   'invoice_currency_differs',
   /** amount_paid is not the sum of the payments that were not reversed. */
   'paid_sum_differs',
-  /** amount_credited is not the sum of the credit notes. */
+  /** amount_credited is not the sum of the credit notes that were not reversed. */
   'credited_sum_differs',
+  /** amount_written_off is not the sum of the write-offs among them. */
+  'written_off_sum_differs',
   /** Payments and credit notes together are more than was billed. */
   'invoice_overpaid',
   /** An amount with decimals, in a currency that has none. */
@@ -31,6 +33,8 @@ export const FINDING_CODES = [
   'reversal_school_differs',
   'credit_note_without_invoice',
   'credit_note_school_differs',
+  'reversal_without_credit_note',
+  'credit_note_reversed_twice',
   'document_number_missing',
   /** A number of no series that the school has a counter for. */
   'document_number_unknown',
@@ -45,6 +49,16 @@ export const FINDING_CODES = [
   'time_in_future',
   /** Something came before what it follows from: a void before the issue, a reversal before the payment. */
   'time_out_of_order',
+  /** The day that something happened is in no time zone that of its instant. */
+  'day_differs',
+  /** An entry is booked before the day it happened. */
+  'booked_too_early',
+  /** A closing does not begin where the one before it ended. */
+  'closing_not_next',
+  /** A figure of a closing is not what the books of its days say now: something was booked behind it. */
+  'closing_figures_differ',
+  /** The last closed day of a school's books is not that of its newest closing. */
+  'closed_day_differs',
   'totals_without_school',
   /** A school's stored totals are not the sums over its invoices that are not void. */
   'school_totals_differ',
@@ -80,6 +94,8 @@ export const SUBJECTS = [
   'payments',
   'reversals',
   'credit_notes',
+  'credit_note_reversals',
+  'closings',
   'school_totals',
   'document_numbers',
   'idempotency_keys',

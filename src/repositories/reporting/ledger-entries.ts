@@ -10,6 +10,9 @@ import { visibleTo } from '../shared/sql-fragments.ts';
  */
 export type DayBounds = Readonly<{ from?: Statement; to?: Statement }>;
 
+/** Whose entries: by the id, or by an expression of it. */
+type EntriesOwner = Readonly<{ kind: AccountOwner['kind']; id: number | Statement }>;
+
 const UNION = ' union all ';
 const ZERO = sql`0.00`;
 
@@ -45,7 +48,7 @@ export function account(actor: Actor, owner: AccountOwner, ownerColumns: Stateme
  * be corrected once its day is closed. A voided one stays; `credited` of its VOID is what credit notes had left of it,
  * which it takes back; there are no live payments on it then.
  */
-export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
+export function entries(owner: EntriesOwner, bounds: DayBounds): Statement {
   const own = ownership(owner);
   const settled = settlements(own).map(
     ({ rank, day, recordedAt, id, invoiceId, method, debit, credit, from, condition }) => sql`
@@ -65,6 +68,18 @@ export function entries(owner: AccountOwner, bounds: DayBounds): Statement {
     from account a cross join invoices i
     where ${own.invoice} and i.void_booked_on is not null ${within(sql`i.void_booked_on`, bounds)}`;
 }
+
+/**
+ * Entries by kind; `rank` counts ENTRY_TYPES from 1. A void takes back all that was billed and what credit notes had left of
+ * it: so an invoice that was credited and then voided counts once, and no figure of an earlier day changes.
+ */
+export const FLOW_SUMS = sql`
+  count(*) filter (where rank = 1) as invoice_count, coalesce(sum(debit) filter (where rank = 1), 0.00) as invoiced,
+  count(*) filter (where rank = 2) as payment_count, coalesce(sum(credit) filter (where rank = 2), 0.00) as collected,
+  coalesce(sum(credit) filter (where rank = 3), 0.00) - coalesce(sum(debit) filter (where rank = 6), 0.00)
+    - coalesce(sum(credited) filter (where rank = 5), 0.00) as credited,
+  coalesce(sum(debit) filter (where rank = 4), 0.00) as reversed,
+  coalesce(sum(credit + credited) filter (where rank = 5), 0.00) as voided`;
 
 /**
  * What is owed on each invoice of the account, as rows of `id`, `student_id`, `due_date` and `pending`; invoices on
@@ -195,7 +210,7 @@ type Ownership = Readonly<{
   by(table: Statement): Statement;
 }>;
 
-function ownership({ kind, id }: AccountOwner): Ownership {
+function ownership({ kind, id }: EntriesOwner): Ownership {
   if (kind === 'school') {
     const none = sql``;
     return {

@@ -3,8 +3,11 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { walkSchools, walkStudents, walkTotals } from './reconciliation/accounts.ts';
 import { walkAnswers } from './reconciliation/answers.ts';
-import { walkCreditNotes, walkInvoices, walkPayments, walkReversals } from './reconciliation/billing.ts';
+import { walkClosings } from './reconciliation/closings.ts';
+import { walkCreditNoteReversals, walkCreditNotes } from './reconciliation/credit-notes.ts';
+import { walkInvoices } from './reconciliation/invoices.ts';
 import { walkNumbers } from './reconciliation/numbers.ts';
+import { walkPayments, walkReversals } from './reconciliation/payments.ts';
 import { PARTS_COUNT, walkStructure } from './reconciliation/structure.ts';
 import { CLOCKS_DIFFER_MAX_MS, type Step } from './reconciliation/walk.ts';
 
@@ -48,6 +51,8 @@ const WALKS: Readonly<Record<Subject, (step: Step) => Statement>> = {
   payments: walkPayments,
   reversals: walkReversals,
   credit_notes: walkCreditNotes,
+  credit_note_reversals: walkCreditNoteReversals,
+  closings: walkClosings,
   school_totals: walkTotals,
   document_numbers: walkNumbers,
   idempotency_keys: walkAnswers,
@@ -61,6 +66,8 @@ const EXTENTS: Readonly<Record<Subject, Statement>> = {
   payments: sql`select max(id) from payments`,
   reversals: sql`select max(id) from payment_reversals`,
   credit_notes: sql`select max(id) from credit_notes`,
+  credit_note_reversals: sql`select max(id) from credit_note_reversals`,
+  closings: sql`select max(id) from closings`,
   school_totals: sql`select max(id) from schools`,
   document_numbers: sql`select sum(last_number) from document_counters`,
   idempotency_keys: sql`select 0`,

@@ -15,7 +15,7 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { SCHOOL_JSON_COLUMNS } from '../accounts/school-repository.ts';
 import { STUDENT_JSON_COLUMNS } from '../accounts/student-repository.ts';
-import { account, bucketOf, daysLate, entries, openInvoices } from './ledger-entries.ts';
+import { account, bucketOf, daysLate, entries, FLOW_SUMS, openInvoices } from './ledger-entries.ts';
 
 type AgingRow = {
   owner: string;
@@ -118,7 +118,7 @@ export class ReportRepository {
     const school: AccountOwner = { kind: 'school', id: schoolId };
     const row = await this.#sql.first<SummaryRow>(sql`
       with ${account(actor, school, SCHOOL_JSON_COLUMNS, rangeColumns(range, now))}, sums as materialized (
-        select day, method, ${SUMS}
+        select day, method, ${FLOW_SUMS}
         from (${entries(school, { from: sql`(select first_day from account)`, to: LAST_DAY })}) e
         group by day, method
       ), months as materialized (
@@ -169,18 +169,6 @@ function rangeColumns({ from, to }: Readonly<{ from: string | null; to: string |
     ${today(now)} as today`;
 }
 
-/**
- * Entries by kind; `rank` counts ENTRY_TYPES from 1. A void takes back all that was billed and what credit notes had left of
- * it: so an invoice that was credited and then voided counts once, and no figure of an earlier day changes.
- */
-const SUMS = sql`
-  count(*) filter (where rank = 1) as invoice_count, coalesce(sum(debit) filter (where rank = 1), 0.00) as invoiced,
-  count(*) filter (where rank = 2) as payment_count, coalesce(sum(credit) filter (where rank = 2), 0.00) as collected,
-  coalesce(sum(credit) filter (where rank = 3), 0.00) - coalesce(sum(debit) filter (where rank = 6), 0.00)
-    - coalesce(sum(credited) filter (where rank = 5), 0.00) as credited,
-  coalesce(sum(debit) filter (where rank = 4), 0.00) as reversed,
-  coalesce(sum(credit + credited) filter (where rank = 5), 0.00) as voided`;
-
 const MONTHLY_SUMS = sql`
   sum(invoice_count)::bigint as invoice_count, sum(invoiced) as invoiced, sum(payment_count)::bigint as payment_count,
   sum(collected) as collected, sum(credited) as credited, sum(reversed) as reversed, sum(voided) as voided`;
@@ -228,7 +216,7 @@ function punctuality({ id }: AccountOwner): Statement {
       select (select coalesce(sum(amount), 0.00) from due) as due, coalesce(sum(least(in_time, amount)), 0.00) as in_time,
              coalesce(sum(least(paid, amount)), 0.00) as paid
       from (
-        select due.amount, sum(p.amount) as paid, sum(p.amount) filter (where p.paid_on <= due.due_date) as in_time
+        select due.amount, sum(p.amount) as paid, coalesce(sum(p.amount) filter (where p.paid_on <= due.due_date), 0.00) as in_time
         from account a cross join due
         join payments p on p.invoice_id = due.id and p.paid_on <= a.last_day
         left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id

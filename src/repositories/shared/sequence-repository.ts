@@ -10,6 +10,8 @@ export const TABLES_WITH_IDS = {
   payments: sql`payments`,
   payment_reversals: sql`payment_reversals`,
   credit_notes: sql`credit_notes`,
+  credit_note_reversals: sql`credit_note_reversals`,
+  closings: sql`closings`,
 } as const satisfies Readonly<Record<string, Statement>>;
 
 export type TableWithIds = keyof typeof TABLES_WITH_IDS;
@@ -84,7 +86,9 @@ export const SEQUENCES = sql`
     ('invoices', (select max(id) from invoices)),
     ('payments', (select max(id) from payments)),
     ('payment_reversals', (select max(id) from payment_reversals)),
-    ('credit_notes', (select max(id) from credit_notes))
+    ('credit_notes', (select max(id) from credit_notes)),
+    ('credit_note_reversals', (select max(id) from credit_note_reversals)),
+    ('closings', (select max(id) from closings))
   ) ids (name, highest)
   cross join lateral (select name || '_id_seq' as sequence) named
   left join lateral (

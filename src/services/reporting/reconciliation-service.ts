@@ -114,6 +114,8 @@ class Tally {
       payments: 0,
       reversals: 0,
       credit_notes: 0,
+      credit_note_reversals: 0,
+      closings: 0,
       school_totals: 0,
       document_numbers: 0,
       idempotency_keys: 0,

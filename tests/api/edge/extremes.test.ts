@@ -13,7 +13,7 @@ const TEXTS = [
   ['\u2d40\u034f\u07ca\u0e81𝔹', 'x'.repeat(100)],
 ] as const;
 const AMOUNT_MAX = '9999999999.99';
-const FIRST_INSTANT = '0001-01-02T00:00:00Z';
+const FIRST_INSTANT = '1990-01-02T00:00:00Z';
 const DATES = ['0001-01-01', '9999-12-31'] as const;
 
 type Parameter = Readonly<{ name: string; in: string; schema: { format?: string } }>;

@@ -17,15 +17,15 @@ describe('POST /payments/{id}/reversal', () => {
     const second = await billing.aPayment(invoiceId, '600.00');
     expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID' });
     const { body: before } = await billing.get(`/payments/${second}`);
-    billing.clock.travelTo('2026-08-01T00:00:00Z');
+    billing.clock.travelTo('2027-08-01T00:00:00Z');
 
     const answer = await billing.post(`/payments/${second}/reversal`, { reason: 'Cheque devuelto' });
 
     expect(answer.status).toBe(201);
     const reversed = {
       ...before,
-      reversed_at: '2026-08-01T00:00:00.000Z',
-      reversed_on: '2026-07-31',
+      reversed_at: '2027-08-01T00:00:00.000Z',
+      reversed_on: '2027-07-31',
       reversal_reason: 'Cheque devuelto',
     };
     expect(answer.body).toEqual(reversed);

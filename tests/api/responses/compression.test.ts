@@ -28,8 +28,8 @@ beforeAll(async () => {
     await billing.anInvoice({ student_id: studentId, description: 'Colegiatura' });
   long = await billing.aStudent();
   await billing.owner.query(
-    `insert into invoices (school_id, student_id, number, currency, amount_total, due_date, description)
-     select school_id, id, 'Z-2020-' || n, 'MXN', n, '2027-01-31', md5(n::text) || repeat('Colegiatura ', 20)
+    `insert into invoices (school_id, student_id, number, currency, amount_total, issued_on, booked_on, due_date, description)
+     select school_id, id, 'Z-2020-' || n, 'MXN', n, '2026-01-31', '2026-01-31', '2027-01-31', md5(n::text) || repeat('Colegiatura ', 20)
      from students, generate_series(1, $2::int) n where id = $1`,
     [long, LINES],
   );

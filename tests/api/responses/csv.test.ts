@@ -52,7 +52,7 @@ describe('CSV of lists', () => {
     const { text } = await csv(`/invoices?student_id=${studentId}`);
 
     expect(text).toBe(
-      '\ufeffid,number,student_id,amount_total,credited,paid,pending,currency,status,issued_at,due_date,description,created_at,updated_at,school_id,voided_at,void_reason\r\n',
+      '\ufeffid,number,student_id,amount_total,credited,paid,pending,currency,status,settlement,issued_at,issued_on,due_date,description,created_at,updated_at,school_id,booked_on,voided_at,voided_on,void_reason\r\n',
     );
   });
 

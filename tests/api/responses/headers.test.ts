@@ -24,6 +24,8 @@ const READS = [
   `/invoices/${invoiceId}`,
   `/invoices/${invoiceId}/payments`,
   `/invoices/${invoiceId}/credit-notes`,
+  '/credit-notes',
+  `/schools/${schoolId}/closings`,
   '/payments',
   `/payments/${paymentId}`,
   '/invoices/999999',
@@ -157,11 +159,9 @@ describe('Location', () => {
     ['/payments', { invoice_id: invoiceId, amount: '1.00' }, ({ id }) => `/payments/${id}`],
     [`/invoices/${invoiceId}/payments`, { amount: '1.00' }, ({ id }) => `/payments/${id}`],
     [`/payments/${paymentId}/reversal`, { reason: 'Bounced' }, () => `/payments/${paymentId}`],
-    [
-      `/invoices/${invoiceId}/credit-notes`,
-      { amount: '1.00', reason: 'other' },
-      () => `/invoices/${invoiceId}/credit-notes`,
-    ],
+    [`/invoices/${invoiceId}/credit-notes`, { amount: '1.00', reason: 'other' }, ({ id }) => `/credit-notes/${id}`],
+    ['/credit-notes/1/reversal', { reason: 'Typed twice' }, () => '/credit-notes/1'],
+    [`/schools/${schoolId}/closings`, { through: '2020-01-31' }, ({ id }) => `/closings/${id}`],
   ];
 
   test.each(TARGETS)(

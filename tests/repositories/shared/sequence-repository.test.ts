@@ -46,6 +46,13 @@ test('every table of the database that has ids is known, and has each id once, w
   );
 });
 
+/** One after the other, all of them over. */
+let closed = 0;
+function aDayLater(): string {
+  closed += 1;
+  return new Date(Date.UTC(2020, 0, closed)).toISOString().slice(0, 10);
+}
+
 describe('a sequence that is behind its table', () => {
   const MAKE: Record<keyof typeof TABLES_WITH_IDS, (key: Record<string, string>) => Promise<Answer>> = {
     schools: async (key) => await billing.post('/schools', schoolBody(), key),
@@ -56,6 +63,11 @@ describe('a sequence that is behind its table', () => {
       await billing.post(`/invoices/${invoice}/credit-notes`, { amount: '1.00', reason: 'other' }, key),
     payment_reversals: async (key) =>
       await billing.post(`/payments/${await billing.aPayment(invoice, '2.00')}/reversal`, { reason: 'x' }, key),
+    credit_note_reversals: async (key) => {
+      const note = await billing.post(`/invoices/${invoice}/credit-notes`, { amount: '1.00', reason: 'other' });
+      return await billing.post(`/credit-notes/${Number(note.body['id'])}/reversal`, { reason: 'x' }, key);
+    },
+    closings: async (key) => await billing.post(`/schools/${school}/closings`, { through: aDayLater() }, key),
   };
 
   test.each(Object.entries(MAKE))(

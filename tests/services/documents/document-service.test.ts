@@ -211,7 +211,7 @@ describe('A ledger', () => {
   const PAYMENTS = [
     ['Feb 1, 2026', 'Payment', 'R-2026-000001', 'Tuition · Transfer · SPEI 1', '', '1,000.00', '770.50'],
     ['Feb 2, 2026', 'Payment', 'R-2026-000002', '', '', '50.00', '720.50'],
-    ['Feb 15, 2026', 'Credit note', '', 'Scholarship', '', '500.00', '220.50'],
+    ['Feb 15, 2026', 'Credit note', 'NC-2026-000001', 'Scholarship', '', '500.00', '220.50'],
     ['Feb 15, 2026', 'Payment reversed', 'R-2026-000002', 'Bounced', '50.00', '', '270.50'],
   ];
 
@@ -385,7 +385,12 @@ describe('An invoice', () => {
     ]);
     const owner = { kind: 'student', id: studentId } as const;
     const ledger = await read({ kind: 'ledger', owner, period: { from: null, to: null, asOf: null } });
-    expect(ledger.document.tables[0]?.rows[2]?.slice(0, 4)).toEqual(['Mar 5, 2026', 'Credit note', '', 'Discount']);
+    expect(ledger.document.tables[0]?.rows[2]?.slice(0, 4)).toEqual([
+      'Mar 5, 2026',
+      'Credit note',
+      'NC-2026-000001',
+      'Discount',
+    ]);
   });
 });
 

@@ -6,6 +6,7 @@ import { ReconciliationRepository } from '../../../src/repositories/reporting/re
 import { ReconciliationService } from '../../../src/services/reporting/reconciliation-service.ts';
 import { startBilling } from '../../support/billing.ts';
 import { databaseUrl } from '../../support/postgres-server.ts';
+import { BOOKS } from './planted/books.ts';
 import { makeRows, type Planted, type Rows } from './planted/fixture.ts';
 import { CONSTRAINTS, KEYS } from './planted/keys-and-constraints.ts';
 import { LINKS } from './planted/links.ts';
@@ -75,13 +76,13 @@ function codesOf(findings: readonly Finding[], planted: Planted): Set<string> {
   return new Set(findings.map(({ code }) => code).filter((code) => isPartOfIt || code !== 'constraint_missing'));
 }
 
-const ALL = [...TIMES, ...MONEY, ...KEYS, ...CONSTRAINTS, ...LINKS];
+const ALL = [...TIMES, ...MONEY, ...KEYS, ...CONSTRAINTS, ...LINKS, ...BOOKS];
 
 test('nothing is found where nothing was planted', async () => {
   expect(await findingsAfter([])).toEqual([]);
 });
 
-describe.each(Object.entries({ TIMES, MONEY, KEYS, CONSTRAINTS, LINKS }))('%s', (_, planted) => {
+describe.each(Object.entries({ TIMES, MONEY, KEYS, CONSTRAINTS, LINKS, BOOKS }))('%s', (_, planted) => {
   test.each(planted.map((one) => [one.what, one] as const))('%s', async (_what, one) => {
     const found = await findingsAfter(one.how(rows));
     if (one.undo !== undefined) await billing.owner.query(one.undo);

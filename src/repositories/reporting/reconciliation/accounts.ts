@@ -74,6 +74,10 @@ export function walkTotals({ after, limit }: Step): Statement {
       from school_totals t where t.school_id = b.id
     ) kept
     cross join lateral (
+      select (select max(t.closed_through) from school_totals t where t.school_id = b.id) as day,
+             (select max(c.through) from closings c where c.school_id = b.id and c.reopened_at is null) as newest
+    ) closed
+    cross join lateral (
       select coalesce(sum(i.amount_total), 0.00) as invoiced, coalesce(sum(i.amount_credited), 0.00) as credited,
              coalesce(sum(i.amount_paid), 0.00) as paid
       from invoices i where i.school_id = b.id and i.voided_at is null
@@ -91,6 +95,12 @@ export function walkTotals({ after, limit }: Step): Statement {
         isWrong: sql`kept <> derived`,
         stored: shown(sql`kept`),
         expected: shown(sql`derived`),
+      },
+      {
+        code: 'closed_day_differs',
+        isWrong: sql`closed.day is distinct from closed.newest`,
+        stored: sql`coalesce(closed.day::text, 'none')`,
+        expected: sql`coalesce(closed.newest::text, 'none')`,
       },
       {
         code: 'totals_without_school',

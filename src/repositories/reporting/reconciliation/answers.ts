@@ -49,6 +49,7 @@ const KIND = sql`
   case
     when said ? 'paid_at' then 'payment'
     when said ? 'invoice_id' then 'credit_note'
+    when said ? 'through' then 'closing'
     when said ? 'amount_total' then 'invoice'
     when said ? 'email' then 'student'
     when said ? 'invoice_prefix' or said ? 'country' then 'school'
@@ -64,19 +65,30 @@ const ROW = sql`
   case kind
     when 'payment' then (
       select jsonb_build_object('number', p.number, 'invoice_id', p.invoice_id, 'amount', p.amount::text,
-               'paid_at', ${isoTime(sql`p.paid_at`)}, 'method', p.method, 'reference', p.reference,
+               'paid_at', ${isoTime(sql`p.paid_at`)}, 'paid_on', p.paid_on, 'booked_on', p.booked_on, 'method', p.method, 'reference', p.reference,
                'created_at', ${isoTime(sql`p.created_at`)})
              || case when said -> 'reversed_at' <> 'null' then jsonb_build_object(
-               'reversed_at', ${isoTime(sql`r.reversed_at`)}, 'reversal_reason', r.reason) else '{}' end
+               'reversed_at', ${isoTime(sql`r.reversed_at`)}, 'reversed_on', r.reversed_on,
+               'reversal_reason', r.reason) else '{}' end
       from payments p left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
       where p.id = about.id limit 1)
     when 'credit_note' then (
-      select jsonb_build_object('invoice_id', c.invoice_id, 'amount', c.amount::text, 'reason', c.reason,
+      select jsonb_build_object('number', c.number, 'invoice_id', c.invoice_id, 'amount', c.amount::text, 'reason', c.reason,
+               'description', c.description, 'dated_on', c.dated_on, 'booked_on', c.booked_on,
                'created_at', ${isoTime(sql`c.created_at`)})
-      from credit_notes c where c.id = about.id limit 1)
+             || case when said -> 'reversed_at' <> 'null' then jsonb_build_object(
+               'reversed_at', ${isoTime(sql`r.reversed_at`)}, 'reversed_on', r.reversed_on,
+               'reversal_reason', r.reason) else '{}' end
+      from credit_notes c left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id
+      where c.id = about.id limit 1)
+    when 'closing' then (
+      select jsonb_build_object('school_id', c.school_id, 'starts_on', c.starts_on, 'through', c.through,
+               'created_at', ${isoTime(sql`c.created_at`)})
+      from closings c where c.id = about.id limit 1)
     when 'invoice' then (
       select jsonb_build_object('number', i.number, 'school_id', i.school_id, 'student_id', i.student_id,
                'currency', i.currency, 'issued_at', ${isoTime(sql`i.issued_at`)},
+               'issued_on', i.issued_on, 'booked_on', i.booked_on,
                'created_at', ${isoTime(sql`i.created_at`)})
              || ${unchanged(
                sql`jsonb_build_object('amount_total', i.amount_total::text, 'due_date', i.due_date,

@@ -1,6 +1,13 @@
 import { type Statement, sql } from '../../../infrastructure/postgres/sql.ts';
+import type { DocumentKind } from '../../billing/document-numbers.ts';
 import { ZONE_MARGIN } from '../../shared/sql-fragments.ts';
 import { type Check, findingsIn, notBefore, type Step, walk } from './walk.ts';
+
+const DOCUMENTS: Readonly<Record<DocumentKind, Statement>> = {
+  INVOICE: sql`invoices`,
+  RECEIPT: sql`payments`,
+  CREDIT_NOTE: sql`credit_notes`,
+};
 
 /**
  * Joins of a document `b`: the `series` and `digits` of its number, if it has the form of one; the counter these belong to;
@@ -9,7 +16,7 @@ import { type Check, findingsIn, notBefore, type Step, walk } from './walk.ts';
  * The counter must not compute anything from the document: PostgreSQL 16 remembers the row it found by school and series,
  * and would give the next document of the series what it had computed for the one before.
  */
-export function numbering(kind: 'INVOICE' | 'RECEIPT'): Statement {
+export function numbering(kind: DocumentKind): Statement {
   const previous = sql`document_number(parsed.series, case when length(parsed.digits) <= 18 then parsed.digits::bigint end - 1)`;
   return sql`
     cross join lateral (
@@ -18,16 +25,13 @@ export function numbering(kind: 'INVOICE' | 'RECEIPT'): Statement {
     left join document_counters counter
       on counter.school_id = b.school_id and counter.kind = ${kind} and counter.series = parsed.series
     cross join lateral (
-      ${
-        kind === 'INVOICE'
-          ? sql`select min(i.issued_at) as made_at from invoices i where i.school_id = b.school_id and i.number = ${previous}`
-          : sql`select min(p.created_at) as made_at from payments p where p.school_id = b.school_id and p.number = ${previous}`
-      }
+      select min(document.created_at) as made_at from ${DOCUMENTS[kind]} document
+      where document.school_id = b.school_id and document.number = ${previous}
     ) previous`;
 }
 
-/** @param madeAt what the number was given by: the instant whose year, in the school's zone, the series is of */
-export function numberChecks(nameOfTime: string, madeAt: Statement): readonly Check[] {
+/** @param madeAt the instant whose year, in the school's zone, the series is of */
+export function numberChecks(madeAt: Statement): readonly Check[] {
   // A school may have changed its zone since, so the year is that of any zone.
   const year = (at: Statement): Statement => sql`extract(year from ${at} at time zone 'UTC')::text`;
   return [
@@ -50,7 +54,7 @@ export function numberChecks(nameOfTime: string, madeAt: Statement): readonly Ch
       stored: sql`b.number`,
       expected: year(madeAt),
     },
-    notBefore([nameOfTime, madeAt], ['that of the number before,', sql`previous.made_at`]),
+    notBefore(['created_at', sql`b.created_at`], ['that of the number before,', sql`previous.made_at`]),
   ];
 }
 
@@ -86,6 +90,10 @@ export function walkNumbers({ after, limit }: Step): Statement {
           select p.id from payments p
           where counter.kind = 'RECEIPT' and p.school_id = counter.school_id
             and p.number = document_number(counter.series, n)
+          union all
+          select c.id from credit_notes c
+          where counter.kind = 'CREDIT_NOTE' and c.school_id = counter.school_id
+            and c.number = document_number(counter.series, n)
         ) document
       ) found`,
     sql`select json_build_array(school_id, kind, series, n) from batch order by n desc limit 1`,

@@ -1,11 +1,11 @@
 import { type Statement, sql } from '../../../infrastructure/postgres/sql.ts';
-import { SEQUENCES } from '../../shared/sequence-repository.ts';
+import { SEQUENCES, TABLES_WITH_IDS } from '../../shared/sequence-repository.ts';
 import { COLUMNS_NOT_NULL, CONSTRAINTS } from './constraints.ts';
 import { findingsIn, type Step, walk } from './walk.ts';
 
 type Part = Readonly<{ kind: 'constraint' | 'column' | 'sequence'; of: string; name: string }>;
 
-const SEQUENCES_OF = ['schools', 'students', 'invoices', 'payments', 'payment_reversals', 'credit_notes'];
+const SEQUENCES_OF = Object.keys(TABLES_WITH_IDS);
 
 const PARTS: readonly Part[] = [
   ...partsOf('constraint', CONSTRAINTS),

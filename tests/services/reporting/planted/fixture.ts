@@ -25,6 +25,18 @@ export type Rows = Readonly<{
   other: Readonly<{ school: number; student: number; invoice: number; payment: number }>;
   /** A school that bills in yen: 100 billed, 10 and 20 paid, 5 credited. */
   yen: Readonly<{ school: number; invoice: number; payments: readonly [number, number]; note: number }>;
+  /**
+   * A school with books closed through January and through February 2026. `invoice` of 1000.00 is booked in January, and
+   * `note`, a write-off of 30.00 of today, was taken back by `reversal`.
+   */
+  closed: Readonly<{
+    school: number;
+    invoice: number;
+    note: number;
+    reversal: number;
+    january: number;
+    february: number;
+  }>;
 }>;
 
 /** An error in one database: what it is, how it comes about, and which finding names it. */
@@ -72,6 +84,7 @@ export async function makeRows(billing: Billing): Promise<Rows> {
     void: voided,
     other: await makeOther(billing),
     yen: await makeYen(billing),
+    closed: await makeClosed(billing),
   };
 }
 
@@ -89,4 +102,21 @@ async function makeYen(billing: Billing): Promise<Rows['yen']> {
   const payments = [await billing.aPayment(invoice, '10'), await billing.aPayment(invoice, '20')] as const;
   const note = await billing.post(`/invoices/${invoice}/credit-notes`, { amount: '5', reason: 'other' });
   return { school, invoice, payments, note: Number(note.body['id']) };
+}
+
+async function makeClosed(billing: Billing): Promise<Rows['closed']> {
+  const school = await billing.aSchool();
+  const student = await billing.aStudent({ school_id: school });
+  const invoice = await billing.anInvoice({ student_id: student, issued_on: '2026-01-10', due_date: '2026-01-31' });
+  const idOf = async (path: string, body: object): Promise<number> => {
+    const answer = await billing.post(path, body);
+    if (answer.status !== 201) throw new Error(answer.text);
+    return Number(answer.body['id']);
+  };
+  const january = await idOf(`/schools/${school}/closings`, { through: '2026-01-31' });
+  const february = await idOf(`/schools/${school}/closings`, { through: '2026-02-28' });
+  const note = await idOf(`/invoices/${invoice}/credit-notes`, { amount: '30.00', reason: 'write_off' });
+  await idOf(`/credit-notes/${note}/reversal`, { reason: 'typed twice' });
+  const { rows } = await billing.owner.query<{ id: string }>('select id from credit_note_reversals');
+  return { school, invoice, note, reversal: Number(rows[0]?.id), january, february };
 }

@@ -125,7 +125,7 @@ export const CONSTRAINTS: readonly Planted[] = [
     ],
     code: 'document_number_gap',
     expected: '1 document',
-    also: ['idempotency_answer_without_row'],
+    also: ['idempotency_answer_without_row', 'document_counter_differs'],
   },
   {
     what: 'a counter that is ahead of the numbers',

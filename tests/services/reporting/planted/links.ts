@@ -27,7 +27,8 @@ const SHARED_IDS: readonly [table: string, how: (of: Rows) => string, ids: Ids, 
   [
     'payment_reversals',
     ({ reversal, other }) =>
-      `insert into payment_reversals (id, school_id, payment_id, reason) values (${reversal}, ${other.school}, ${other.payment}, 'x')`,
+      `insert into payment_reversals (id, school_id, payment_id, reason, reversed_on, booked_on)
+       values (${reversal}, ${other.school}, ${other.payment}, 'x', current_date + 1, current_date + 1)`,
     ({ reversal, other }) => ({ reversal_id: reversal, payment_id: other.payment }),
     ['paid_sum_differs'],
   ],
@@ -36,6 +37,24 @@ const SHARED_IDS: readonly [table: string, how: (of: Rows) => string, ids: Ids, 
     ({ note, yen }) => `update credit_notes set id = ${note} where id = ${yen.note}`,
     ({ note, yen }) => ({ credit_note_id: note, invoice_id: yen.invoice }),
     [],
+  ],
+  [
+    'credit_note_reversals',
+    ({ closed: { reversal, school }, yen }) =>
+      `insert into credit_note_reversals (id, school_id, credit_note_id, reason, reversed_on, booked_on, reversed_at)
+       select id, ${yen.school}, ${yen.note}, reason, reversed_on, booked_on, reversed_at from credit_note_reversals
+       where id = ${reversal} and school_id = ${school}`,
+    ({ closed: { reversal, note } }) => ({ credit_note_reversal_id: reversal, credit_note_id: note }),
+    ['credited_sum_differs'],
+  ],
+  [
+    'closings',
+    ({ closed: { january }, yen }) =>
+      `insert into closings (id, school_id, through, opening, invoiced, credited, voided, collected, reversed, refunded,
+         pending, created_at)
+       select id, ${yen.school}, through, 0, 0, 0, 0, 0, 0, 0, 0, created_at from closings where id = ${january}`,
+    ({ closed: { january, school } }) => ({ closing_id: january, school_id: school }),
+    ['closed_day_differs'],
   ],
 ];
 
@@ -192,6 +211,7 @@ export const LINKS: readonly Planted[] = [
     ],
     code: 'credit_note_school_differs',
     ids: ({ note, credited }) => ({ credit_note_id: note, invoice_id: credited }),
+    also: ['document_number_unknown', 'document_counter_differs'],
   },
   ...SHARED_IDS.map(
     ([table, how, ids, also]): Planted => ({

@@ -45,7 +45,7 @@ export const MONEY: readonly Planted[] = [
     what: 'a void invoice on which money lies',
     how: ({ paid }) => [
       drop('invoices', 'invoices_void_unpaid_check'),
-      `update invoices set voided_at = now() where id = ${paid}`,
+      `update invoices set voided_at = now(), voided_on = booked_on, void_booked_on = booked_on where id = ${paid}`,
     ],
     code: 'void_invoice_has_payments',
     stored: '2 payments',
@@ -95,12 +95,14 @@ export const MONEY: readonly Planted[] = [
     ],
     code: 'idempotency_answer_without_row',
     ids: ({ note }) => ({ credit_note_id: note }),
+    also: ['document_counter_differs'],
   },
   {
     what: 'a payment that was reversed twice',
     how: ({ reversed, school }) => [
       drop('payment_reversals', 'payment_reversals_payment_key'),
-      `insert into payment_reversals (school_id, payment_id, reason) values (${school}, ${reversed}, 'again')`,
+      `insert into payment_reversals (school_id, payment_id, reason, reversed_on, booked_on)
+       values (${school}, ${reversed}, 'again', current_date + 1, current_date + 1)`,
     ],
     code: 'payment_reversed_twice',
     stored: /^also by reversal_id \d+$/,
@@ -196,7 +198,7 @@ export const UNSEEN: readonly Readonly<{ what: string; how: Planted['how'] }>[] 
     what: 'a void taken back, with the totals',
     how: ({ void: id, school }) => [
       'alter table invoices disable trigger invoices_void_final_check',
-      `update invoices set voided_at = null, void_reason = null where id = ${id}`,
+      `update invoices set voided_at = null, void_reason = null, voided_on = null, void_booked_on = null where id = ${id}`,
       'alter table invoices enable trigger invoices_void_final_check',
       `update school_totals set invoiced = invoiced + 1000 where school_id = ${school}`,
     ],

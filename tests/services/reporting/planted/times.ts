@@ -13,7 +13,7 @@ export const TIMES: readonly Planted[] = [
     code: 'time_in_future',
     ids: ({ untouched, school }) => ({ invoice_id: untouched, school_id: school }),
     stored: /^issued_at /,
-    also: ['idempotency_answer_differs', 'document_number_year_differs'],
+    also: ['idempotency_answer_differs', 'document_number_year_differs', 'day_differs'],
   },
   {
     what: 'an invoice that will have been voided tomorrow',
@@ -31,7 +31,7 @@ export const TIMES: readonly Planted[] = [
     code: 'time_in_future',
     ids: ({ secondPayment, paid }) => ({ payment_id: secondPayment, invoice_id: paid }),
     stored: /^paid_at /,
-    also: ['time_out_of_order'],
+    also: ['time_out_of_order', 'day_differs'],
   },
   {
     what: 'a payment that will be recorded tomorrow',
@@ -97,12 +97,13 @@ export const TIMES: readonly Planted[] = [
     what: 'an invoice of before its student',
     how: ({ student }) => [
       `update students set created_at = now() + interval '4 minutes' where id = ${student}`,
-      `update invoices set issued_at = ${EARLIER} where student_id = ${student} and number like '%-000001'`,
+      `update invoices set created_at = ${EARLIER}, issued_at = ${EARLIER}
+       where student_id = ${student} and number like '%-000001'`,
     ],
     code: 'time_out_of_order',
-    stored: /^issued_at /,
+    stored: /^created_at /,
     expected: /^not before created_at of the student /,
-    also: ['document_number_year_differs'],
+    also: ['document_number_year_differs', 'day_differs'],
   },
   {
     what: 'an invoice that was changed before it was made',
@@ -189,9 +190,9 @@ export const TIMES: readonly Planted[] = [
     ],
     code: 'time_out_of_order',
     ids: ({ untouched, school }) => ({ invoice_id: untouched, school_id: school }),
-    stored: /^issued_at /,
+    stored: /^created_at /,
     expected: /^not before that of the number before, /,
-    also: ['idempotency_answer_differs', 'document_number_year_differs'],
+    also: ['idempotency_answer_differs', 'document_number_year_differs', 'day_differs'],
   },
   ...(['invoices', 'payments'] as const).map((table): Planted => {
     const [kind, series] = table === 'invoices' ? ['INVOICE', 'F-2019'] : ['RECEIPT', 'R-2019'];
