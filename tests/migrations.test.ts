@@ -232,6 +232,69 @@ test('0007 adds up what each school has invoiced, credited and been paid; void i
   ]);
 });
 
+test('0014 books what it finds on the day it happened, numbers credit notes by age, and knows what was written off', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0013' });
+  await query(
+    url,
+    `
+    insert into schools (name, country, currency, timezone, invoice_prefix)
+      values ('A', 'MX', 'MXN', 'America/Mexico_City', 'F'), ('B', 'MX', 'MXN', 'Asia/Tokyo', 'NC');
+    insert into students (school_id, first_name, last_name, email)
+      values (1, 'A', 'A', 'a@example.com'), (2, 'B', 'B', 'b@example.com');
+    -- 05:30 UTC on New Year's Day is still the old year in Mexico, and long the new one in Tokyo.
+    insert into invoices (school_id, student_id, number, currency, amount_total, amount_paid, amount_credited, due_date,
+        issued_at, voided_at) values
+      (1, 1, 'F-2025-000001', 'MXN', 100, 5, 50, '2026-02-01', '2026-01-01 05:30Z', null),
+      (1, 1, 'F-2025-000002', 'MXN', 100, 0, 0, '2026-02-01', '2026-01-01 05:30Z', '2026-01-02 05:30Z'),
+      (2, 2, 'NC-2026-000001', 'MXN', 100, 0, 0, '2026-02-01', '2026-01-01 05:30Z', null);
+    insert into payments (school_id, invoice_id, number, amount, paid_at) values
+      (1, 1, 'R-2026-000001', 5, '2026-03-01 05:30Z'), (1, 1, 'R-2026-000002', 7, '2026-03-01 06:30Z');
+    insert into payment_reversals (school_id, payment_id, reason, reversed_at) values (1, 2, 'x', '2026-03-02 05:30Z');
+    insert into credit_notes (school_id, invoice_id, amount, reason, created_at) values
+      (1, 1, 20, 'write_off', '2026-04-02 00:00Z'), (1, 1, 30, 'discount', '2026-04-01 05:30Z');`,
+  );
+
+  await migrateUp({ url });
+
+  expect(
+    await query(
+      url,
+      `select number, issued_on::text, booked_on::text, voided_on::text, void_booked_on::text, amount_written_off
+       from invoices order by id`,
+    ),
+  ).toEqual([
+    {
+      ...{ number: 'F-2025-000001', issued_on: '2025-12-31', booked_on: '2025-12-31' },
+      ...{ voided_on: null, void_booked_on: null, amount_written_off: '20.00' },
+    },
+    {
+      ...{ number: 'F-2025-000002', issued_on: '2025-12-31', booked_on: '2025-12-31' },
+      ...{ voided_on: '2026-01-01', void_booked_on: '2026-01-01', amount_written_off: '0.00' },
+    },
+    {
+      ...{ number: 'NC-2026-000001', issued_on: '2026-01-01', booked_on: '2026-01-01' },
+      ...{ voided_on: null, void_booked_on: null, amount_written_off: '0.00' },
+    },
+  ]);
+  expect(await query(url, 'select paid_on::text, booked_on::text from payments order by id')).toEqual([
+    { paid_on: '2026-02-28', booked_on: '2026-02-28' },
+    { paid_on: '2026-03-01', booked_on: '2026-03-01' },
+  ]);
+  expect(await query(url, 'select reversed_on::text, booked_on::text from payment_reversals')).toEqual([
+    { reversed_on: '2026-03-01', booked_on: '2026-03-01' },
+  ]);
+  expect(await query(url, 'select number, dated_on::text, booked_on::text from credit_notes order by id')).toEqual([
+    { number: 'NC-2026-000002', dated_on: '2026-04-01', booked_on: '2026-04-01' },
+    { number: 'NC-2026-000001', dated_on: '2026-03-31', booked_on: '2026-03-31' },
+  ]);
+  // B numbers its invoices by NC.
+  expect(await query(url, 'select credit_note_prefix as prefix from schools order by id')).toEqual([
+    { prefix: 'NC' },
+    { prefix: 'CN' },
+  ]);
+});
+
 test('an index is made although somebody reads for longer than a migration waits for a table', async () => {
   const url = await anEmptyDatabase();
   await migrateUp({ url, to: '0005' });

@@ -1,16 +1,27 @@
+/** The day something happened, and the day it is booked on. */
+export type Days = Readonly<{ on: string; bookedOn: string }>;
+
 /**
  * The books of one school in a few lines: what the ledger, the statement, aging and summary must agree with. Amounts are
  * integers of hundredths; days come from Intl, not from PostgreSQL.
  */
-export type ModelPayment = { id: number; amount: bigint; method: string | null; paidAt: Date; reversedAt: Date | null };
+export type ModelPayment = {
+  id: number;
+  amount: bigint;
+  method: string | null;
+  paid: Days;
+  reversed: Days | null;
+  reversedAt: Date | null;
+};
+export type ModelCredit = { id: number; amount: bigint; dated: Days; reversed: Days | null };
 export type ModelInvoice = {
   id: number;
   studentId: number;
   total: bigint;
-  issuedAt: Date;
+  issued: Days;
   dueDate: string;
-  voidedAt: Date | null;
-  credits: { amount: bigint; at: Date }[];
+  voided: Days | null;
+  credits: ModelCredit[];
   payments: ModelPayment[];
 };
 
@@ -27,6 +38,8 @@ export type ModelEntry = {
 
 export class AccountModel {
   readonly invoices: ModelInvoice[] = [];
+  /** The last day that is closed. */
+  closedThrough: string | null = null;
   readonly #format: Intl.DateTimeFormat;
 
   constructor(timezone: string) {
@@ -37,10 +50,25 @@ export class AccountModel {
     return this.#format.format(instant);
   }
 
-  pending({ total, voidedAt, credits, payments }: ModelInvoice): bigint {
-    if (voidedAt !== null) return 0n;
-    const paid = sum(payments.filter(({ reversedAt }) => reversedAt === null).map(({ amount }) => amount));
-    return total - paid - sum(credits.map(({ amount }) => amount));
+  isClosed(day: string): boolean {
+    return this.closedThrough !== null && day <= this.closedThrough;
+  }
+
+  /** The days of what happens on a day, as the books are now. */
+  days(on: string): Days {
+    return { on, bookedOn: this.isClosed(on) && this.closedThrough !== null ? addDays(this.closedThrough, 1) : on };
+  }
+
+  paid({ payments }: ModelInvoice): bigint {
+    return sum(payments.filter(isLive).map(({ amount }) => amount));
+  }
+
+  credited({ credits }: ModelInvoice): bigint {
+    return sum(credits.filter(isLive).map(({ amount }) => amount));
+  }
+
+  pending(invoice: ModelInvoice): bigint {
+    return invoice.voided === null ? invoice.total - this.paid(invoice) - this.credited(invoice) : 0n;
   }
 
   /** In no particular order. @param studentId null for the whole school */
@@ -71,15 +99,17 @@ export class AccountModel {
   punctuality(from: string, to: string, today: string): { due: bigint; inTime: bigint; paid: bigint } {
     const totals = { due: 0n, inTime: 0n, paid: 0n };
     for (const invoice of this.invoices) {
-      const { dueDate, issuedAt, voidedAt } = invoice;
-      if (dueDate < from || dueDate > to || dueDate >= today || this.dayOf(issuedAt) > to) continue;
-      if (voidedAt !== null && this.dayOf(voidedAt) <= to) continue;
-      const credited = sum(invoice.credits.filter(({ at }) => this.dayOf(at) <= to).map(({ amount }) => amount));
+      const { dueDate, issued, voided } = invoice;
+      if (dueDate < from || dueDate > to || dueDate >= today || issued.on > to) continue;
+      if (voided !== null && voided.on <= to) continue;
+      const stood = ({ reversed }: Readonly<{ reversed: Days | null }>): boolean =>
+        reversed === null || reversed.on > to;
+      const credited = sum(
+        invoice.credits.filter((credit) => credit.dated.on <= to && stood(credit)).map(({ amount }) => amount),
+      );
       const due = invoice.total > credited ? invoice.total - credited : 0n;
       const paidBy = (day: string): bigint => {
-        const live = invoice.payments
-          .filter(({ paidAt }) => this.dayOf(paidAt) <= day && this.dayOf(paidAt) <= to)
-          .filter(({ reversedAt }) => reversedAt === null || this.dayOf(reversedAt) > to);
+        const live = invoice.payments.filter(({ paid }) => paid.on <= day && paid.on <= to).filter(stood);
         const paid = sum(live.map(({ amount }) => amount));
         return paid < due ? paid : due;
       };
@@ -91,26 +121,33 @@ export class AccountModel {
   }
 
   #entriesOf(invoice: ModelInvoice): ModelEntry[] {
-    const { id, total, issuedAt, voidedAt, credits, payments } = invoice;
-    const entry = (at: Date, type: string, documentId: number, amount: bigint, credited = 0n): ModelEntry => ({
-      day: this.dayOf(at),
+    const { id, total, issued, voided, credits, payments } = invoice;
+    const entry = (days: Days, type: string, documentId: number, amount: bigint, credited = 0n): ModelEntry => ({
+      day: days.bookedOn,
       type,
       documentId,
       invoice,
       amount,
       credited,
     });
-    const billed = total - sum(credits.map(({ amount }) => amount));
+    const credited = this.credited(invoice);
     return [
-      entry(issuedAt, 'INVOICE', id, total),
-      ...credits.map(({ amount, at }) => entry(at, 'CREDIT_NOTE', 0, -amount)),
-      ...payments.map((payment) => entry(payment.paidAt, 'PAYMENT', payment.id, -payment.amount)),
-      ...payments.flatMap(({ reversedAt, id: paymentId, amount }) =>
-        reversedAt === null ? [] : [entry(reversedAt, 'REVERSAL', paymentId, amount)],
+      entry(issued, 'INVOICE', id, total),
+      ...credits.map((credit) => entry(credit.dated, 'CREDIT_NOTE', credit.id, -credit.amount)),
+      ...credits.flatMap(({ reversed, id: noteId, amount }) =>
+        reversed === null ? [] : [entry(reversed, 'CREDIT_NOTE_REVERSAL', noteId, amount)],
       ),
-      ...(voidedAt === null ? [] : [entry(voidedAt, 'VOID', id, -billed, total - billed)]),
+      ...payments.map((payment) => entry(payment.paid, 'PAYMENT', payment.id, -payment.amount)),
+      ...payments.flatMap(({ reversed, id: paymentId, amount }) =>
+        reversed === null ? [] : [entry(reversed, 'REVERSAL', paymentId, amount)],
+      ),
+      ...(voided === null ? [] : [entry(voided, 'VOID', id, credited - total, credited)]),
     ];
   }
+}
+
+export function isLive({ reversed }: Readonly<{ reversed: Days | null }>): boolean {
+  return reversed === null;
 }
 
 export function sum(amounts: readonly bigint[]): bigint {

@@ -6,8 +6,8 @@ import {
   addDays,
   cents,
   decimal,
+  isLive,
   type ModelInvoice,
-  type ModelPayment,
   ratio,
   sum,
 } from '../../support/account-model.ts';
@@ -20,6 +20,8 @@ const RUNS = Number(process.env['PROPERTY_RUNS'] || 30);
 const SHRINK = process.env['PROPERTY_SHRINK'] === '1';
 const RUN_MS = 15_000;
 const STUDENTS = 2;
+/** Before everything there can be. */
+const BEGINNING = '0001-01-01';
 const PAGE = 9;
 /** Days before the first and after the last event that are looked at too. */
 const MARGIN_DAYS = 5;
@@ -29,20 +31,29 @@ const GROUPS = ['current', '1_30', '31_60', '61_90', 'over_90'];
 const billing = await startBilling({ LOG_LEVEL: 'silent' });
 const files = new AccountFiles(billing);
 
+/** How often each is among the commands. */
+const KINDS = [
+  ...(['issue', 'issue', 'issue', 'pay', 'pay', 'pay', 'pay', 'reverse', 'credit', 'credit', 'uncredit'] as const),
+  ...(['void', 'change', 'close', 'close', 'reopen'] as const),
+] as const;
+
 type Command = Readonly<{
-  kind: 'issue' | 'pay' | 'reverse' | 'credit' | 'void' | 'change';
+  kind: (typeof KINDS)[number];
   /** Which student, or which of the invoices it can be done to, by remainder. */
   pick: number;
   /** Part of what is pending, in thousandths; of an invoice, hundredths of its amount. */
   size: number;
   /** Time that passes before it. */
   hours: number;
-  /** Days a payment was made before it is recorded, or the due day lies after (or before) the day of issue. */
+  /**
+   * Days a payment was made before it is recorded, or the due day lies after (or before) the day of issue. Negative: how
+   * many days ago the day lies that a correction or a closing names.
+   */
   days: number;
 }>;
 
 const command: fc.Arbitrary<Command> = fc.record({
-  kind: fc.constantFrom('issue', 'issue', 'pay', 'pay', 'pay', 'reverse', 'credit', 'void', 'change'),
+  kind: fc.constantFrom(...KINDS),
   pick: fc.nat(50),
   size: fc.integer({ min: 1, max: 1000 }),
   hours: fc.oneof(fc.nat(30), fc.nat(24 * 40)),
@@ -90,6 +101,7 @@ test(
         const book = await Book.open(place, start);
         for (const each of commands) await book.run(each);
         await book.compareNow();
+        await book.compareClosings();
         await book.compareThen({ from: book.dayAt(0), to: book.today() });
         await book.compareThen({ from: book.dayAt(0), to: book.dayAt(1000) });
         const [from = '', to = ''] = probe.map((one) => book.dayAt(one)).sort();
@@ -98,9 +110,19 @@ test(
       }),
       { numRuns: RUNS, endOnFailure: !SHRINK },
     );
+    // Everything that matters was tried, and refused.
+    for (const outcome of ['close 201', 'close 400', 'reopen 204', 'change 400', 'credit 400', 'issue 400']) {
+      expect(tried.get(outcome), outcome).toBeGreaterThan(0);
+    }
+    // Later than all histories.
+    billing.clock.travelTo('2040-01-01T00:00:00Z');
+    expect((await billing.get('/reconciliation')).body).toMatchObject({ ok: true, counts: {} });
   },
   RUNS * RUN_MS,
 );
+
+/** What was answered to commands that may be refused, and how often. */
+const tried = new Map<string, number>();
 
 /** Days of the school's calendar, both included. */
 type Range = Readonly<{ from: string; to: string }>;
@@ -113,6 +135,8 @@ class Book {
   readonly #students: readonly number[];
   readonly #start: Date;
   #now: Date;
+  /** Those that were not reopened, oldest first, each with what it said when it was made. */
+  readonly #closings: { id: number; from: string; through: string; summary: Json }[] = [];
 
   static async open(place: { timezone: string; currency: string }, start: string): Promise<Book> {
     const { timezone, currency } = place;
@@ -152,20 +176,23 @@ class Book {
   async run({ kind, pick, size, hours, days }: Command): Promise<void> {
     this.#now = new Date(this.#now.getTime() + hours * 3_600_000);
     billing.clock.travelTo(this.#now.toISOString());
-    if (kind === 'issue') return await this.#issue(pick, BigInt(size) * 101n, addDays(this.today(), days));
-    const live = ({ reversedAt }: ModelPayment): boolean => reversedAt === null;
+    if (kind === 'issue') return await this.#issue(pick, size, days);
+    if (kind === 'close') return await this.#close(Math.abs(days));
+    if (kind === 'reopen') return await this.#reopen();
     const possible = this.#model.invoices.filter((invoice) => {
-      if (invoice.voidedAt !== null) return false;
-      if (kind === 'reverse') return invoice.payments.some(live);
-      return kind === 'void' ? !invoice.payments.some(live) : this.#model.pending(invoice) > 0n;
+      if (invoice.voided !== null) return false;
+      if (kind === 'reverse') return invoice.payments.some(isLive);
+      if (kind === 'uncredit') return invoice.credits.some(isLive);
+      return kind === 'void' ? !invoice.payments.some(isLive) : this.#model.pending(invoice) > 0n;
     });
     const invoice = possible[pick % possible.length];
     if (invoice === undefined) return;
     const part = (this.#model.pending(invoice) * BigInt(size) + 999n) / 1000n;
     if (kind === 'pay') await this.#pay(invoice, part, days);
-    if (kind === 'reverse') await this.#reverse(invoice);
-    if (kind === 'credit') await this.#credit(invoice, part);
-    if (kind === 'void') await this.#void(invoice);
+    if (kind === 'reverse') await this.#reverse(invoice, days);
+    if (kind === 'credit') await this.#credit(invoice, part, days);
+    if (kind === 'uncredit') await this.#uncredit(invoice, days);
+    if (kind === 'void') await this.#void(invoice, days);
     if (kind === 'change') await this.#change(invoice, part, days);
   }
 
@@ -179,6 +206,17 @@ class Book {
     }
     await this.#compareDebtors(null);
     await this.#compareLists();
+  }
+
+  /** Whatever happened since, no figure of a closed period differs from what its closing said. */
+  async compareClosings(): Promise<void> {
+    for (const { id, from, through, summary } of this.#closings) {
+      expect((await this.#get(`/closings/${id}`))['summary']).toEqual(summary);
+      const { opening, invoiced, credited, voided, collected, reversed, net_collected, refunded, pending } =
+        await this.#get(`/schools/${this.#schoolId}/summary?from=${from}&to=${through}`);
+      const now = { opening, invoiced, credited, voided, collected, reversed, net_collected, refunded, pending };
+      expect(now).toEqual(summary);
+    }
   }
 
   /** A range of days and, as a day to look back at, its end. */
@@ -214,7 +252,7 @@ class Book {
   }
 
   async #compareStatement(path: string, studentId: number | null): Promise<Statement> {
-    const live = this.#invoicesOf(studentId).filter(({ voidedAt }) => voidedAt === null);
+    const live = this.#invoicesOf(studentId).filter(({ voided }) => voided === null);
     const lines = live.map((invoice) => this.#figures(invoice)).reverse();
     const total = (name: 'amount_total' | 'credited' | 'paid' | 'pending'): string =>
       decimal(sum(lines.map((line) => cents(line[name]))));
@@ -264,15 +302,13 @@ class Book {
   }
 
   /** Amounts of an invoice as the API shows them: a voided one keeps its own, and only accounts leave it out. */
-  #figures({ id, total, credits, payments, voidedAt }: ModelInvoice) {
-    const credited = sum(credits.map(({ amount }) => amount));
-    const paid = sum(payments.filter(({ reversedAt }) => reversedAt === null).map(({ amount }) => amount));
+  #figures(invoice: ModelInvoice) {
     return {
-      id,
-      amount_total: decimal(total),
-      credited: decimal(credited),
-      paid: decimal(paid),
-      pending: decimal(voidedAt === null ? total - credited - paid : 0n),
+      id: invoice.id,
+      amount_total: decimal(invoice.total),
+      credited: decimal(this.#model.credited(invoice)),
+      paid: decimal(this.#model.paid(invoice)),
+      pending: decimal(this.#model.pending(invoice)),
     };
   }
 
@@ -362,7 +398,7 @@ class Book {
     const takenBack = (days: typeof entries): bigint => sum(days.map(({ credited }) => credited));
     const flows = (days: typeof entries): Json => ({
       invoiced: decimal(of('INVOICE', days)),
-      credited: decimal(of('CREDIT_NOTE', days) - takenBack(days)),
+      credited: decimal(of('CREDIT_NOTE', days) - of('CREDIT_NOTE_REVERSAL', days) - takenBack(days)),
       voided: decimal(of('VOID', days) + takenBack(days)),
       refunded: '0.00',
       collected: decimal(of('PAYMENT', days)),
@@ -402,38 +438,62 @@ class Book {
     return [[`/schools/${this.#schoolId}`, null], ...students];
   }
 
-  async #issue(pick: number, total: bigint, dueDate: string): Promise<void> {
+  async #issue(pick: number, size: number, days: number): Promise<void> {
     const studentId = this.#students[pick % STUDENTS] ?? 0;
-    const fields = { student_id: studentId, amount_total: decimal(total), due_date: dueDate, currency: this.#currency };
-    const id = await billing.anInvoice(fields);
-    const fresh = { id, studentId, total, issuedAt: this.#now, dueDate, voidedAt: null, credits: [], payments: [] };
-    this.#model.invoices.push(fresh);
+    const total = BigInt(size) * 101n;
+    // Every third is an old debt.
+    const day = size % 3 === 0 ? addDays(this.today(), -Math.abs(days)) : null;
+    const dueDate = addDays(this.today(), days);
+    const body = { student_id: studentId, amount_total: decimal(total), due_date: dueDate, currency: this.#currency };
+    const answer = await billing.post('/invoices', day === null ? body : { ...body, issued_on: day });
+    if (this.#isRefused('issue', answer, day)) return;
+    const issued = this.#model.days(day ?? this.today());
+    const id = Number(answer.body['id']);
+    this.#model.invoices.push({ id, studentId, total, issued, dueDate, voided: null, credits: [], payments: [] });
   }
 
   async #pay(invoice: ModelInvoice, amount: bigint, days: number): Promise<void> {
     const paidAt = new Date(this.#now.getTime() - Math.max(0, days) * 86_400_000);
     const method = days % 2 === 0 ? 'CARD' : null;
-    const fields = { paid_at: paidAt.toISOString(), ...(method === null ? {} : { method }) };
+    const day = this.#model.dayOf(paidAt);
+    const fields = { paid_at: days % 3 === 0 ? day : paidAt.toISOString(), ...(method === null ? {} : { method }) };
     const id = await billing.aPayment(invoice.id, decimal(amount), fields);
-    invoice.payments.push({ id, amount, method, paidAt, reversedAt: null });
+    invoice.payments.push({ id, amount, method, paid: this.#model.days(day), reversed: null, reversedAt: null });
   }
 
-  async #reverse({ payments }: ModelInvoice): Promise<void> {
-    const payment: ModelPayment | undefined = payments.find(({ reversedAt }) => reversedAt === null);
+  async #reverse({ payments }: ModelInvoice, days: number): Promise<void> {
+    const payment = payments.find(isLive);
     if (payment === undefined) return;
-    await this.#done(201, await billing.post(`/payments/${payment.id}/reversal`, { reason: 'bounced' }));
+    const day = this.#namedDay(days, payment.paid.on);
+    const body = day === null ? { reason: 'bounced' } : { reason: 'bounced', reversed_on: day };
+    if (this.#isRefused('reverse', await billing.post(`/payments/${payment.id}/reversal`, body), day)) return;
+    payment.reversed = this.#model.days(day ?? this.today());
     payment.reversedAt = this.#now;
   }
 
-  async #credit(invoice: ModelInvoice, amount: bigint): Promise<void> {
-    const note = { amount: decimal(amount), reason: 'discount' };
-    await this.#done(201, await billing.post(`/invoices/${invoice.id}/credit-notes`, note));
-    invoice.credits.push({ amount, at: this.#now });
+  async #credit(invoice: ModelInvoice, amount: bigint, days: number): Promise<void> {
+    const day = this.#namedDay(days, invoice.issued.on);
+    const note = { amount: decimal(amount), reason: 'discount', ...(day === null ? {} : { dated_on: day }) };
+    const answer = await billing.post(`/invoices/${invoice.id}/credit-notes`, note);
+    if (this.#isRefused('credit', answer, day)) return;
+    const dated = this.#model.days(day ?? this.today());
+    invoice.credits.push({ id: Number(answer.body['id']), amount, dated, reversed: null });
   }
 
-  async #void(invoice: ModelInvoice): Promise<void> {
-    await this.#done(204, await billing.delete(`/invoices/${invoice.id}`));
-    invoice.voidedAt = this.#now;
+  async #uncredit({ credits }: ModelInvoice, days: number): Promise<void> {
+    const note = credits.find(isLive);
+    if (note === undefined) return;
+    const day = this.#namedDay(days, note.dated.on);
+    const body = day === null ? { reason: 'mistyped' } : { reason: 'mistyped', reversed_on: day };
+    if (this.#isRefused('uncredit', await billing.post(`/credit-notes/${note.id}/reversal`, body), day)) return;
+    note.reversed = this.#model.days(day ?? this.today());
+  }
+
+  async #void(invoice: ModelInvoice, days: number): Promise<void> {
+    const day = this.#namedDay(days, invoice.issued.on);
+    const query = day === null ? '' : `?voided_on=${day}`;
+    if (this.#isRefused('void', await billing.delete(`/invoices/${invoice.id}${query}`), day)) return;
+    invoice.voided = this.#model.days(day ?? this.today());
   }
 
   /** Lowers or raises the amount by `by`, and moves the due day. */
@@ -442,8 +502,57 @@ class Book {
     const total = days % 2 === 0 || by >= pending ? invoice.total + by : invoice.total - by;
     const dueDate = addDays(invoice.dueDate, days);
     const changes = { amount_total: decimal(total), due_date: dueDate };
-    await this.#done(200, await billing.patch(`/invoices/${invoice.id}`, changes));
+    const answer = await billing.patch(`/invoices/${invoice.id}`, changes);
+    if (this.#isRefused('change', answer, invoice.issued.bookedOn)) return;
     Object.assign(invoice, { total, dueDate });
+  }
+
+  async #close(daysAgo: number): Promise<void> {
+    const through = addDays(this.today(), -daysAgo);
+    const answer = await billing.post(`/schools/${this.#schoolId}/closings`, { through });
+    this.#count('close', answer);
+    const isInOrder = through < this.today() && !this.#model.isClosed(through);
+    expect([answer.status, answer.body['code']], answer.text).toEqual(
+      isInOrder ? [201, undefined] : [400, 'closing_out_of_order'],
+    );
+    if (!isInOrder) return;
+    const from = this.#model.closedThrough === null ? BEGINNING : addDays(this.#model.closedThrough, 1);
+    this.#model.closedThrough = through;
+    const summary = answer.body['summary'] as Json;
+    this.#closings.push({ id: Number(answer.body['id']), from, through, summary });
+  }
+
+  async #reopen(): Promise<void> {
+    const newest = this.#closings.pop();
+    if (newest === undefined) return;
+    const answer = await billing.delete(`/closings/${newest.id}?reason=late`);
+    this.#count('reopen', answer);
+    await this.#done(204, answer);
+    this.#model.closedThrough = this.#closings.at(-1)?.through ?? null;
+  }
+
+  /** A day that a correction names: some days ago, not before what it corrects. Null where it names none. */
+  #namedDay(days: number, notBefore: string): string | null {
+    if (days >= 0) return null;
+    const day = addDays(this.today(), days);
+    return day < notBefore ? notBefore : day;
+  }
+
+  /** Whether the answer is a refusal, which it must be where the day is closed, and only there. */
+  #isRefused(what: string, answer: Answer, day: string | null): boolean {
+    this.#count(what, answer);
+    const isClosed = day !== null && this.#model.isClosed(day);
+    expect([what, answer.status < 300, answer.body['code']], answer.text).toEqual([
+      what,
+      !isClosed,
+      isClosed ? 'period_closed' : undefined,
+    ]);
+    return isClosed;
+  }
+
+  #count(what: string, { status }: Readonly<{ status: number }>): void {
+    const outcome = `${what} ${status}`;
+    tried.set(outcome, (tried.get(outcome) ?? 0) + 1);
   }
 
   async #done(status: number, answer: { status: number; text: string }): Promise<void> {

@@ -136,7 +136,10 @@ export const DRIFT = `
       select coalesce(sum(p.amount), 0) from payments p
       where p.invoice_id = i.id and not exists (select from payment_reversals r where r.payment_id = p.id)
     )
-    or i.amount_credited <> (select coalesce(sum(c.amount), 0) from credit_notes c where c.invoice_id = i.id)
+    or i.amount_credited <> (
+      select coalesce(sum(c.amount), 0) from credit_notes c
+      where c.invoice_id = i.id and not exists (select from credit_note_reversals r where r.credit_note_id = c.id)
+    )
     or i.amount_paid + i.amount_credited > i.amount_total
   union all
   select sc.id::int from schools sc
