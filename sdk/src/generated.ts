@@ -461,6 +461,7 @@ export type InvoiceCreate = {
      */
     currency?: string;
     /**
+     * From 1990-01-01 to 2199-12-31.
      * @format date
      */
     due_date: string;
@@ -505,6 +506,7 @@ export const InvoiceStatus = {
 export type InvoiceUpdate = {
     amount_total?: Amount;
     /**
+     * From 1990-01-01 to 2199-12-31.
      * @format date
      */
     due_date?: string;
@@ -760,7 +762,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "document_too_long" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "document_too_long" | "cursor_outdated" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -796,6 +798,7 @@ export const ProblemCode = {
     closing_not_newest: "closing_not_newest",
     credit_exceeds_pending: "credit_exceeds_pending",
     document_too_long: "document_too_long",
+    cursor_outdated: "cursor_outdated",
     idempotency_key_reused: "idempotency_key_reused",
     idempotency_in_flight: "idempotency_in_flight",
     idempotency_answer_erased: "idempotency_answer_erased",
@@ -929,6 +932,7 @@ export type School = {
      */
     id: number;
     /**
+     * At least one visible character.
      * @minLength 1
      * @maxLength 255
      */
@@ -991,6 +995,7 @@ export type SchoolAging = {
 
 export type SchoolCreate = {
     /**
+     * At least one visible character.
      * @minLength 1
      * @maxLength 255
      */
@@ -1240,6 +1245,7 @@ export type SchoolSummary = {
 
 export type SchoolUpdate = {
     /**
+     * At least one visible character.
      * @minLength 1
      * @maxLength 255
      */
@@ -1386,11 +1392,13 @@ export type Student = {
      */
     school_id: number;
     /**
+     * At least one visible character.
      * @minLength 1
      * @maxLength 100
      */
     first_name: string;
     /**
+     * At least one visible character.
      * @minLength 1
      * @maxLength 100
      */
@@ -1445,11 +1453,13 @@ export type StudentCreate = {
      */
     school_id: number;
     /**
+     * At least one visible character.
      * @minLength 1
      * @maxLength 100
      */
     first_name: string;
     /**
+     * At least one visible character.
      * @minLength 1
      * @maxLength 100
      */
@@ -1574,11 +1584,13 @@ export type StudentStatement = {
 
 export type StudentUpdate = {
     /**
+     * At least one visible character.
      * @minLength 1
      * @maxLength 100
      */
     first_name?: string;
     /**
+     * At least one visible character.
      * @minLength 1
      * @maxLength 100
      */
@@ -1688,6 +1700,11 @@ export type ListAllCreditNotesQuery = {
      */
     dated_to?: string;
     /**
+     * Made or reversed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
+    /**
      * Rows on a page.
      * @minimum 1
      * @maximum 1000
@@ -1702,11 +1719,11 @@ export type ListAllCreditNotesQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -1750,6 +1767,11 @@ export type ListAllCreditNotesVariables = {
      */
     dated_to?: string;
     /**
+     * Made or reversed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
+    /**
      * Rows on a page.
      * @minimum 1
      * @maximum 1000
@@ -1764,11 +1786,11 @@ export type ListAllCreditNotesVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -1848,7 +1870,18 @@ export type ListInvoicesQuery = {
      * @maximum 9007199254740991
      */
     school_id?: number;
-    status?: "ISSUED" | "PARTIAL" | "PAID" | "VOID";
+    /**
+     * The whole number.
+     * @minLength 1
+     * @maxLength 30
+     */
+    number?: string;
+    /**
+     * One of ISSUED, PARTIAL, PAID, VOID, or several of them with commas between.
+     * @maxLength 50
+     * @pattern ^(ISSUED|PARTIAL|PAID|VOID)(,(ISSUED|PARTIAL|PAID|VOID)){0,3}$
+     */
+    status?: string;
     /**
      * Due on this day or later.
      * @format date
@@ -1864,6 +1897,11 @@ export type ListInvoicesQuery = {
      */
     overdue?: boolean;
     /**
+     * Issued or changed (also by a payment) at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
+    /**
      * Rows on a page.
      * @minimum 1
      * @maximum 1000
@@ -1878,11 +1916,11 @@ export type ListInvoicesQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -1903,7 +1941,18 @@ export type ListInvoicesVariables = {
      * @maximum 9007199254740991
      */
     school_id?: number;
-    status?: "ISSUED" | "PARTIAL" | "PAID" | "VOID";
+    /**
+     * The whole number.
+     * @minLength 1
+     * @maxLength 30
+     */
+    number?: string;
+    /**
+     * One of ISSUED, PARTIAL, PAID, VOID, or several of them with commas between.
+     * @maxLength 50
+     * @pattern ^(ISSUED|PARTIAL|PAID|VOID)(,(ISSUED|PARTIAL|PAID|VOID)){0,3}$
+     */
+    status?: string;
     /**
      * Due on this day or later.
      * @format date
@@ -1919,6 +1968,11 @@ export type ListInvoicesVariables = {
      */
     overdue?: boolean;
     /**
+     * Issued or changed (also by a payment) at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
+    /**
      * Rows on a page.
      * @minimum 1
      * @maximum 1000
@@ -1933,11 +1987,11 @@ export type ListInvoicesVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2080,11 +2134,11 @@ export type ListCreditNotesQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2115,11 +2169,11 @@ export type ListCreditNotesVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2190,11 +2244,11 @@ export type ListInvoicePaymentsQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2225,11 +2279,11 @@ export type ListInvoicePaymentsVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2294,6 +2348,12 @@ export type ListPaymentsQuery = {
     school_id?: number;
     method?: "CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER";
     /**
+     * All of it; white space around it does not count.
+     * @minLength 1
+     * @maxLength 100
+     */
+    reference?: string;
+    /**
      * A timestamp, or a calendar date that means the whole day in the school's zone. Included.
      * @format date-or-date-time
      */
@@ -2303,6 +2363,11 @@ export type ListPaymentsQuery = {
      * @format date-or-date-time
      */
     paid_to?: string;
+    /**
+     * Recorded or reversed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
     /**
      * Rows on a page.
      * @minimum 1
@@ -2318,11 +2383,11 @@ export type ListPaymentsQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2350,6 +2415,12 @@ export type ListPaymentsVariables = {
     school_id?: number;
     method?: "CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER";
     /**
+     * All of it; white space around it does not count.
+     * @minLength 1
+     * @maxLength 100
+     */
+    reference?: string;
+    /**
      * A timestamp, or a calendar date that means the whole day in the school's zone. Included.
      * @format date-or-date-time
      */
@@ -2359,6 +2430,11 @@ export type ListPaymentsVariables = {
      * @format date-or-date-time
      */
     paid_to?: string;
+    /**
+     * Recorded or reversed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
     /**
      * Rows on a page.
      * @minimum 1
@@ -2374,11 +2450,11 @@ export type ListPaymentsVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2514,11 +2590,16 @@ export type ListSchoolsQuery = {
      */
     country?: string;
     /**
-     * Part of the name, in any case.
+     * Up to 8 words, in any order, all of which are in the name; accents and case do not count. Of one or two characters, they begin a word there.
      * @minLength 1
      * @maxLength 255
      */
     q?: string;
+    /**
+     * Made or changed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
     /**
      * Rows on a page.
      * @minimum 1
@@ -2534,11 +2615,11 @@ export type ListSchoolsQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2556,11 +2637,16 @@ export type ListSchoolsVariables = {
      */
     country?: string;
     /**
-     * Part of the name, in any case.
+     * Up to 8 words, in any order, all of which are in the name; accents and case do not count. Of one or two characters, they begin a word there.
      * @minLength 1
      * @maxLength 255
      */
     q?: string;
+    /**
+     * Made or changed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
     /**
      * Rows on a page.
      * @minimum 1
@@ -2576,11 +2662,11 @@ export type ListSchoolsVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2750,11 +2836,11 @@ export type ListClosingsQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2785,11 +2871,11 @@ export type ListClosingsVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -2937,7 +3023,7 @@ export type GetSchoolLedgerQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
 };
@@ -2978,7 +3064,7 @@ export type GetSchoolLedgerVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
 };
@@ -3082,11 +3168,16 @@ export type ListStudentsQuery = {
      */
     school_id?: number;
     /**
-     * Part of "first_name last_name email", in any case.
+     * Up to 8 words, in any order, all of which are in the names and the email; accents and case do not count. Of one or two characters, they begin a word there.
      * @minLength 1
      * @maxLength 255
      */
     q?: string;
+    /**
+     * Made or changed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
     /**
      * Rows on a page.
      * @minimum 1
@@ -3102,11 +3193,11 @@ export type ListStudentsQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -3123,11 +3214,16 @@ export type ListStudentsVariables = {
      */
     school_id?: number;
     /**
-     * Part of "first_name last_name email", in any case.
+     * Up to 8 words, in any order, all of which are in the names and the email; accents and case do not count. Of one or two characters, they begin a word there.
      * @minLength 1
      * @maxLength 255
      */
     q?: string;
+    /**
+     * Made or changed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
     /**
      * Rows on a page.
      * @minimum 1
@@ -3143,11 +3239,11 @@ export type ListStudentsVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
     /**
-     * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
      */
     count?: "exact" | "none";
 };
@@ -3305,7 +3401,7 @@ export type GetStudentLedgerQuery = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
 };
@@ -3346,7 +3442,7 @@ export type GetStudentLedgerVariables = {
     /**
      * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
      * @minLength 1
-     * @maxLength 2000
+     * @maxLength 500
      */
     cursor?: string;
 };
@@ -3485,6 +3581,11 @@ export type Ops = {
              */
             dated_to?: string;
             /**
+             * Made or reversed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+             * @format date-time
+             */
+            updated_since?: string;
+            /**
              * Rows on a page.
              * @minimum 1
              * @maximum 1000
@@ -3499,11 +3600,11 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
             /**
-             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
              */
             count?: "exact" | "none";
         };
@@ -3559,7 +3660,18 @@ export type Ops = {
              * @maximum 9007199254740991
              */
             school_id?: number;
-            status?: "ISSUED" | "PARTIAL" | "PAID" | "VOID";
+            /**
+             * The whole number.
+             * @minLength 1
+             * @maxLength 30
+             */
+            number?: string;
+            /**
+             * One of ISSUED, PARTIAL, PAID, VOID, or several of them with commas between.
+             * @maxLength 50
+             * @pattern ^(ISSUED|PARTIAL|PAID|VOID)(,(ISSUED|PARTIAL|PAID|VOID)){0,3}$
+             */
+            status?: string;
             /**
              * Due on this day or later.
              * @format date
@@ -3575,6 +3687,11 @@ export type Ops = {
              */
             overdue?: boolean;
             /**
+             * Issued or changed (also by a payment) at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+             * @format date-time
+             */
+            updated_since?: string;
+            /**
              * Rows on a page.
              * @minimum 1
              * @maximum 1000
@@ -3589,11 +3706,11 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
             /**
-             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
              */
             count?: "exact" | "none";
         };
@@ -3685,11 +3802,11 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
             /**
-             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
              */
             count?: "exact" | "none";
         };
@@ -3742,11 +3859,11 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
             /**
-             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
              */
             count?: "exact" | "none";
         };
@@ -3796,6 +3913,12 @@ export type Ops = {
             school_id?: number;
             method?: "CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER";
             /**
+             * All of it; white space around it does not count.
+             * @minLength 1
+             * @maxLength 100
+             */
+            reference?: string;
+            /**
              * A timestamp, or a calendar date that means the whole day in the school's zone. Included.
              * @format date-or-date-time
              */
@@ -3805,6 +3928,11 @@ export type Ops = {
              * @format date-or-date-time
              */
             paid_to?: string;
+            /**
+             * Recorded or reversed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+             * @format date-time
+             */
+            updated_since?: string;
             /**
              * Rows on a page.
              * @minimum 1
@@ -3820,11 +3948,11 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
             /**
-             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
              */
             count?: "exact" | "none";
         };
@@ -3909,11 +4037,16 @@ export type Ops = {
              */
             country?: string;
             /**
-             * Part of the name, in any case.
+             * Up to 8 words, in any order, all of which are in the name; accents and case do not count. Of one or two characters, they begin a word there.
              * @minLength 1
              * @maxLength 255
              */
             q?: string;
+            /**
+             * Made or changed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+             * @format date-time
+             */
+            updated_since?: string;
             /**
              * Rows on a page.
              * @minimum 1
@@ -3929,11 +4062,11 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
             /**
-             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
              */
             count?: "exact" | "none";
         };
@@ -4040,11 +4173,11 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
             /**
-             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
              */
             count?: "exact" | "none";
         };
@@ -4142,7 +4275,7 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
         };
@@ -4207,11 +4340,16 @@ export type Ops = {
              */
             school_id?: number;
             /**
-             * Part of "first_name last_name email", in any case.
+             * Up to 8 words, in any order, all of which are in the names and the email; accents and case do not count. Of one or two characters, they begin a word there.
              * @minLength 1
              * @maxLength 255
              */
             q?: string;
+            /**
+             * Made or changed at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+             * @format date-time
+             */
+            updated_since?: string;
             /**
              * Rows on a page.
              * @minimum 1
@@ -4227,11 +4365,11 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
             /**
-             * Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
              */
             count?: "exact" | "none";
         };
@@ -4336,7 +4474,7 @@ export type Ops = {
             /**
              * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
              * @minLength 1
-             * @maxLength 2000
+             * @maxLength 500
              */
             cursor?: string;
         };
@@ -4401,10 +4539,10 @@ export type Ops = {
 export const OPERATIONS = {
     getClosing: { id: "getClosing", method: "GET", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reopenBooks: { id: "reopenBooks", method: "DELETE", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
-    listAllCreditNotes: { id: "listAllCreditNotes", method: "GET", path: "/api/v1/credit-notes", tags: ["credit notes"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "reason", in: "query" }, { name: "number", in: "query" }, { name: "dated_from", in: "query" }, { name: "dated_to", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listAllCreditNotes: { id: "listAllCreditNotes", method: "GET", path: "/api/v1/credit-notes", tags: ["credit notes"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "reason", in: "query" }, { name: "number", in: "query" }, { name: "dated_from", in: "query" }, { name: "dated_to", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     getCreditNote: { id: "getCreditNote", method: "GET", path: "/api/v1/credit-notes/{id}", tags: ["credit notes"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reverseCreditNote: { id: "reverseCreditNote", method: "POST", path: "/api/v1/credit-notes/{id}/reversal", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
-    listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "number", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoice: { id: "createInvoice", method: "POST", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getInvoice: { id: "getInvoice", method: "GET", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     voidInvoice: { id: "voidInvoice", method: "DELETE", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }, { name: "voided_on", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
@@ -4413,12 +4551,12 @@ export const OPERATIONS = {
     createCreditNote: { id: "createCreditNote", method: "POST", path: "/api/v1/invoices/{id}/credit-notes", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listInvoicePayments: { id: "listInvoicePayments", method: "GET", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoicePayment: { id: "createInvoicePayment", method: "POST", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
-    listPayments: { id: "listPayments", method: "GET", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "method", in: "query" }, { name: "paid_from", in: "query" }, { name: "paid_to", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listPayments: { id: "listPayments", method: "GET", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "method", in: "query" }, { name: "reference", in: "query" }, { name: "paid_from", in: "query" }, { name: "paid_to", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createPayment: { id: "createPayment", method: "POST", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getPayment: { id: "getPayment", method: "GET", path: "/api/v1/payments/{id}", tags: ["payments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reversePayment: { id: "reversePayment", method: "POST", path: "/api/v1/payments/{id}/reversal", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     reconcile: { id: "reconcile", method: "GET", path: "/api/v1/reconciliation", tags: ["service"], params: [{ name: "limit", in: "query" }, { name: "cursor", in: "query" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
-    listSchools: { id: "listSchools", method: "GET", path: "/api/v1/schools", tags: ["schools"], params: [{ name: "is_active", in: "query" }, { name: "country", in: "query" }, { name: "q", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listSchools: { id: "listSchools", method: "GET", path: "/api/v1/schools", tags: ["schools"], params: [{ name: "is_active", in: "query" }, { name: "country", in: "query" }, { name: "q", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createSchool: { id: "createSchool", method: "POST", path: "/api/v1/schools", tags: ["schools"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getSchool: { id: "getSchool", method: "GET", path: "/api/v1/schools/{id}", tags: ["schools"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deactivateSchool: { id: "deactivateSchool", method: "DELETE", path: "/api/v1/schools/{id}", tags: ["schools"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
@@ -4431,7 +4569,7 @@ export const OPERATIONS = {
     getSchoolLedger: { id: "getSchoolLedger", method: "GET", path: "/api/v1/schools/{id}/ledger", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "cursor", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }, { name: "etag", key: "etag", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "/entries" } },
     getSchoolStatement: { id: "getSchoolStatement", method: "GET", path: "/api/v1/schools/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     getSchoolSummary: { id: "getSchoolSummary", method: "GET", path: "/api/v1/schools/{id}/summary", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }] },
-    listStudents: { id: "listStudents", method: "GET", path: "/api/v1/students", tags: ["students"], params: [{ name: "school_id", in: "query" }, { name: "q", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listStudents: { id: "listStudents", method: "GET", path: "/api/v1/students", tags: ["students"], params: [{ name: "school_id", in: "query" }, { name: "q", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createStudent: { id: "createStudent", method: "POST", path: "/api/v1/students", tags: ["students"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getStudent: { id: "getStudent", method: "GET", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteStudent: { id: "deleteStudent", method: "DELETE", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },

@@ -441,7 +441,8 @@ export type ProblemCodes = {
     | 'database_busy'
     | 'database_full'
     | 'internal_error'
-    | 'not_acceptable';
+    | 'not_acceptable'
+    | 'cursor_outdated';
   reconcile: 
     | 'api_key_missing'
     | 'api_key_invalid'

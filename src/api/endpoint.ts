@@ -20,9 +20,9 @@ import { type Format, formatOf, formatParameter, LIST_FORMATS } from './response
 import { type CsvFile, columnsOf, refusePaging, sendCsv } from './responses/csv.ts';
 import {
   type CursorShape,
-  countModeOf,
   PAGE_PARAMETERS,
   type PageQuery,
+  placeIn,
   readPageRequest,
   sendListing,
 } from './responses/pagination.ts';
@@ -60,8 +60,9 @@ type ListOf<P extends TSchema, Q extends TProperties, F> = Operation<P> &
     row: TObject;
     /** Query parameters beside those that say which page. */
     query?: Q;
+    /** What decides which rows there are, as JSON can hold it: cursors are bound to it. */
     filter: (call: Call<P, Static<TObject<Q>>>) => F;
-    /** Types of the columns the list is ordered by: those of a cursor's values. */
+    /** Types of a cursor's values: those of the columns the list is ordered by, or that name a row. */
     order: CursorShape | ((filter: F) => CursorShape);
     page: (actor: Actor, filter: F, page: PageRequest, count: CountMode) => Promise<Listing>;
     /** All of them, for CSV. */
@@ -89,8 +90,10 @@ export function list<P extends TSchema, Q extends TProperties, F>(
       const file = async () => ({ name: fileName(asked), columns, rows: await rows(call.actor, asked) });
       return await sendCsv(request, reply, file);
     }
-    const place = readPageRequest(call.query, typeof order === 'function' ? order(asked) : order);
-    return sendListing(request, reply, await page(call.actor, asked, place, countModeOf(call.query)), place);
+    const place = placeIn(operation.id, asked, typeof order === 'function' ? order(asked) : order);
+    const wanted = readPageRequest(call.query, place);
+    const { count = 'exact' } = call.query;
+    return sendListing(request, reply, await page(call.actor, asked, wanted, count), wanted, place);
   });
 }
 

@@ -17,12 +17,13 @@ import { type Load, type Refusals, shedLoad } from './edge/load/overload.ts';
 import { limitPipelining } from './edge/load/pipelining.ts';
 import { cutSlowReaders } from './edge/load/slow-readers.ts';
 import { problemHandler } from './edge/problems.ts';
+import { parseQuery, refuseUnreadableQueries } from './edge/query-strings.ts';
 import { rateLimit } from './edge/rate-limit.ts';
 import { type RequestIds, requestIds } from './edge/request-ids.ts';
 import { logRequest, logRequests, type RequestLog, roundMs } from './edge/request-log.ts';
 import { SAFE_HEADERS, sendSafeHeaders } from './edge/safe-headers.ts';
 import { collectAddresses, refuseOtherMethods, refuseUnknownAddresses } from './edge/unknown-addresses.ts';
-import { compileValidator, parseQuery, refuseUnknownParameters } from './edge/validation.ts';
+import { compileValidator, refuseUnknownParameters } from './edge/validation.ts';
 import { registerDocs } from './ops/docs.ts';
 import { healthRoutes, type Readiness } from './ops/health.ts';
 import { countRequests, type Metrics, metricsRoute } from './ops/metrics.ts';
@@ -102,6 +103,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   app.addHook('onRequest', gate);
   const addresses = collectAddresses(app);
   refuseUnknownAddresses(app, addresses);
+  refuseUnreadableQueries(app);
   logRequests(app, log);
 
   compressAnswers(app);

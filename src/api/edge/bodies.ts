@@ -1,13 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { scanJson } from './json-scan.ts';
 import { HttpError } from './problems.ts';
-import { escapePointer } from './validation.ts';
+import { escapePointer, shortened } from './validation.ts';
 
 /** Shorter than this no number is rounded: a double keeps every decimal number of 15 digits (IEEE 754, DBL_DIG). */
 const LONG_NUMBER = /[\d.]{17}/;
 /** An amount has 13 characters at most. A fraction that is longer than this is not looked at any further. */
 const FRACTION_LENGTH_MAX = 32;
-const OF_NUMBERS = '0123456789+-.eE';
+/** How deep a pointer goes into a body: no field of ours is nested deeper. */
+const DEPTH_SHOWN_MAX = 16;
+const BYTE_ORDER_MARK = '\ufeff';
 
 /** One parser: JSON in UTF-8. An empty body is no body, whatever the content type says. */
 export function acceptJsonOnly(app: FastifyInstance): void {
@@ -31,54 +34,45 @@ export function acceptJsonOnly(app: FastifyInstance): void {
         done(new HttpError('json_invalid', 'The body is not UTF-8'));
         return;
       }
-      const text = body.toString('utf8');
+      const text = withoutByteOrderMark(body.toString('utf8'));
+      if (text === '') {
+        done(null, null);
+        return;
+      }
       let value: unknown;
       try {
         value = JSON.parse(text);
       } catch {
-        done(new HttpError('json_invalid', 'The body is not valid JSON'));
+        done(notJson(text));
         return;
       }
-      const rounded = findRounded(text);
-      done(rounded === undefined ? null : tooPrecise(rounded), value);
+      done(refusalOf(text), value);
     },
   );
 }
 
+/** RFC 8259, section 8.1: it may be ignored. Some libraries of Windows write it. */
+function withoutByteOrderMark(text: string): string {
+  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
+}
+
+function notJson(text: string): HttpError {
+  const before = text.slice(0, scanJson(text, isRounded).brokenAt).split('\n');
+  const column = [...(before.at(-1) ?? '')].length + 1;
+  return new HttpError('json_invalid', `The body is not valid JSON at line ${before.length}, column ${column}`);
+}
+
+/** What JSON.parse has taken, and lost something of: two members of one name, or a number it cannot keep. */
+function refusalOf(json: string): HttpError | null {
+  const { repeated, lost } = scanJson(json, isRounded);
+  if (repeated !== undefined) return invalidField(repeated, 'is there more than once');
+  return lost === undefined ? null : invalidField(lost, 'has more digits than a JSON number keeps; send it as text');
+}
+
 /**
- * The field whose number would not be read as it stands: 1.00000000000000000001 would be a whole one. Fields hold no
- * objects here, so its name is the text before the number. Looks at every character once.
- *
- * @param json that JSON.parse has taken
+ * Whether a number would not be read as it stands: 1.00000000000000000001 would be a whole one. Whole numbers are left to
+ * the bounds of their field, which are those of exact ones.
  */
-function findRounded(json: string): string | undefined {
-  if (!LONG_NUMBER.test(json)) return undefined;
-  let name = '';
-  for (let at = 0; at < json.length; ) {
-    const char = json.charAt(at);
-    const end = char === '"' ? endOfText(json, at) : endOfNumber(json, at);
-    if (char === '"') name = json.slice(at + 1, end - 1);
-    else if (isRounded(json.slice(at, end))) return name;
-    at = Math.max(end, at + 1);
-  }
-  return undefined;
-}
-
-/** @returns the place behind the closing quote */
-function endOfText(json: string, start: number): number {
-  let at = start + 1;
-  while (at < json.length && json.charAt(at) !== '"') at += json.charAt(at) === '\\' ? 2 : 1;
-  return at + 1;
-}
-
-/** @returns `start` where no number begins */
-function endOfNumber(json: string, start: number): number {
-  let at = start;
-  while (at < json.length && OF_NUMBERS.includes(json.charAt(at))) at += 1;
-  return at;
-}
-
-/** Whole numbers are left to the bounds of their field, which are those of exact ones. */
 function isRounded(number: string): boolean {
   if (!LONG_NUMBER.test(number)) return false;
   if (number.includes('e') || number.includes('E')) return true;
@@ -92,9 +86,8 @@ function withoutLastZeros(fraction: string): string {
   return fraction.slice(0, fraction.charAt(end - 1) === '.' ? end - 1 : end);
 }
 
-function tooPrecise(name: string): HttpError {
-  const errors = [
-    { pointer: `#/${escapePointer(name)}`, detail: 'has more digits than a JSON number keeps; send it as text' },
-  ];
-  return new HttpError('request_invalid', 'The request has invalid fields', { errors });
+function invalidField(path: readonly string[], detail: string): HttpError {
+  const names = path.slice(0, DEPTH_SHOWN_MAX).map((name) => escapePointer(shortened(name)));
+  const pointer = `#/${names.join('/')}`;
+  return new HttpError('request_invalid', 'The request has invalid fields', { errors: [{ pointer, detail }] });
 }

@@ -67,6 +67,7 @@ export const PROBLEMS = {
   closing_not_newest: { status: 400, title: 'Closing is not the newest' },
   credit_exceeds_pending: { status: 400, title: 'Credit exceeds the pending amount' },
   document_too_long: { status: 422, title: 'Document is too long' },
+  cursor_outdated: { status: 400, title: 'Cursor is outdated' },
   idempotency_key_reused: { status: 422, title: 'Idempotency-Key was used for another request' },
   idempotency_in_flight: { status: 409, title: 'Idempotency-Key is in use' },
   idempotency_answer_erased: { status: 409, title: 'The answer under this Idempotency-Key was erased' },

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { isCalendarDate, isTimestamp } from '../../domain/shared/calendar.ts';
-import type { CountMode, Cursor, Page, PageRequest } from '../../domain/shared/page.ts';
+import type { Cursor, Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Listing } from '../../services/shared/listing.ts';
 import { JSON_TYPE } from '../edge/idempotency-key.ts';
 import { HttpError } from '../edge/problems.ts';
@@ -9,7 +10,7 @@ import { HttpError } from '../edge/problems.ts';
 export const LIMIT_MAX = 1_000;
 export const LIMIT_DEFAULT = 100;
 const OFFSET_MAX = Number.MAX_SAFE_INTEGER;
-const CURSOR_MAX = 2_000;
+const CURSOR_MAX = 500;
 
 /** Query parameters every list takes. */
 export const PAGE_PARAMETERS = {
@@ -28,8 +29,9 @@ export const PAGE_PARAMETERS = {
     Type.Unsafe<'exact' | 'none'>({
       type: 'string',
       enum: ['exact', 'none'],
+      default: 'exact',
       description:
-        'Whether `X-Total-Count` is sent. By default it is, save on pages reached by `cursor` whose filter would have to be counted row by row.',
+        'Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.',
     }),
   ),
 };
@@ -37,18 +39,30 @@ export const PAGE_PARAMETERS = {
 export type PageQuery = { limit?: number; offset?: number; cursor?: string; count?: 'exact' | 'none' };
 
 /** Types of a cursor's values, in the order of the list's columns. */
-export type CursorShape = readonly ('id' | 'text' | 'time' | 'date')[];
+export type CursorShape = readonly ('id' | 'time' | 'date')[];
+
+/** Of what a cursor is a place. `mark` stands in it, and differs where rows or their order do. */
+export type Place = Readonly<{ mark: string; shape: CursorShape }>;
+
+const MARK_LENGTH = 8;
+
+/**
+ * The list that an operation answers with for a filter. In another, a cursor would lead to a page that skips rows, or has
+ * some that were shown.
+ *
+ * @param filter JSON: all of what decides which rows there are, and in which order
+ */
+export function placeIn(operation: string, filter: unknown, shape: CursorShape): Place {
+  const text = JSON.stringify([operation, filter]);
+  return { mark: createHash('sha256').update(text).digest('base64url').slice(0, MARK_LENGTH), shape };
+}
 
 /** @throws HttpError `request_invalid` for a cursor that is none, is of another list, or comes with an offset */
-export function readPageRequest(query: PageQuery, shape: CursorShape): PageRequest {
+export function readPageRequest(query: PageQuery, place: Place): PageRequest {
   const { limit = LIMIT_DEFAULT, offset = 0, cursor } = query;
   if (cursor === undefined) return { limit, offset, cursor: null };
   if (query.offset !== undefined) throw invalidCursor('cannot be combined with offset');
-  return { limit, offset: 0, cursor: decode(cursor, shape) };
-}
-
-export function countModeOf({ count = 'auto' }: { count?: CountMode }): CountMode {
-  return count;
+  return { limit, offset: 0, cursor: decode(cursor, place) };
 }
 
 /** Sends a page: a bare array, `X-Total-Count`, and `Link` (RFC 8288) to its neighbours. */
@@ -57,9 +71,10 @@ export function sendListing(
   reply: FastifyReply,
   { page, total }: Listing,
   { limit, offset, cursor }: PageRequest,
+  place: Place,
 ): FastifyReply {
   if (total !== null) reply.header('x-total-count', String(total));
-  const links = neighbourLinks(request, page);
+  const links = neighbourLinks(request, page, place);
   if (cursor === null && offset > 0) {
     links.push(link(request, 'prev', { offset: String(Math.max(0, offset - limit)) }));
   }
@@ -68,10 +83,14 @@ export function sendListing(
 }
 
 /** The values of `Link` for the pages beside one that was reached by cursor. */
-export function neighbourLinks(request: FastifyRequest, { next, prev }: Pick<Page, 'next' | 'prev'>): string[] {
+export function neighbourLinks(
+  request: FastifyRequest,
+  { next, prev }: Pick<Page, 'next' | 'prev'>,
+  place: Place,
+): string[] {
   const links: string[] = [];
-  if (next !== null) links.push(link(request, 'next', { cursor: encode(next) }));
-  if (prev !== null) links.push(link(request, 'prev', { cursor: encode(prev) }));
+  if (next !== null) links.push(link(request, 'next', { cursor: cursorText(next, place) }));
+  if (prev !== null) links.push(link(request, 'prev', { cursor: cursorText(prev, place) }));
   return links;
 }
 
@@ -102,14 +121,17 @@ export function elsewhere(url: string, place: Readonly<Record<string, string>>):
   return `${path}?${query.toString()}`;
 }
 
-function encode({ direction, key }: Cursor): string {
-  return Buffer.from(JSON.stringify([direction === 'after' ? 1 : -1, ...key])).toString('base64url');
+/** It stands in the logs of proxies: ids and times, no names. */
+export function cursorText({ direction, key }: Cursor, { mark }: Place): string {
+  return Buffer.from(JSON.stringify([direction === 'after' ? 1 : -1, mark, ...key])).toString('base64url');
 }
 
-function decode(text: string, shape: CursorShape): Cursor {
-  const [direction, ...key] = parse(text);
+function decode(text: string, { mark, shape }: Place): Cursor {
+  const [direction, of, ...key] = parse(text);
   const fits = key.length === shape.length && shape.every((kind, index) => isOfKind(key[index], kind));
-  if ((direction !== 1 && direction !== -1) || !fits) throw invalidCursor('is not a cursor of this list');
+  if ((direction !== 1 && direction !== -1) || of !== mark || !fits) {
+    throw invalidCursor('is not a cursor of this list, with this filter and order');
+  }
   return { direction: direction === 1 ? 'after' : 'before', key: key as (string | number)[] };
 }
 
@@ -128,8 +150,7 @@ const CURSOR_TIME = /^[\d-]{10}T[\d:]{8}(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):\d{2})$/
 function isOfKind(value: unknown, kind: CursorShape[number]): boolean {
   if (kind === 'id') return typeof value === 'number' && Number.isSafeInteger(value);
   if (typeof value !== 'string') return false;
-  if (kind === 'date') return isCalendarDate(value);
-  return kind === 'text' ? !value.includes('\0') : CURSOR_TIME.test(value) && isTimestamp(value);
+  return kind === 'date' ? isCalendarDate(value) : CURSOR_TIME.test(value) && isTimestamp(value);
 }
 
 function invalidCursor(detail: string): HttpError {

@@ -1,4 +1,6 @@
 import { Type } from 'typebox';
+import { FIRST_DAY } from '../../domain/billing/books.ts';
+import { parseTimestamp } from '../../domain/shared/calendar.ts';
 import { AMOUNT_MAX, AMOUNT_PATTERN, normalizeAmount } from '../../domain/shared/money.ts';
 
 const ID_MAX = Number.MAX_SAFE_INTEGER;
@@ -49,6 +51,12 @@ export function text(
   return Type.String({ minLength, maxLength, ...TEXT, ...options });
 }
 
+/** Text that shows something: what people and schools are called. */
+export function nameText(maxLength: number, example: string) {
+  const description = 'At least one visible character.';
+  return Type.String({ minLength: 1, maxLength, ...TEXT, 'x-visible': true, description, examples: [example] });
+}
+
 export function textOrNull(maxLength: number, options: { examples?: string[]; description?: string } = {}) {
   return Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength, ...TEXT, ...options });
 }
@@ -68,6 +76,28 @@ export function oneOfOrNull<T extends string>(
 }
 
 export const CalendarDate = Type.String({ format: 'date', examples: ['2026-03-31'] });
+
+/** The last day that anybody means when they say when something is due. */
+const LAST_DUE_DAY = '2199-12-31';
+
+/** A day that something is due on, as clients send it. */
+export const DueDay = Type.String({
+  format: 'date',
+  'x-days': [FIRST_DAY, LAST_DUE_DAY],
+  description: `From ${FIRST_DAY} to ${LAST_DUE_DAY}.`,
+  examples: ['2026-03-31'],
+});
+
+/** Of a list: the rows that are new or were changed at this instant or later. */
+export function updatedSince(what: string) {
+  return Type.Optional(
+    Type.String({
+      format: 'date-time',
+      description: `${what} at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.`,
+      examples: ['2026-03-01T00:00:00Z'],
+    }),
+  );
+}
 
 /** A day of the school's calendar as clients send it. */
 export function NamedDay(description: string) {
@@ -90,6 +120,10 @@ export const TimestampOrNull = Type.Unsafe<string | null>({
   format: 'date-time',
   examples: [null],
 });
+
+export function toInstant(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : parseTimestamp(text);
+}
 
 export const STRICT = { additionalProperties: false } as const;
 

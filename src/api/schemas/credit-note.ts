@@ -14,6 +14,7 @@ import {
   TimestampOrNull,
   text,
   textOrNull,
+  updatedSince,
 } from './common.ts';
 import { day } from './period.ts';
 
@@ -48,6 +49,7 @@ export const CreditNoteQuery = {
   number: Type.Optional(text(1, 30, { description: 'The whole number, such as NC-2026-000123.' })),
   dated_from: day('Of this day or later.'),
   dated_to: day('Of this day or earlier.'),
+  updated_since: updatedSince('Made or reversed'),
 };
 
 export const CreditNoteResponse = Type.Object(

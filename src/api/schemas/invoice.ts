@@ -1,5 +1,11 @@
 import { type Static, Type } from 'typebox';
-import { INVOICE_STATUSES, type InvoiceChanges, type NewInvoice, SETTLEMENTS } from '../../domain/billing/invoice.ts';
+import {
+  INVOICE_STATUSES,
+  type InvoiceChanges,
+  type InvoiceStatus,
+  type NewInvoice,
+  SETTLEMENTS,
+} from '../../domain/billing/invoice.ts';
 import { assertWhole } from '../../domain/billing/invoice-rules.ts';
 import { parseMoney } from '../../domain/shared/money.ts';
 import {
@@ -9,6 +15,7 @@ import {
   CalendarDate,
   DayOrNull,
   DayOut,
+  DueDay,
   Id,
   oneOf,
   oneOfOrNull,
@@ -18,6 +25,7 @@ import {
   TimestampOrNull,
   text,
   textOrNull,
+  updatedSince,
 } from './common.ts';
 import { day } from './period.ts';
 
@@ -26,6 +34,14 @@ const Status = oneOf(INVOICE_STATUSES, {
   $id: 'InvoiceStatus',
   description: 'ISSUED: nothing paid. PARTIAL: something paid. PAID: nothing pending. VOID: cancelled.',
   examples: ['PARTIAL'],
+});
+const ONE_STATUS = `(${INVOICE_STATUSES.join('|')})`;
+const Statuses = Type.String({
+  maxLength: 50,
+  pattern: `^${ONE_STATUS}(,${ONE_STATUS}){0,${INVOICE_STATUSES.length - 1}}$`,
+  'x-pattern-detail': `must be one of ${INVOICE_STATUSES.join(', ')}, or several of them with commas between`,
+  description: `One of ${INVOICE_STATUSES.join(', ')}, or several of them with commas between.`,
+  examples: ['ISSUED,PARTIAL'],
 });
 const VoidReason = text(1, 200, { description: 'Why the invoice is voided.', examples: ['Issued twice'] });
 
@@ -40,7 +56,7 @@ export const InvoiceCreate = Type.Object(
         examples: ['MXN'],
       }),
     ),
-    due_date: CalendarDate,
+    due_date: DueDay,
     issued_on: Type.Optional(
       Type.String({
         format: 'date',
@@ -56,7 +72,7 @@ export const InvoiceCreate = Type.Object(
 export const InvoiceUpdate = Type.Object(
   {
     amount_total: Type.Optional(AmountIn),
-    due_date: Type.Optional(CalendarDate),
+    due_date: Type.Optional(DueDay),
     description: Type.Optional(Description),
   },
   { ...STRICT, $id: 'InvoiceUpdate' },
@@ -70,13 +86,14 @@ export const VoidQuery = {
 export const InvoiceQuery = {
   student_id: Type.Optional(Id),
   school_id: Type.Optional(Id),
-  // Not by its name, which has an example: pages would fill it in.
-  status: Type.Optional(oneOf(INVOICE_STATUSES)),
+  number: Type.Optional(text(1, 30, { description: 'The whole number.', examples: ['F-2026-000123'] })),
+  status: Type.Optional(Statuses),
   due_from: Type.Optional(Type.String({ format: 'date', description: 'Due on this day or later.' })),
   due_to: Type.Optional(Type.String({ format: 'date', description: 'Due on this day or earlier.' })),
   overdue: Type.Optional(
     Type.Boolean({ description: "Whether something is pending after the due day, by the school's calendar." }),
   ),
+  updated_since: updatedSince('Issued or changed (also by a payment)'),
 };
 
 /** Fields an invoice shows alone, in lists and as a statement line. */
@@ -114,6 +131,12 @@ export const InvoiceResponse = Type.Object(
   },
   { $id: 'Invoice' },
 );
+
+export function toStatuses(list: string | undefined): readonly InvoiceStatus[] | undefined {
+  if (list === undefined) return undefined;
+  const named = new Set(list.split(','));
+  return INVOICE_STATUSES.filter((status) => named.has(status));
+}
 
 /**
  * @throws DomainError `amount_not_whole` when the body names a currency that its amount does not exist in: then its form

@@ -18,6 +18,7 @@ import {
   TimestampOrNull,
   text,
   textOrNull,
+  updatedSince,
 } from './common.ts';
 
 const Method = oneOfOrNull(PAYMENT_METHODS, { examples: ['TRANSFER'] });
@@ -62,8 +63,12 @@ export const PaymentQuery = {
   student_id: Type.Optional(Id),
   school_id: Type.Optional(Id),
   method: Type.Optional(oneOf(PAYMENT_METHODS)),
+  reference: Type.Optional(
+    text(1, 100, { description: 'All of it; white space around it does not count.', examples: ['SPEI-20260301-001'] }),
+  ),
   paid_from: Type.Optional(TimeBoundText),
   paid_to: Type.Optional(TimeBoundText),
+  updated_since: updatedSince('Recorded or reversed'),
 };
 
 export const PaymentResponse = Type.Object(

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import type { SchoolChanges, SchoolOpening } from '../../domain/accounts/school.ts';
-import { Id, STRICT, Timestamp, text } from './common.ts';
+import { Id, nameText, STRICT, Timestamp, updatedSince } from './common.ts';
+import { searchOf } from './search.ts';
 
 const Country = Type.String({ format: 'country', description: 'ISO 3166-1 alpha-2. Upper-cased.', examples: ['MX'] });
 const Currency = Type.String({ format: 'currency', description: 'ISO 4217. Upper-cased.', examples: ['MXN'] });
@@ -16,7 +17,7 @@ const Prefix = Type.String({
   'x-pattern-detail': 'must be 1 to 10 capital letters or digits',
   description: 'Beginning of document numbers, such as F in F-2026-000123.',
 });
-const Name = text(1, 255, { examples: ['Colegio Miguel Hidalgo'] });
+const Name = nameText(255, 'Colegio Miguel Hidalgo');
 
 export const SchoolCreate = Type.Object(
   {
@@ -45,7 +46,8 @@ export const SchoolUpdate = Type.Object(
 export const SchoolQuery = {
   is_active: Type.Optional(Type.Boolean()),
   country: Type.Optional(Country),
-  q: Type.Optional(text(1, 255, { description: 'Part of the name, in any case.' })),
+  q: searchOf('the name'),
+  updated_since: updatedSince('Made or changed'),
 };
 
 export const SchoolResponse = Type.Object(

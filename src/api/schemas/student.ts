@@ -1,9 +1,10 @@
 import { type Static, Type } from 'typebox';
 import type { NewStudent, StudentChanges } from '../../domain/accounts/student.ts';
-import { Id, STRICT, Timestamp, text } from './common.ts';
+import { Id, nameText, STRICT, Timestamp, updatedSince } from './common.ts';
+import { searchOf } from './search.ts';
 
-const FirstName = text(1, 100, { examples: ['María'] });
-const LastName = text(1, 100, { examples: ['Hernández Ñúñez'] });
+const FirstName = nameText(100, 'María');
+const LastName = nameText(100, 'Hernández Ñúñez');
 const Email = Type.String({
   format: 'email',
   maxLength: 255,
@@ -23,7 +24,8 @@ export const StudentUpdate = Type.Object(
 
 export const StudentQuery = {
   school_id: Type.Optional(Id),
-  q: Type.Optional(text(1, 255, { description: 'Part of "first_name last_name email", in any case.' })),
+  q: searchOf('the names and the email'),
+  updated_since: updatedSince('Made or changed'),
 };
 
 export const StudentResponse = Type.Object(

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { CreditNoteService } from '../../services/billing/credit-note-service.ts';
 import { create, list, one } from '../endpoint.ts';
 import { csvName } from '../responses/csv.ts';
-import { IdParams, readAmount } from '../schemas/common.ts';
+import { IdParams, readAmount, toInstant } from '../schemas/common.ts';
 import {
   CreditNoteCreate,
   CreditNoteQuery,
@@ -27,6 +27,7 @@ export function creditNoteRoutes(routes: FastifyInstance, creditNotes: CreditNot
       number: query.number,
       datedFrom: query.dated_from,
       datedTo: query.dated_to,
+      updatedSince: toInstant(query.updated_since),
     }),
     order: ['time', 'id'],
     page: async (actor, filter, page, count) => await creditNotes.list(actor, filter, page, count),

@@ -3,7 +3,7 @@ import type { InvoiceService } from '../../services/billing/invoice-service.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import { change, create, list, one, remove } from '../endpoint.ts';
 import { csvName } from '../responses/csv.ts';
-import { IdParams } from '../schemas/common.ts';
+import { IdParams, toInstant } from '../schemas/common.ts';
 import {
   InvoiceCreate,
   InvoiceQuery,
@@ -11,6 +11,7 @@ import {
   InvoiceUpdate,
   toInvoiceChanges,
   toNewInvoice,
+  toStatuses,
   VoidQuery,
 } from '../schemas/invoice.ts';
 
@@ -29,10 +30,12 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     filter: ({ query }) => ({
       studentId: query.student_id,
       schoolId: query.school_id,
-      status: query.status,
+      number: query.number,
+      statuses: toStatuses(query.status),
       dueFrom: query.due_from,
       dueTo: query.due_to,
       overdue: query.overdue,
+      updatedSince: toInstant(query.updated_since),
     }),
     order: ['time', 'id'],
     page: async (actor, filter, page, count) => await invoices.list(actor, filter, page, count),

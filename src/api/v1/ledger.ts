@@ -5,7 +5,7 @@ import type { DocumentService } from '../../services/documents/document-service.
 import type { LedgerService } from '../../services/reporting/ledger-service.ts';
 import { one } from '../endpoint.ts';
 import { LIST_HEADERS } from '../openapi.ts';
-import { neighbourLinks, readPageRequest } from '../responses/pagination.ts';
+import { neighbourLinks, placeIn, readPageRequest } from '../responses/pagination.ts';
 import { IdParams } from '../schemas/common.ts';
 import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
@@ -43,8 +43,9 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
     json: async ({ actor, params: { id }, query, request, reply }) => {
       const owner = { kind, id };
       const period = toLedgerPeriod(query);
-      const page = await ledgers.page(actor, owner, period, readPageRequest(query, ['date', 'time', 'id', 'id']));
-      const links = neighbourLinks(request, page);
+      const place = placeIn(KINDS[kind].id, { id, period }, ['date', 'time', 'id', 'id']);
+      const page = await ledgers.page(actor, owner, period, readPageRequest(query, place));
+      const links = neighbourLinks(request, page, place);
       if (links.length > 0) reply.header('link', links.join(', '));
       reply.header('x-total-count', String(page.header.entryCount));
       return toLedgerResponse(owner, page);

@@ -7,7 +7,7 @@ import type { DocumentService } from '../../services/documents/document-service.
 import { HttpError } from '../edge/problems.ts';
 import { create, list, one } from '../endpoint.ts';
 import { csvName } from '../responses/csv.ts';
-import { IdParams } from '../schemas/common.ts';
+import { IdParams, toInstant } from '../schemas/common.ts';
 import {
   InvoicePaymentCreate,
   PaymentCreate,
@@ -33,8 +33,10 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
       studentId: query.student_id,
       schoolId: query.school_id,
       method: query.method,
+      reference: query.reference,
       paidFrom: toTimeBound(query.paid_from),
       paidTo: toTimeBound(query.paid_to),
+      updatedSince: toInstant(query.updated_since),
     }),
     order: ['time', 'id'],
     page: async (actor, filter, page, count) => await payments.list(actor, filter, page, count),

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { SchoolService } from '../../services/accounts/school-service.ts';
 import { change, create, list, one, remove } from '../endpoint.ts';
-import { IdParams } from '../schemas/common.ts';
+import { IdParams, toInstant } from '../schemas/common.ts';
 import {
   SchoolCreate,
   SchoolQuery,
@@ -10,6 +10,7 @@ import {
   toNewSchool,
   toSchoolChanges,
 } from '../schemas/school.ts';
+import { readSearch } from '../schemas/search.ts';
 
 const tag = 'schools';
 const answer = { schema: SchoolResponse, description: 'The school.' };
@@ -21,7 +22,12 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
     summary: 'List schools, by id',
     row: SchoolResponse,
     query: SchoolQuery,
-    filter: ({ query: { is_active: isActive, country, q } }) => ({ isActive, country: country?.toUpperCase(), q }),
+    filter: ({ query: { is_active: isActive, country, q, updated_since: since } }) => ({
+      isActive,
+      country: country?.toUpperCase(),
+      words: readSearch(q),
+      updatedSince: toInstant(since),
+    }),
     order: ['id'],
     page: async (actor, filter, page, count) => await schools.list(actor, filter, page, count),
     rows: async (actor, filter) => await schools.stream(actor, filter),

@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { StudentService } from '../../services/accounts/student-service.ts';
 import { change, create, list, one, remove } from '../endpoint.ts';
 import { csvName } from '../responses/csv.ts';
-import { IdParams } from '../schemas/common.ts';
+import { IdParams, toInstant } from '../schemas/common.ts';
+import { readSearch } from '../schemas/search.ts';
 import {
   StudentCreate,
   StudentQuery,
@@ -22,8 +23,13 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     summary: 'List students, by last name in one school, else by id',
     row: StudentResponse,
     query: StudentQuery,
-    filter: ({ query: { school_id: schoolId, q } }) => ({ schoolId, q }),
-    order: ({ schoolId }) => (schoolId === undefined ? ['id'] : ['text', 'text', 'id']),
+    refusals: ['cursor_outdated'],
+    filter: ({ query: { school_id: schoolId, q, updated_since: since } }) => ({
+      schoolId,
+      words: readSearch(q),
+      updatedSince: toInstant(since),
+    }),
+    order: ({ schoolId }) => (schoolId === undefined ? ['id'] : ['id', 'id']),
     page: async (actor, filter, page, count) => await students.list(actor, filter, page, count),
     rows: async (actor, filter) => await students.stream(actor, filter),
     fileName: (filter) => csvName('students', filter),

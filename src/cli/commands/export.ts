@@ -124,7 +124,7 @@ const ACCOUNTS: Readonly<Record<string, Account>> = {
     subject: 'A statement is that',
     open: async ({ statements, invoices }, schoolId) => {
       const all = await invoices.list(COMMAND_LINE, { schoolId }, ONE, 'exact');
-      const voided = await invoices.list(COMMAND_LINE, { schoolId, status: 'VOID' }, ONE, 'exact');
+      const voided = await invoices.list(COMMAND_LINE, { schoolId, statuses: ['VOID'] }, ONE, 'exact');
       const total = (all.total ?? 0) - (voided.total ?? 0);
       const { rows } = await statements.stream(COMMAND_LINE, { kind: 'school', id: schoolId });
       return { columns: CSV_COLUMNS.statement, total, rows };

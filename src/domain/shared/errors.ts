@@ -33,6 +33,7 @@ export type ErrorCode =
   | 'closing_not_newest'
   | 'credit_exceeds_pending'
   | 'document_too_long'
+  | 'cursor_outdated'
   | 'idempotency_key_reused'
   | 'idempotency_in_flight'
   | 'idempotency_answer_erased';

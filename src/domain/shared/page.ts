@@ -1,4 +1,7 @@
-/** Where in a list a page begins: after or before the row that had these values in the columns the list is ordered by. */
+/**
+ * Where in a list a page begins: after or before the row that had these values in the columns the list is ordered by, or
+ * that these values name where the columns hold what a cursor must not (docs/decisions/0043).
+ */
 export type Cursor = Readonly<{ direction: 'after' | 'before'; key: readonly (string | number)[] }>;
 
 /** `cursor` and `offset` exclude each other: with a cursor, offset is 0. */
@@ -12,5 +15,5 @@ export type Page = Readonly<{
   prev: Cursor | null;
 }>;
 
-/** `auto` counts unless it is dear and the page was reached by cursor, whose reader has been told already. */
-export type CountMode = 'auto' | 'exact' | 'none';
+/** Whether the rows that the filter matches are counted. */
+export type CountMode = 'exact' | 'none';

@@ -7,7 +7,7 @@ import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isForeignKeyViolation, isInvalidParameter, isUniqueViolation } from '../shared/database-failures.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
 import { type Found, findEach, type Written, writing } from '../shared/projection.ts';
-import { containing, isoTime, visibleTo } from '../shared/sql-fragments.ts';
+import { containsWords, isoTime, visibleTo } from '../shared/sql-fragments.ts';
 
 type SchoolRow = {
   id: number;
@@ -23,7 +23,9 @@ type SchoolRow = {
 export type SchoolFilter = Readonly<{
   isActive?: boolean | undefined;
   country?: string | undefined;
-  q?: string | undefined;
+  /** All of them are in the name. */
+  words?: readonly string[] | undefined;
+  updatedSince?: Date | undefined;
 }>;
 
 const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, is_active`;
@@ -71,9 +73,10 @@ export class SchoolRepository {
 
   /** Another school of the same name in the same country. Only for the order of refusals: the constraint decides. */
   async findNamesake({ id, name, country }: School): Promise<number | undefined> {
-    const row = await this.#sql.first<{ id: number }>(
-      sql`select id from schools where name = ${name} and country = ${country} and id <> ${id}`,
-    );
+    const row = await this.#sql.first<{ id: number }>(sql`
+      select id from schools
+      where (name_key = ${nameKey(name)} or name = ${name}) and country = ${country} and id <> ${id}
+      limit 1`);
     return row?.id;
   }
 
@@ -104,25 +107,28 @@ export class SchoolRepository {
   }
 
   /**
-   * Inserts a school, or returns undefined if its country already has one of that name. The constraint decides, not a
-   * look beforehand: between a look and an insert another request can insert.
+   * Inserts a school, or returns undefined if its country already has one whose name is equal to people. The constraint
+   * decides, not a look beforehand: between a look and an insert another request can insert.
    *
    * PostgreSQL takes its zones from its own files or its machine's, which may lack names that we know; so it is made to
    * compute with the zone here, and not first at an invoice.
    *
-   * @throws DomainError `school_timezone_unknown`
+   * @throws DomainError `school_timezone_unknown`; `school_name_taken` where only the older constraint says so, see
+   *   {@link nameKey}
    */
   async insert(school: NewSchool, now: Date): Promise<Written<{ schoolId: number }> | undefined> {
     try {
       const insertion = sql`
-        insert into schools (name, country, currency, timezone, invoice_prefix, receipt_prefix, created_at, updated_at)
-        select ${school.name}, ${school.country}, ${school.currency}, ${school.timezone}, ${school.invoicePrefix},
-               ${school.receiptPrefix}, ${now}, ${now}
+        insert into schools (name, name_key, country, currency, timezone, invoice_prefix, receipt_prefix, created_at,
+          updated_at)
+        select ${school.name}, ${nameKey(school.name)}, ${school.country}, ${school.currency}, ${school.timezone},
+               ${school.invoicePrefix}, ${school.receiptPrefix}, ${now}, ${now}
         where ${now}::timestamptz at time zone ${school.timezone} is not null
-        on conflict on constraint schools_name_country_key do nothing
+        on conflict (name_key, country) do nothing
         returning *`;
       return await this.#sql.first(writing(insertion, PROJECTION, sql`sc.id as "schoolId"`));
     } catch (error) {
+      if (isNameTaken(error)) throw nameTaken(school);
       throw isInvalidParameter(error) ? timezoneUnknown(school) : error;
     }
   }
@@ -140,6 +146,8 @@ export class SchoolRepository {
       const update = sql`
         update schools
         set name = ${school.name}, country = ${school.country}, currency = ${school.currency},
+            name_key = case when name = ${school.name} and country = ${school.country} then name_key
+                            else ${nameKey(school.name)} end,
             timezone = ${school.timezone}, invoice_prefix = ${school.invoicePrefix},
             receipt_prefix = ${school.receiptPrefix}, is_active = ${school.isActive}, updated_at = ${now}
         where id = ${school.id} and ${visibleTo(actor, sql`id`)}
@@ -159,15 +167,28 @@ export function nameTaken({ name, country }: Pick<School, 'name' | 'country'>): 
   return new DomainError('school_name_taken', `School with name=${name} in ${country} already exists`);
 }
 
+/**
+ * What a name is compared by. White space around it is left out here, because SQL only knows the space. Of names that were
+ * equal before this was asked, all but the oldest keep a key of their own until they change; so the constraint of the
+ * whole name still says no where this one does not.
+ */
+function nameKey(name: string): Statement {
+  return sql`name_key(${name.trim()})`;
+}
+
+function isNameTaken(error: unknown): boolean {
+  return (
+    isUniqueViolation(error, 'schools_name_key_country_key') || isUniqueViolation(error, 'schools_name_country_key')
+  );
+}
+
 function timezoneUnknown({ timezone }: Pick<School, 'timezone'>): DomainError {
   return new DomainError('school_timezone_unknown', `The database knows no time zone ${timezone}`);
 }
 
 function toRefusal(error: unknown, school: School): unknown {
   if (isInvalidParameter(error)) return timezoneUnknown(school);
-  if (isUniqueViolation(error, 'schools_name_country_key')) {
-    return nameTaken(school);
-  }
+  if (isNameTaken(error)) return nameTaken(school);
   if (isForeignKeyViolation(error, 'invoices_school_currency_fkey')) {
     return new DomainError(
       'school_currency_locked',
@@ -180,11 +201,13 @@ function toRefusal(error: unknown, school: School): unknown {
   return error;
 }
 
-function toConditions(actor: Actor, { isActive, country, q }: SchoolFilter): Statement[] {
+function toConditions(actor: Actor, { isActive, country, words, updatedSince }: SchoolFilter): Statement[] {
   const conditions = [visibleTo(actor, sql`sc.id`)];
   if (isActive !== undefined) conditions.push(sql`sc.is_active = ${isActive}`);
   if (country !== undefined) conditions.push(sql`sc.country = ${country}`);
-  if (q !== undefined) conditions.push(sql`sc.name ilike ${containing(q)}`);
+  // Without an index: there are few schools.
+  if (words !== undefined) conditions.push(...containsWords(sql`search_text(sc.name)`, words));
+  if (updatedSince !== undefined) conditions.push(sql`sc.updated_at >= ${updatedSince}`);
   return conditions;
 }
 

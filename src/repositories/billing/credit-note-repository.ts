@@ -12,7 +12,7 @@ import { isUniqueViolation } from '../shared/database-failures.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
 import type { Written } from '../shared/projection.ts';
 import { isoTime, visibleTo } from '../shared/sql-fragments.ts';
-import { numbered, seriesOf } from './document-numbers.ts';
+import { hasNumber, numbered, seriesOf } from './document-numbers.ts';
 
 /** Days are YYYY-MM-DD, both ends included. */
 export type CreditNoteFilter = Readonly<{
@@ -23,6 +23,8 @@ export type CreditNoteFilter = Readonly<{
   number?: string | undefined;
   datedFrom?: string | undefined;
   datedTo?: string | undefined;
+  /** Made or reversed then, or later. */
+  updatedSince?: Date | undefined;
 }>;
 
 type NewCreditNote = EntryDays &
@@ -168,15 +170,18 @@ function fromOf({ studentId }: CreditNoteFilter): Statement {
 }
 
 function toConditions(actor: Actor, filter: CreditNoteFilter): Statement[] {
-  const { invoiceId, studentId, schoolId, reason, number, datedFrom, datedTo } = filter;
+  const { invoiceId, studentId, schoolId, reason, number, datedFrom, datedTo, updatedSince } = filter;
   const conditions = [visibleTo(actor, sql`c.school_id`)];
   if (invoiceId !== undefined) conditions.push(sql`c.invoice_id = ${invoiceId}`);
   if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
   if (schoolId !== undefined) conditions.push(sql`c.school_id = ${schoolId}`);
   if (reason !== undefined) conditions.push(sql`c.reason = ${reason}`);
-  if (number !== undefined) conditions.push(sql`c.number = ${number}`);
+  if (number !== undefined) conditions.push(...hasNumber(sql`c`, number));
   if (datedFrom !== undefined) conditions.push(sql`c.dated_on >= ${datedFrom}::date`);
   if (datedTo !== undefined) conditions.push(sql`c.dated_on <= ${datedTo}::date`);
+  if (updatedSince !== undefined) {
+    conditions.push(sql`(c.created_at >= ${updatedSince} or r.reversed_at >= ${updatedSince})`);
+  }
   return conditions;
 }
 

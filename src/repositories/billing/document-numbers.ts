@@ -44,3 +44,16 @@ export function countDocuments(actor: Actor, kind: DocumentKind, schoolId: numbe
     from document_counters
     where kind = ${kind} and ${visibleTo(actor, sql`school_id`)}${schoolId === undefined ? sql`` : sql` and school_id = ${schoolId}`}`;
 }
+
+/**
+ * Always true, because of the foreign key. It lets an index that begins with the school be searched when no school is
+ * named: once for each, which is nothing beside reading all documents.
+ */
+export function inAnySchool(document: Statement): Statement {
+  return sql`${document}.school_id in (select id from schools)`;
+}
+
+/** Conditions: it is the document of that number; each school may have one. */
+export function hasNumber(document: Statement, number: string): Statement[] {
+  return [inAnySchool(document), sql`${document}.number = ${number}`];
+}

@@ -12,7 +12,7 @@ import { HELD } from '../shared/locks.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
 import { type Found, findEach, type Written } from '../shared/projection.ts';
 import { visibleTo } from '../shared/sql-fragments.ts';
-import { countDocuments } from './document-numbers.ts';
+import { countDocuments, hasNumber } from './document-numbers.ts';
 import { inOrder, type Placed } from './held-schools.ts';
 import { type InvoiceRequest, type IssuedInvoice, invoiceInsertion } from './invoice-insertion.ts';
 import { INVOICE } from './invoice-projection.ts';
@@ -45,10 +45,13 @@ type ChangedInvoice = Written<Omit<InvoiceUpdated, 'type'>>;
 export type InvoiceFilter = Readonly<{
   studentId?: number | undefined;
   schoolId?: number | undefined;
-  status?: InvoiceStatus | undefined;
+  number?: string | undefined;
+  /** One of them. */
+  statuses?: readonly InvoiceStatus[] | undefined;
   dueFrom?: string | undefined;
   dueTo?: string | undefined;
   overdue?: boolean | undefined;
+  updatedSince?: Date | undefined;
   now: Date;
 }>;
 
@@ -245,19 +248,22 @@ function fromOf({ overdue }: InvoiceFilter): Statement {
 }
 
 function toConditions(actor: Actor, filter: InvoiceFilter): Statement[] {
-  const { studentId, schoolId, status, dueFrom, dueTo, overdue, now } = filter;
+  const { studentId, schoolId, number, statuses, dueFrom, dueTo, overdue, updatedSince, now } = filter;
   const conditions = [visibleTo(actor, sql`i.school_id`)];
   if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
   if (schoolId !== undefined) conditions.push(sql`i.school_id = ${schoolId}`);
+  if (number !== undefined) conditions.push(...hasNumber(sql`i`, number));
   // Void invoices are few and have an index; the others have none, because a payment would have to change it.
-  if (status === 'VOID') conditions.push(sql`i.voided_at is not null`);
-  else if (status !== undefined) conditions.push(sql`i.status = ${status}`);
+  if (statuses?.join() === 'VOID') conditions.push(sql`i.voided_at is not null`);
+  else if (statuses !== undefined) conditions.push(sql`i.status = any (${statuses}::text[])`);
   if (dueFrom !== undefined) conditions.push(sql`i.due_date >= ${dueFrom}::date`);
   if (dueTo !== undefined) conditions.push(sql`i.due_date <= ${dueTo}::date`);
   if (overdue !== undefined) {
     const isOverdue = sql`(i.status in ('ISSUED', 'PARTIAL') and i.due_date < (${now}::timestamptz at time zone sc.timezone)::date)`;
     conditions.push(overdue ? isOverdue : sql`not ${isOverdue}`);
   }
+  // No index: a payment would have to change it.
+  if (updatedSince !== undefined) conditions.push(sql`i.updated_at >= ${updatedSince}`);
   return conditions;
 }
 

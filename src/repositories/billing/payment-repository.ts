@@ -11,7 +11,7 @@ import { HELD } from '../shared/locks.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
 import { type Found, findEach, type Written } from '../shared/projection.ts';
 import { visibleTo, ZONE_MARGIN } from '../shared/sql-fragments.ts';
-import { countDocuments } from './document-numbers.ts';
+import { countDocuments, inAnySchool } from './document-numbers.ts';
 import { inOrder, type Placed } from './held-schools.ts';
 import { type PaymentRequest, paymentInsertion, type RecordedPayment } from './payment-insertion.ts';
 import { PAYMENT, PAYMENT_FACTS } from './payment-projection.ts';
@@ -39,8 +39,12 @@ export type PaymentFilter = Readonly<{
   studentId?: number | undefined;
   schoolId?: number | undefined;
   method?: PaymentMethod | undefined;
+  /** White space around it does not count. */
+  reference?: string | undefined;
   paidFrom?: TimeBound | undefined;
   paidTo?: TimeBound | undefined;
+  /** Recorded or reversed then, or later. */
+  updatedSince?: Date | undefined;
 }>;
 
 const COLUMNS = sql`p.id, p.school_id, p.number, p.invoice_id, p.amount, p.method, p.reference, p.paid_at, p.paid_on,
@@ -157,14 +161,23 @@ function fromOf({ studentId }: PaymentFilter): Statement {
 }
 
 function toConditions(actor: Actor, filter: PaymentFilter): Statement[] {
-  const { invoiceId, studentId, schoolId, method, paidFrom, paidTo } = filter;
+  const { invoiceId, studentId, schoolId, method, reference, paidFrom, paidTo, updatedSince } = filter;
   const conditions = [visibleTo(actor, sql`p.school_id`)];
   if (invoiceId !== undefined) conditions.push(sql`p.invoice_id = ${invoiceId}`);
   if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
   if (schoolId !== undefined) conditions.push(sql`p.school_id = ${schoolId}`);
   if (method !== undefined) conditions.push(sql`p.method = ${method}`);
+  if (reference !== undefined) {
+    const trimmed = reference.trim();
+    const isIt = sql`p.reference = ${trimmed}`;
+    // As it was typed, too: a reference is kept byte for byte.
+    conditions.push(inAnySchool(sql`p`), trimmed === reference ? isIt : sql`(${isIt} or p.reference = ${reference})`);
+  }
   if (paidFrom !== undefined) conditions.push(...notBefore(paidFrom));
   if (paidTo !== undefined) conditions.push(...notAfter(paidTo));
+  if (updatedSince !== undefined) {
+    conditions.push(sql`(p.created_at >= ${updatedSince} or r.reversed_at >= ${updatedSince})`);
+  }
   return conditions;
 }
 

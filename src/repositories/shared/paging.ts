@@ -1,10 +1,17 @@
+import { DomainError } from '../../domain/shared/errors.ts';
 import type { Cursor, Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import type { Projection } from './projection.ts';
 
-/** The columns a list is ordered by, all in one direction, the last one unique: so its order is total. */
-export type Order = Readonly<{ columns: readonly Statement[]; direction: 'asc' | 'desc' }>;
+/**
+ * The columns a list is ordered by, all in one direction, the last one unique: so its order is total.
+ *
+ * Cursors stand in the logs of proxies. Where the columns hold names, `key` is what a cursor holds instead: columns that
+ * together name a row as it was when the page was read. Then the row is looked up, and where it was changed or deleted
+ * meanwhile the cursor is refused: from its new place, rows would be skipped or shown twice, and nobody would know.
+ */
+export type Order = Readonly<{ columns: readonly Statement[]; direction: 'asc' | 'desc'; key?: readonly Statement[] }>;
 
 /** What a list selects: rows of a projection, whose `from` may be joined to more. */
 export type List = Pick<Projection, 'json' | 'from'> &
@@ -33,14 +40,17 @@ export function orderBy({ columns }: Order, direction: 'asc' | 'desc'): Statemen
 /**
  * One page as JSON text, built by PostgreSQL: the rows never become objects here (docs/decisions/0004). One row more
  * than asked for is looked at, to know whether there is a next page.
+ *
+ * @throws DomainError `cursor_outdated`
  */
 export async function readPage(on: Sql, list: List, { limit, offset, cursor }: PageRequest): Promise<Page> {
   const { conditions, order } = list;
   const backwards = cursor?.direction === 'before';
   const direction = backwards ? (order.direction === 'asc' ? 'desc' : 'asc') : order.direction;
-  const all = cursor === null ? conditions : [...conditions, beyond(order, direction, cursor)];
+  const all =
+    cursor === null ? conditions : [...conditions, beyond(order, direction, await findPlace(on, list, cursor))];
   const range = sql`${where(all)} ${orderBy(order, direction)}`;
-  const names = order.columns.map((_, index) => KEY_NAMES[index] ?? sql``);
+  const names = keyOf(order).map((_, index) => KEY_NAMES[index] ?? sql``);
   const row = await on.first<{ items: string; size: number; first_key: string | null; last_key: string | null }>(sql`
     select coalesce(string_agg(json, ','${backwards ? sql` order by n desc` : sql``}) filter (where n <= ${limit}), '')
              as items,
@@ -82,7 +92,7 @@ const KEY_NAMES = [sql`k0`, sql`k1`, sql`k2`];
 
 /** Rows with their place in the order, as values: only the first and the last become the text of a cursor. */
 function rowsOf({ json, from, order }: List, range: Statement): Statement {
-  const keys = order.columns.map((column, index) => sql`${column} as ${KEY_NAMES[index] ?? sql``}`);
+  const keys = keyOf(order).map((column, index) => sql`${column} as ${KEY_NAMES[index] ?? sql``}`);
   return sql`
     select row_to_json(page)::text as json, ${joinSql(keys, COMMA)}
     from ${from} cross join lateral (select ${json}) page
@@ -136,10 +146,32 @@ export async function* streamRows(on: Sql, list: List, batchSize: number): Async
   for await (const batch of on.stream<{ json: string }>(statement, batchSize)) yield batch.map(({ json }) => json);
 }
 
-function beyond({ columns }: Order, direction: 'asc' | 'desc', { key }: Cursor): Statement {
+function keyOf({ columns, key }: Order): readonly Statement[] {
+  return key ?? columns;
+}
+
+/**
+ * The values that the columns of the order have in the row a cursor stands at.
+ *
+ * @throws DomainError `cursor_outdated`: there is no such row any more
+ */
+async function findPlace(on: Sql, { from, conditions, order }: List, cursor: Cursor): Promise<Cursor['key']> {
+  const { columns, key } = order;
+  if (key === undefined) return cursor.key;
+  const same = key.map((column, index) => sql`${column} = ${cursor.key[index]}`);
+  const row = await on.first<{ place: (string | number)[] }>(sql`
+    select json_build_array(${joinSql(columns, COMMA)}) as place from ${from} ${where([...same, ...conditions])}`);
+  if (row !== undefined) return row.place;
+  throw new DomainError(
+    'cursor_outdated',
+    'The row at this place of the list was changed or deleted meanwhile. Begin again at the first page',
+  );
+}
+
+function beyond({ columns }: Order, direction: 'asc' | 'desc', place: Cursor['key']): Statement {
   const left = joinSql(columns, COMMA);
   const right = joinSql(
-    key.map((value) => sql`${value}`),
+    place.map((value) => sql`${value}`),
     COMMA,
   );
   return direction === 'asc' ? sql`(${left}) > (${right})` : sql`(${left}) < (${right})`;

@@ -1,6 +1,6 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import { CURRENCIES_WITHOUT_DECIMALS } from '../../domain/shared/iso.ts';
-import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 
 const EVERYTHING = sql`true`;
 
@@ -43,9 +43,29 @@ export function unindexed(instant: Statement): Statement {
  */
 export const ZONE_MARGIN = sql`interval '16 hours'`;
 
-/** An ILIKE pattern for text that contains `part` literally. */
-export function containing(part: string): string {
-  return `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`;
+/** Words of fewer characters have no trigram of their own: they are looked for where words begin. */
+const LONG_WORD_MIN = 3;
+/** What is before a word: nothing, or something and then a space, the hyphen of García-Li, the apostrophe of O'Brien. */
+const BEGINNINGS = [sql`''`, sql`'% '`, sql`'%-'`, sql`'%'''`];
+
+/**
+ * Conditions: a text contains every word. Each has a LIKE of its own, because an index of trigrams is not searched for
+ * `like all`.
+ *
+ * @param text the very expression of the index, made by search_text()
+ */
+export function containsWords(text: Statement, words: readonly string[]): Statement[] {
+  const isLong = (word: string): boolean => [...word].length >= LONG_WORD_MIN;
+  // Long ones first: so there are as many statements as there can be of the two, and not one for each order of them.
+  return words
+    .toSorted((a, b) => Number(isLong(b)) - Number(isLong(a)))
+    .map((word) => {
+      // Escaped after it is folded, which turns some characters into these.
+      const folded = sql`regexp_replace(search_text(${word}), '([\\\\%_])', '\\\\\\1', 'g')`;
+      if (isLong(word)) return sql`${text} like '%' || ${folded} || '%'`;
+      const begins = BEGINNINGS.map((before) => sql`${text} like ${before} || ${folded} || '%'`);
+      return sql`(${joinSql(begins, ' or ')})`;
+    });
 }
 
 /**

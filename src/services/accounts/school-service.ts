@@ -41,8 +41,7 @@ export class SchoolService {
   }
 
   async list(actor: Actor, filter: SchoolFilter, page: PageRequest, count: CountMode): Promise<Listing> {
-    return await listing(page, count, {
-      cheap: true,
+    return await listing(count, {
       read: async () => await this.#unitOfWork.read(async ({ schools }) => await schools.list(actor, filter, page)),
       total: async () => await this.#unitOfWork.read(async ({ schools }) => await schools.count(actor, filter)),
     });

@@ -26,8 +26,7 @@ export class StudentService {
   }
 
   async list(actor: Actor, filter: StudentFilter, page: PageRequest, count: CountMode): Promise<Listing> {
-    return await listing(page, count, {
-      cheap: filter.schoolId !== undefined,
+    return await listing(count, {
       read: async () => await this.#unitOfWork.read(async ({ students }) => await students.list(actor, filter, page)),
       total: async () => await this.#unitOfWork.read(async ({ students }) => await students.count(actor, filter)),
     });

@@ -95,8 +95,7 @@ export class ClosingService {
   /** The closings of a school, newest first, reopened ones too. @throws DomainError `school_not_found` */
   async list(actor: Actor, schoolId: number, page: PageRequest, count: CountMode): Promise<Listing> {
     await this.#unitOfWork.read(async (repositories) => await lookUp(actor, repositories, schoolId));
-    return await listing(page, count, {
-      cheap: true,
+    return await listing(count, {
       read: async () =>
         await this.#unitOfWork.read(async ({ closings }) => await closings.list(actor, { schoolId }, page)),
       total: async () => await this.#unitOfWork.read(async ({ closings }) => await closings.count(actor, { schoolId })),

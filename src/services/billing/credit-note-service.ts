@@ -108,8 +108,7 @@ export class CreditNoteService {
 
   /** Oldest first. */
   async list(actor: Actor, filter: CreditNoteFilter, page: PageRequest, count: CountMode): Promise<Listing> {
-    return await listing(page, count, {
-      cheap: true,
+    return await listing(count, {
       read: async () =>
         await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.list(actor, filter, page)),
       total: async () => await this.count(actor, filter),

@@ -46,10 +46,8 @@ export class InvoiceService {
   }
 
   async list(actor: Actor, filter: Omit<InvoiceFilter, 'now'>, page: PageRequest, count: CountMode): Promise<Listing> {
-    const { studentId, schoolId, ...others } = filter;
     const dated = { ...filter, now: this.#clock.now() };
-    return await listing(page, count, {
-      cheap: studentId !== undefined || Object.values(others).every((value) => value === undefined),
+    return await listing(count, {
       read: async () => await this.#unitOfWork.read(async ({ invoices }) => await invoices.list(actor, dated, page)),
       total: async () => await this.#unitOfWork.read(async ({ invoices }) => await invoices.count(actor, dated)),
     });

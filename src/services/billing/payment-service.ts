@@ -41,10 +41,7 @@ export class PaymentService {
   }
 
   async list(actor: Actor, filter: PaymentFilter, page: PageRequest, count: CountMode): Promise<Listing> {
-    const { invoiceId, studentId, schoolId, ...others } = filter;
-    const scoped = invoiceId !== undefined || studentId !== undefined;
-    return await listing(page, count, {
-      cheap: scoped || Object.values(others).every((value) => value === undefined),
+    return await listing(count, {
       read: async () => await this.#unitOfWork.read(async ({ payments }) => await payments.list(actor, filter, page)),
       total: async () => await this.#unitOfWork.read(async ({ payments }) => await payments.count(actor, filter)),
     });

@@ -1,22 +1,16 @@
-import type { CountMode, Page, PageRequest } from '../../domain/shared/page.ts';
+import type { CountMode, Page } from '../../domain/shared/page.ts';
 import type { Clock } from '../../domain/shared/ports.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 
-/** One page of a list and, where it was counted, the number of rows the filter matches in all. */
+/** One page of a list and, unless nobody asked, the number of rows the filter matches in all. */
 export type Listing = Readonly<{ page: Page; total: number | null }>;
 
-/**
- * Reads a page and counts.
- *
- * @param cheap whether counting costs next to nothing (an index range of one student, a counter): then it is always done
- */
+/** Reads a page and counts. */
 export async function listing(
-  request: PageRequest,
   count: CountMode,
-  { cheap, read, total }: { cheap: boolean; read: () => Promise<Page>; total: () => Promise<number> },
+  { read, total }: { read: () => Promise<Page>; total: () => Promise<number> },
 ): Promise<Listing> {
-  const counted = count === 'exact' || (count === 'auto' && (cheap || request.cursor === null));
-  const [page, matches] = await Promise.all([read(), counted ? total() : null]);
+  const [page, matches] = await Promise.all([read(), count === 'exact' ? total() : null]);
   return { page, total: matches };
 }
 

@@ -9,11 +9,12 @@ const ZONES = ['UTC', 'Pacific/Kiritimati', 'Asia/Manila', 'America/Metlakatla']
 const TEXTS = [
   ['مرحبا \u202eשלום\u202c 123', '汉字\u{10ffff}\ufffe\uffff\ufdd0'],
   ['👨‍👩‍👧‍👦🏫\ufe0f', `Z${'\u0300'.repeat(90)}`],
-  ['\u0001\u0007\t\r\n\u001f\u007f\u0085\u2028\u2029', '=1+1,"quoted";\\'],
+  ['\u0001\u0007\t\r\n\u001f\u007f\u0085\u2028\u2029ñ', '=1+1,"quoted";\\'],
   ['\u2d40\u034f\u07ca\u0e81𝔹', 'x'.repeat(100)],
 ] as const;
 const AMOUNT_MAX = '9999999999.99';
 const FIRST_INSTANT = '1990-01-02T00:00:00Z';
+const DUE_DAYS = ['1990-01-01', '2199-12-31'] as const;
 const DATES = ['0001-01-01', '9999-12-31'] as const;
 
 type Parameter = Readonly<{ name: string; in: string; schema: { format?: string } }>;
@@ -42,10 +43,10 @@ async function fill(timezone: string, first: string, last: string): Promise<void
   const studentId = await billing.aStudent({ school_id: schoolId, first_name: first, last_name: last });
   const invoice = { student_id: studentId, amount_total: AMOUNT_MAX, description: text.repeat(5).slice(0, 500) };
   const [early, late, credited, voided, open] = [
-    await billing.anInvoice({ ...invoice, due_date: DATES[0] }),
-    await billing.anInvoice({ ...invoice, due_date: DATES[1] }),
-    await billing.anInvoice({ ...invoice, due_date: DATES[0] }),
-    await billing.anInvoice({ ...invoice, due_date: DATES[1] }),
+    await billing.anInvoice({ ...invoice, due_date: DUE_DAYS[0] }),
+    await billing.anInvoice({ ...invoice, due_date: DUE_DAYS[1] }),
+    await billing.anInvoice({ ...invoice, due_date: DUE_DAYS[0] }),
+    await billing.anInvoice({ ...invoice, due_date: DUE_DAYS[1] }),
     await billing.anInvoice({ ...invoice, amount_total: '0.01', description: null }),
   ];
   const payment = { paid_at: FIRST_INSTANT, reference: text, method: 'OTHER' };
@@ -93,7 +94,7 @@ function* queriesOf(formats: readonly string[], dates: readonly Parameter[]): Ge
   const periods = new Set([
     '',
     widest(dates),
-    ...DATES.map((day) => dates.map(({ name }) => `${name}=${day}`).join('&')),
+    ...DATES.map((day) => dates.map((one) => `${one.name}=${formOf(one, day)}`).join('&')),
   ]);
   for (const period of periods) {
     yield period;
@@ -108,7 +109,12 @@ function* queriesOf(formats: readonly string[], dates: readonly Parameter[]): Ge
 }
 
 function widest(dates: readonly Parameter[]): string {
-  return dates.map(({ name }) => `${name}=${name.endsWith('from') ? DATES[0] : DATES[1]}`).join('&');
+  const end = ({ name }: Parameter): string => DATES[name.endsWith('from') || name.endsWith('since') ? 0 : 1];
+  return dates.map((one) => `${one.name}=${formOf(one, end(one))}`).join('&');
+}
+
+function formOf({ schema }: Parameter, day: string): string {
+  return schema.format === 'date-time' ? `${day}T12:00:00Z` : day;
 }
 
 describe('What is at the end of what is accepted', () => {

@@ -52,7 +52,7 @@ describe('POST /invoices', () => {
     expect((await billing.post('/invoices', { ...body, description: '' })).body).toMatchObject({ description: '' });
   });
 
-  test.each(['0001-01-01', '1900-02-28', '2000-02-29', '9999-12-31'])('201: due on %s', async (due_date) => {
+  test.each(['1990-01-01', '2000-02-29', '2199-12-31'])('201: due on %s', async (due_date) => {
     const { status, body } = await billing.post('/invoices', invoiceBody(studentId, { due_date }));
     expect(status).toBe(201);
     expect(body['due_date']).toBe(due_date);
@@ -77,6 +77,9 @@ describe('POST /invoices', () => {
     [{ due_date: '2024-00-10' }, '#/due_date'],
     [{ due_date: '2024-04-31' }, '#/due_date'],
     [{ due_date: '0000-01-01' }, '#/due_date'],
+    [{ due_date: '1989-12-31' }, '#/due_date'],
+    [{ due_date: '2200-01-01' }, '#/due_date'],
+    [{ due_date: '0206-03-31' }, '#/due_date'],
     [{ due_date: '24-1-1' }, '#/due_date'],
     [{ due_date: '20240101' }, '#/due_date'],
     [{ due_date: '2024-01-01T00:00:00Z' }, '#/due_date'],

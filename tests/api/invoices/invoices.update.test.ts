@@ -85,6 +85,8 @@ describe('PATCH /invoices/{id}', () => {
     [{ amount_total: '0' }, '#/amount_total'],
     [{ due_date: null }, '#/due_date'],
     [{ due_date: 'infinity' }, '#/due_date'],
+    [{ due_date: '2200-01-01' }, '#/due_date'],
+    [{ due_date: '1989-12-31' }, '#/due_date'],
     [{ description: 'x'.repeat(501) }, '#/description'],
     [{ currency: 'MXN' }, '#/currency'],
     [{ student_id: 1 }, '#/student_id'],

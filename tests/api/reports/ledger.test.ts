@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { cursorText, placeIn } from '../../../src/api/responses/pagination.ts';
 import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import { type Json, startBilling } from '../../support/billing.ts';
 
@@ -292,8 +293,8 @@ describe('GET /students/{id}/ledger and GET /schools/{id}/ledger', () => {
     ['from=2026-02-02&as_of=2026-02-01', '#/from', 'must not be after as_of (2026-02-01)'],
     ['limit=1001', '#/limit', 'must be <= 1000'],
     ['limit=0', '#/limit', 'must be >= 1'],
-    ['cursor=nonsense', '#/cursor', 'is not a cursor of this list'],
-    ['offset=1', '#/offset', 'is not a field or parameter of this request'],
+    ['cursor=nonsense', '#/cursor', 'is not a cursor of this list, with this filter and order'],
+    ['offset=1', '#/offset', 'is an unknown parameter'],
   ])('422: %s', async (query, pointer, detail) => {
     const studentId = await billing.aStudent();
     const { status, body } = await billing.get(`/students/${studentId}/ledger?${query}`);
@@ -304,8 +305,10 @@ describe('GET /students/{id}/ledger and GET /schools/{id}/ledger', () => {
     const { studentId } = await anAccount();
     const all = `/students/${studentId}/ledger?from=0001-01-01&to=9999-12-31&as_of=9999-12-31`;
     expect((await ledger(all)).entries).toHaveLength(6);
-    const key = [1, '0001-01-01', '0001-01-01T00:00:00.000Z', Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
-    const cursor = Buffer.from(JSON.stringify(key)).toString('base64url');
+    const key = ['0001-01-01', '0001-01-01T00:00:00.000Z', Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+    const period = { from: '0001-01-01', to: '9999-12-31', asOf: '9999-12-31' };
+    const place = placeIn('getStudentLedger', { id: studentId, period }, []);
+    const cursor = cursorText({ direction: 'after', key }, place);
     expect((await ledger(`${all}&cursor=${cursor}`)).entries).toHaveLength(6);
   });
 });

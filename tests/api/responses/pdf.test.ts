@@ -296,7 +296,9 @@ describe('What people type', () => {
     ['markup', '<b>&amp;</b> %PDF-1.7 (\\) endobj'],
   ])('200: %s stay on the page', async (_, text) => {
     const schoolId = await billing.aSchool({ name: `${text}${Math.random()}` });
-    const studentId = await billing.aStudent({ school_id: schoolId, first_name: text, last_name: text });
+    const studentId = await billing.aStudent({ school_id: schoolId });
+    // Names that show nothing are refused today; there may be some from before.
+    await billing.owner.query('update students set first_name = $1, last_name = $1 where id = $2', [text, studentId]);
     const invoiceId = await billing.anInvoice({
       student_id: studentId,
       description: [...text.repeat(4)].slice(0, 400).join(''),

@@ -87,6 +87,12 @@ describe('POST /schools', () => {
     [{ timezone: 'Mexico City' }, '#/timezone'],
     [{ timezone: '+05:00' }, '#/timezone'],
     [{ timezone: null }, '#/timezone'],
+    [{ name: ' ' }, '#/name'],
+    [{ name: '\u200b\u2060\ufeff' }, '#/name'],
+    [{ name: '\u0000' }, '#/name'],
+    [{ name: '\t\u0007\u0085' }, '#/name'],
+    [{ name: '\u0301\u0303' }, '#/name'],
+    [{ name: '\u3164\u115f\u2800' }, '#/name'],
     [{ invoice_prefix: 'f' }, '#/invoice_prefix'],
     [{ invoice_prefix: '' }, '#/invoice_prefix'],
     [{ receipt_prefix: 'ABCDEFGHIJK' }, '#/receipt_prefix'],
@@ -108,7 +114,7 @@ describe('POST /schools', () => {
         { pointer: '#/name', detail: expect.any(String) },
         { pointer: '#/country', detail: 'must be an ISO 3166-1 alpha-2 code' },
         { pointer: '#/currency', detail: 'is required' },
-        { pointer: '#/extra', detail: 'is not a field or parameter of this request' },
+        { pointer: '#/extra', detail: 'is not a field of this request' },
       ]),
     );
     expect(answer.body['errors']).toHaveLength(4);
@@ -146,8 +152,19 @@ describe('POST /schools', () => {
     expectProblem(taken, 409, 'school_name_taken');
     expect(taken.body['detail']).toBe('School with name=Colegio Único in MX already exists');
     expect((await billing.post('/schools', { ...body, country: 'CO' })).status).toBe(201);
-    expect((await billing.post('/schools', { ...body, name: 'colegio único' })).status).toBe(201);
+    expect((await billing.post('/schools', { ...body, name: 'Colegio Unico' })).status).toBe(201);
   });
+
+  // One for people: Excel, a second keyboard or another clerk wrote it.
+  test.each(['colegio ESPAÑOL', ' Colegio Español', 'Colegio Español\u00a0\t', 'Colegio Espan\u0303ol'])(
+    '409: the name is taken, also when it is written %j',
+    async (name) => {
+      const body = schoolBody({ name: 'Colegio Español', country: 'UY' });
+      const first = await billing.post('/schools', body);
+      expect([201, 409]).toContain(first.status);
+      expectProblem(await billing.post('/schools', { ...body, name }), 409, 'school_name_taken');
+    },
+  );
 
   test('409: a deactivated school keeps its name', async () => {
     const body = schoolBody();

@@ -49,6 +49,34 @@ describe('PATCH /schools/{id}', () => {
     expect((await billing.patch(`/schools/${id}`, { name: body['name'] })).status).toBe(200);
   });
 
+  test('409: a name that is equal to people; its own in another spelling is no conflict', async () => {
+    const [one, two] = [await billing.aSchool({ name: 'Liceo Nº 1' }), await billing.aSchool()];
+    expectProblem(await billing.patch(`/schools/${two}`, { name: ' LICEO nº 1' }), 409, 'school_name_taken');
+    expect((await billing.patch(`/schools/${one}`, { name: 'LICEO Nº 1 ' })).body).toMatchObject({
+      name: 'LICEO Nº 1 ',
+    });
+    expectProblem(await billing.patch(`/schools/${two}`, { name: 'liceo nº 1' }), 409, 'school_name_taken');
+    expect((await billing.patch(`/schools/${one}`, { name: 'Liceo Nº 2' })).status).toBe(200);
+    expect((await billing.patch(`/schools/${two}`, { name: 'liceo nº 1' })).status).toBe(200);
+  });
+
+  // The migration leaves names alone that were equal before anybody asked.
+  test('200: of two schools that were called the same before, each is changed; 409 for a third', async () => {
+    const [older, newer] = [await billing.aSchool({ name: 'Gemelo' }), await billing.aSchool()];
+    await billing.owner.query("update schools set name = 'GEMELO', name_key = 'gemelo #' || id where id = $1", [newer]);
+    for (const id of [older, newer]) {
+      expect((await billing.patch(`/schools/${id}`, { timezone: 'America/Tijuana' })).status).toBe(200);
+      await billing.delete(`/schools/${id}`);
+      expect((await billing.patch(`/schools/${id}/activate`)).status).toBe(200);
+    }
+    expectProblem(await billing.post('/schools', schoolBody({ name: 'gemelo' })), 409, 'school_name_taken');
+    expectProblem(await billing.patch(`/schools/${newer}`, { name: 'gemelo' }), 409, 'school_name_taken');
+    // Its key is free now, and the name is still there as it was written.
+    expect((await billing.patch(`/schools/${older}`, { name: 'Otro' })).status).toBe(200);
+    expectProblem(await billing.post('/schools', schoolBody({ name: 'GEMELO' })), 409, 'school_name_taken');
+    expectProblem(await billing.patch(`/schools/${older}`, { name: 'GEMELO' }), 409, 'school_name_taken');
+  });
+
   test('200: the currency of a school without invoices, upper-cased', async () => {
     const id = await billing.aSchool();
     await billing.aStudent({ school_id: id });
@@ -61,6 +89,7 @@ describe('PATCH /schools/{id}', () => {
     [{ currency: null }, '#/currency'],
     [{ timezone: null }, '#/timezone'],
     [{ name: '' }, '#/name'],
+    [{ name: '\u200b \u0301' }, '#/name'],
     [{ is_active: true }, '#/is_active'],
     [{ id: 3 }, '#/id'],
     [{ updated_at: '2026-01-01T00:00:00Z' }, '#/updated_at'],

@@ -49,6 +49,8 @@ describe('POST /students', () => {
     [{ school_id: true }, '#/school_id'],
     [{ first_name: undefined }, '#/first_name'],
     [{ first_name: '' }, '#/first_name'],
+    [{ first_name: ' \u200d' }, '#/first_name'],
+    [{ last_name: '\u0303' }, '#/last_name'],
     [{ first_name: 'x'.repeat(101) }, '#/first_name'],
     [{ first_name: 'a\0' }, '#/first_name'],
     [{ last_name: '' }, '#/last_name'],

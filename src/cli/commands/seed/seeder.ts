@@ -3,6 +3,7 @@ import { rootActor } from '../../../domain/access/actor.ts';
 import { DomainError, type ErrorCode } from '../../../domain/shared/errors.ts';
 import type { Page, PageRequest } from '../../../domain/shared/page.ts';
 import type { Clock } from '../../../domain/shared/ports.ts';
+import { searchWords } from '../../../domain/shared/text.ts';
 import type { DomainEvent, Outcome } from '../../../services/shared/events.ts';
 import type { IdempotencyKey } from '../../../services/shared/idempotency.ts';
 import { CommandError } from '../../errors.ts';
@@ -53,7 +54,7 @@ export class Seeder {
     this.#clock.goTo(FOUNDED_DAY);
     const find = async (): Promise<number | undefined> =>
       await findRow(
-        async (page) => (await schools.list(SEEDER, { q: name, country }, page, 'none')).page,
+        async (page) => (await schools.list(SEEDER, { words: searchWords(name), country }, page, 'none')).page,
         (row) => row['name'] === name,
       );
     const id = await this.#ensure('schools', find, async () => {
@@ -86,7 +87,7 @@ export class Seeder {
     const { firstName, lastName, email } = student;
     const find = async (): Promise<number | undefined> =>
       await findRow(
-        async (page) => (await students.list(SEEDER, { q: email }, page, 'none')).page,
+        async (page) => (await students.list(SEEDER, { words: searchWords(email) }, page, 'none')).page,
         (row) => row['email'] === email,
       );
     return await this.#ensure('students', find, async () => {
