@@ -17,7 +17,8 @@ import { answerCreation, JSON_TYPE } from './edge/idempotency-key.ts';
 import type { ProblemCode } from './edge/problems.ts';
 import { creationDocs, guardedReadDocs, LIST_HEADERS, readDocs, writeDocs } from './openapi.ts';
 import { type Format, formatOf, formatParameter, LIST_FORMATS } from './responses/content-negotiation.ts';
-import { type CsvFile, columnsOf, refusePaging, sendCsv } from './responses/csv.ts';
+import { CSV_PARAMETERS, type CsvQuery, refuseDialect } from './responses/csv.ts';
+import { sendTable } from './responses/files.ts';
 import {
   type CursorShape,
   PAGE_PARAMETERS,
@@ -27,6 +28,7 @@ import {
   sendListing,
 } from './responses/pagination.ts';
 import { languageOf, languageParameter, sendPdf } from './responses/pdf.ts';
+import { type Column, columnsOf, refusePaging, type Table } from './responses/table.ts';
 import { NoBody, STRICT } from './schemas/common.ts';
 
 /** A request that its schemas have let through, so its parts are what these say, and the answer that is being made. */
@@ -65,37 +67,41 @@ type ListOf<P extends TSchema, Q extends TProperties, F> = Operation<P> &
     /** Types of a cursor's values: those of the columns the list is ordered by, or that name a row. */
     order: CursorShape | ((filter: F) => CursorShape);
     page: (actor: Actor, filter: F, page: PageRequest, count: CountMode) => Promise<Listing>;
-    /** All of them, for CSV. */
+    /** All of them, for files. */
     rows: (actor: Actor, filter: F) => Promise<Rows>;
+    /** Of those files. Absent: those of `row`. */
+    columns?: readonly Column[];
     /** The name of that file without day and ending. */
     fileName: (filter: F) => string;
   }>;
 
-/** GET of a list: a page of it as a bare array, or all of it as CSV. */
+/** GET of a list: a page of it as a bare array, or all of it as a file. */
 export function list<P extends TSchema, Q extends TProperties, F>(
   routes: FastifyInstance,
   path: string,
-  { row, query, filter, order, page, rows, fileName, ...operation }: ListOf<P, Q, F>,
+  { row, query, filter, order, page, rows, columns = columnsOf(row), fileName, ...operation }: ListOf<P, Q, F>,
 ): void {
-  const columns = columnsOf(row);
   const answer = { schema: Type.Array(row), description: 'A page.', headers: LIST_HEADERS };
-  const parameters = { ...query, ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS) };
+  const parameters = { ...query, ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS), ...CSV_PARAMETERS };
   const docs = docsOfRead(operation, answer, LIST_FORMATS);
 
   routes.get(path, optionsOf(operation, { ...docs, ...queryOf(parameters) }), async (request, reply) => {
-    const call = callOf<P, Static<TObject<Q>> & PageQuery & { format?: 'json' | 'csv' }>(request, reply);
+    const call = callOf<P, Static<TObject<Q>> & PageQuery & CsvQuery & { format?: ListFormat }>(request, reply);
     const asked = filter(call);
-    if (formatOf(request, reply, LIST_FORMATS, call.query.format) === 'csv') {
-      refusePaging(call.query);
-      const file = async () => ({ name: fileName(asked), columns, rows: await rows(call.actor, asked) });
-      return await sendCsv(request, reply, file);
+    const format = formatOf(request, reply, LIST_FORMATS, call.query.format);
+    if (format !== 'json') {
+      const table = async () => ({ name: fileName(asked), columns, rows: await rows(call.actor, asked) });
+      return await sendTable(call, format, table);
     }
+    refuseDialect(call.query);
     const place = placeIn(operation.id, asked, typeof order === 'function' ? order(asked) : order);
     const wanted = readPageRequest(call.query, place);
     const { count = 'exact' } = call.query;
     return sendListing(request, reply, await page(call.actor, asked, wanted, count), wanted, place);
   });
 }
+
+type ListFormat = (typeof LIST_FORMATS)[number];
 
 type OneOf<P extends TSchema, Q extends TProperties> = Operation<P> &
   Readonly<{
@@ -105,7 +111,8 @@ type OneOf<P extends TSchema, Q extends TProperties> = Operation<P> &
     isConditional?: boolean;
     /** JSON as text, as a stream of text, or as an object; undefined when the client has it already. */
     json: (call: Call<P, Static<TObject<Q>>>) => Promise<string | object | undefined>;
-    csv?: (call: Call<P, Static<TObject<Q>>>) => Promise<CsvFile>;
+    /** As CSV and as XLSX. */
+    table?: (call: Call<P, Static<TObject<Q>>>) => Promise<Table>;
     /** Undefined when too many are being made. The language is null if none of ours was asked for. */
     pdf?: (call: Call<P, Static<TObject<Q>>>, order: PrintOrder) => Promise<FinishedDocument | undefined>;
   }>;
@@ -114,24 +121,32 @@ type OneOf<P extends TSchema, Q extends TProperties> = Operation<P> &
 export function one<P extends TSchema, Q extends TProperties>(
   routes: FastifyInstance,
   path: string,
-  { answer, query, json, csv, pdf, isConditional = false, ...operation }: OneOf<P, Q>,
+  { answer, query, json, table, pdf, isConditional = false, ...operation }: OneOf<P, Q>,
 ): void {
-  const others: Format[] = [...(csv ? (['csv'] as const) : []), ...(pdf ? (['pdf'] as const) : [])];
+  // The order in which they are liked when `Accept` likes them equally.
+  const others: Format[] = [
+    ...(table ? (['csv'] as const) : []),
+    ...(pdf ? (['pdf'] as const) : []),
+    ...(table ? (['xlsx'] as const) : []),
+  ];
   const formats = ['json', ...others] as const;
   const parameters = {
     ...query,
     ...(others.length > 0 ? { format: formatParameter(formats) } : {}),
+    ...(table ? CSV_PARAMETERS : {}),
     ...(pdf ? { lang: languageParameter } : {}),
   };
   const docs = docsOfRead(operation, answer, others.length > 0 ? formats : undefined, isConditional);
   const config = { ...operation.config, isConditional };
 
   routes.get(path, optionsOf({ ...operation, config }, { ...docs, ...queryOf(parameters) }), async (request, reply) => {
-    const call = callOf<P, Static<TObject<Q>> & { format?: Format; lang?: Language }>(request, reply);
+    const call = callOf<P, Static<TObject<Q>> & CsvQuery & { format?: Format; lang?: Language }>(request, reply);
     const format = others.length > 0 ? formatOf(request, reply, formats, call.query.format) : 'json';
-    if (format !== 'json') refusePaging(call.query);
-    if (format === 'csv' && csv) return await sendCsv(request, reply, async () => await csv(call));
+    if ((format === 'csv' || format === 'xlsx') && table)
+      return await sendTable(call, format, async () => await table(call));
+    refuseDialect(call.query);
     if (format === 'pdf' && pdf) {
+      refusePaging(call.query);
       const order = { caller: request.callerName, language: languageOf(request, call.query.lang) };
       return await sendPdf(reply, await pdf(call, order));
     }

@@ -1,6 +1,6 @@
 import { type TSchema, Type } from 'typebox';
 import type { ProblemCode } from './edge/problems.ts';
-import type { Format } from './responses/content-negotiation.ts';
+import { type Format, MEDIA_TYPES } from './responses/content-negotiation.ts';
 
 /** Refused by HTTP before any rule: on every route, on those that need the key, on those that read what is sent. */
 const ALWAYS: readonly ProblemCode[] = [
@@ -126,14 +126,17 @@ const CONDITIONAL = 'With `If-None-Match` and the `ETag` of an earlier answer it
 const IDEMPOTENT = 'Send an `Idempotency-Key` and repeat it as often as it takes: it is done once.';
 
 /** Files have no schema here, and no parameter: a client made from this document would take every answer for text. */
-const FILES = { csv: 'text/csv', pdf: 'application/pdf' } as const;
+const { json: _, ...FILES } = MEDIA_TYPES;
 
 function filesSentence(files: readonly (keyof typeof FILES)[]): string {
   const forms = files.map((format) => `\`?format=${format}\` or \`Accept: ${FILES[format]}\``);
+  const dialect = files.includes('csv')
+    ? ' A CSV is written with `&delimiter=` (`,`, `;`, `tab`) and `&decimal=` (`.`, `,`).'
+    : '';
   const language = files.includes('pdf')
     ? ' A PDF is in the language of `?lang=es` or `en`, or of `Accept-Language`.'
     : '';
-  return `Also as a file: ${forms.join('; ')}.${language}`;
+  return `Also as a file: ${forms.join('; ')}.${dialect}${language}`;
 }
 
 const CONDITIONAL_HEADERS = {

@@ -3,6 +3,7 @@ import { cents } from './account-model.ts';
 import type { Billing, Json } from './billing.ts';
 import { asDictionary, asText, asTextWithStudent, getCsv } from './csv.ts';
 import { readPdf } from './pdf.ts';
+import { asPlainText, getXlsx } from './xlsx.ts';
 
 export type Statement = Json & { totals: Record<string, string>; invoices: Json[] };
 export type Ledger = Json & { totals: Record<string, string>; entries: Json[] };
@@ -59,11 +60,12 @@ export class AccountFiles {
     await this.compareCsv(path, rows);
   }
 
-  /** @returns the headers that came with the file */
+  /** The rows as CSV and as XLSX. @returns the headers that came with the CSV */
   async compareCsv(path: string, rows: readonly Record<string, string>[]) {
     const answer = await getCsv(this.#billing, path);
     expect(answer.status, answer.text).toBe(200);
     expect(answer.rows).toEqual(rows);
+    expect(asPlainText((await getXlsx(this.#billing, path)).file)).toEqual(rows);
     return answer.headers;
   }
 

@@ -36,7 +36,7 @@ const SHARED_PARAMETERS: Readonly<Record<string, string>> = {
   'Idempotency-Key': 'IdempotencyKey',
 };
 /** Of operations that answer with files too: a program that sets them gets another body than the one described. */
-const FILE_PARAMETERS: ReadonlySet<unknown> = new Set(['format', 'lang']);
+const FILE_PARAMETERS: ReadonlySet<unknown> = new Set(['format', 'lang', 'delimiter', 'decimal']);
 
 const RETRY_AFTER = {
   'Retry-After': { description: 'Seconds to wait before trying again.', schema: { type: 'integer' } },
@@ -67,7 +67,7 @@ const DESCRIPTION = `Billing for schools: students, invoices, payments and accou
 **Errors** are RFC 9457 problem documents: branch on \`code\`; \`x-problem-codes\` lists those of an operation.
 **Retries**: a POST with an \`Idempotency-Key\` is done once, however often it is sent. Where an answer has \`Retry-After\`, trying again is worth it.
 **Pages**: follow \`Link: <…>; rel="next"\`, which stays as fast on the last page as on the first.
-**Files**: answers are JSON. Operations with \`x-files\` also answer as CSV or PDF at the same address, with \`?format=csv\` or \`?format=pdf\` (in a PDF's language: \`&lang=es\` or \`en\`) or the media type in \`Accept\`; the bodies and types described here are those of JSON.`;
+**Files**: answers are JSON. Operations with \`x-files\` also answer as CSV, XLSX or PDF at the same address, with \`?format=csv\`, \`xlsx\` or \`pdf\` or the media type in \`Accept\` (\`&lang=es\` or \`en\` is the language of a PDF; \`&delimiter=;&decimal=,\` how a CSV is written); the bodies and types described here are those of JSON.`;
 
 /**
  * How the generator makes the document of the routes. Schemas with an `$id` become components; error answers are

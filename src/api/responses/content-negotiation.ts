@@ -4,20 +4,17 @@ import { HttpError } from '../edge/problems.ts';
 import { addVary } from './vary.ts';
 
 /** The forms an answer can have. Every one is made from the same projection. */
-export type Format = 'json' | 'csv' | 'pdf';
+export type Format = 'json' | 'csv' | 'pdf' | 'xlsx';
 
 /** Of lists: a PDF of a list would be a table nobody asked for. */
-export const LIST_FORMATS = ['json', 'csv'] as const;
-/** Of what people print: statements and ledgers. */
-export const ACCOUNT_FORMATS = ['json', 'csv', 'pdf'] as const;
-/** Of one invoice and one payment. */
-export const SINGLE_FORMATS = ['json', 'pdf'] as const;
+export const LIST_FORMATS = ['json', 'csv', 'xlsx'] as const;
 
-const MEDIA_TYPES: Readonly<Record<Format, string>> = {
+export const MEDIA_TYPES = {
   json: 'application/json',
   csv: 'text/csv',
   pdf: 'application/pdf',
-};
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+} as const satisfies Readonly<Record<Format, string>>;
 
 /** Ranges of an Accept header that are read; nobody who means it sends more. */
 const RANGES_MAX = 50;

@@ -2,18 +2,19 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, onSendHookHandler } from 'fastify';
 
 /**
- * Chunks of text as the body of an answer. When the client leaves, `source` is closed: not by way of `chunks`, because a
+ * Chunks of text, or of bytes, as the body of an answer. When the client leaves, `source` is closed: not by way of `chunks`, because a
  * generator that was never asked for anything ends without running its `finally`, and what `source` holds would stay held.
  * That ends the statement `source` is waiting for, too.
  *
  * @param source what `chunks` reads from, already started: the rows that hold a database connection
  */
 export function streamOf(
-  chunks: AsyncIterator<string, void>,
-  source: AsyncGenerator<unknown, void, undefined>,
+  chunks: AsyncIterator<string | Uint8Array, void>,
+  source: Readonly<{ return(): Promise<unknown> }>,
+  as: 'text' | 'bytes' = 'text',
 ): Readable {
   return new Readable({
-    encoding: 'utf8',
+    ...(as === 'text' ? { encoding: 'utf8' } : {}),
     read() {
       chunks.next().then(
         ({ done, value }) => void this.push(done === true ? null : value),

@@ -36,6 +36,9 @@ export function amountOut(example: string, description?: string) {
   });
 }
 
+/** Grammar of a rate as the API shows it. */
+export const RATE_OUT_PATTERN = '^-?[0-9]+\\.[0-9]{4}$';
+
 /**
  * What no column of text can hold is refused by a keyword of the validator's own. A pattern for it is none that clients
  * could share: some engines cannot compile one with surrogates, others without the `u` flag refuse every 🏫.

@@ -1,22 +1,48 @@
-import { columnsOf } from '../responses/csv.ts';
+import { columnsOf } from '../responses/table.ts';
+import { ClosingResponse } from './closing.ts';
 import { CreditNoteResponse } from './credit-note.ts';
 import { InvoiceResponse } from './invoice.ts';
 import { SchoolEntry, StudentEntry } from './ledger.ts';
-import { PaymentResponse } from './payment.ts';
+import { PaymentRow } from './payment.ts';
 import { AgingRow, DebtorResponse } from './report.ts';
 import { SchoolResponse } from './school.ts';
 import { StatementLine } from './statement.ts';
 import { StudentResponse } from './student.ts';
+import { SummaryRow } from './summary.ts';
 
-/** The columns of every CSV file, whoever writes it: the API or the command line. */
+/**
+ * The columns of every file of rows, whoever writes it: the API or the command line. Programs read them by their place:
+ * the lists name what was added to the JSON since there are files, in the order in which it came.
+ */
 export const CSV_COLUMNS = {
   schools: columnsOf(SchoolResponse),
   students: columnsOf(StudentResponse),
-  invoices: columnsOf(InvoiceResponse),
-  creditNotes: columnsOf(CreditNoteResponse),
-  payments: columnsOf(PaymentResponse),
-  statement: columnsOf(StatementLine),
+  invoices: columnsOf(InvoiceResponse, ['settlement', 'issued_on', 'booked_on', 'voided_on']),
+  creditNotes: columnsOf(CreditNoteResponse, [
+    'number',
+    'description',
+    'dated_on',
+    'booked_on',
+    'reversed_at',
+    'reversed_on',
+    'reversal_reason',
+  ]),
+  payments: columnsOf(PaymentRow, [
+    'paid_on',
+    'booked_on',
+    'reversed_on',
+    'net_amount',
+    'currency',
+    'student_id',
+    'student_name',
+    'invoice_number',
+    'concept',
+    'possible_duplicate_of',
+  ]),
+  closings: columnsOf(ClosingResponse),
+  statement: columnsOf(StatementLine, ['settlement', 'issued_on']),
   ledger: { student: columnsOf(StudentEntry), school: columnsOf(SchoolEntry) },
   aging: columnsOf(AgingRow),
   debtors: columnsOf(DebtorResponse),
+  summary: columnsOf(SummaryRow),
 } as const;

@@ -71,33 +71,43 @@ export const PaymentQuery = {
   updated_since: updatedSince('Recorded or reversed'),
 };
 
-export const PaymentResponse = Type.Object(
-  {
-    id: Id,
-    number: Type.String({
-      description: 'Receipt number, gap-free per school and series.',
-      examples: ['R-2026-000123'],
-    }),
-    invoice_id: Id,
-    amount: amountOut('5000.00'),
-    paid_at: Timestamp,
-    paid_on: DayOut,
-    booked_on: BookedOn,
-    method: Method,
-    reference: Reference,
-    created_at: Timestamp,
-    reversed_at: TimestampOrNull,
-    reversed_on: DayOrNull,
-    reversal_reason: textOrNull(200, { examples: [] }),
-    possible_duplicate_of: Type.Unsafe<number | null>({
-      type: ['integer', 'null'],
-      minimum: 1,
-      description: 'An earlier payment of the same school, method, reference and amount within seven days: a hint.',
-      examples: [null],
-    }),
-  },
-  { $id: 'Payment' },
-);
+const PAYMENT_FIELDS = {
+  id: Id,
+  number: Type.String({
+    description: 'Receipt number, gap-free per school and series.',
+    examples: ['R-2026-000123'],
+  }),
+  invoice_id: Id,
+  amount: amountOut('5000.00'),
+  paid_at: Timestamp,
+  paid_on: DayOut,
+  booked_on: BookedOn,
+  method: Method,
+  reference: Reference,
+  created_at: Timestamp,
+  reversed_at: TimestampOrNull,
+  reversed_on: DayOrNull,
+  reversal_reason: textOrNull(200, { examples: [] }),
+  possible_duplicate_of: Type.Unsafe<number | null>({
+    type: ['integer', 'null'],
+    minimum: 1,
+    description: 'An earlier payment of the same school, method, reference and amount within seven days: a hint.',
+    examples: [null],
+  }),
+};
+
+export const PaymentResponse = Type.Object(PAYMENT_FIELDS, { $id: 'Payment' });
+
+/** A payment in a file, which has no place to look up whose it was and for what. */
+export const PaymentRow = Type.Object({
+  ...PAYMENT_FIELDS,
+  student_id: Id,
+  student_name: Type.String(),
+  invoice_number: Type.String(),
+  concept: textOrNull(500, { description: "The invoice's description." }),
+  currency: Type.String(),
+  net_amount: amountOut('5000.00', '0.00 once it is reversed: adds up to what was collected.'),
+});
 
 export function toRecordPayment(invoiceId: number, body: Static<typeof InvoicePaymentCreate>): RecordPayment {
   const { amount, paid_at, method = null, reference = null } = body;

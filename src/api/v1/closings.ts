@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { ClosingService } from '../../services/billing/closing-service.ts';
 import { create, list, one, remove } from '../endpoint.ts';
-import { csvName } from '../responses/csv.ts';
+import { tableName } from '../responses/table.ts';
 import { ClosingCreate, ClosingResponse, ReopenQuery } from '../schemas/closing.ts';
 import { IdParams } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 
 const tag = 'closings';
 
@@ -19,7 +20,8 @@ export function closingRoutes(routes: FastifyInstance, closings: ClosingService)
     order: ['date', 'id'],
     page: async (actor, { schoolId }, page, count) => await closings.list(actor, schoolId, page, count),
     rows: async (actor, { schoolId }) => await closings.stream(actor, schoolId),
-    fileName: (filter) => csvName('closings', filter),
+    columns: CSV_COLUMNS.closings,
+    fileName: (filter) => tableName('closings', filter),
   });
 
   create(routes, '/schools/:id/closings', {

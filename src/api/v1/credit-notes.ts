@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { CreditNoteService } from '../../services/billing/credit-note-service.ts';
 import { create, list, one } from '../endpoint.ts';
-import { csvName } from '../responses/csv.ts';
+import { tableName } from '../responses/table.ts';
 import { IdParams, readAmount, toInstant } from '../schemas/common.ts';
 import {
   CreditNoteCreate,
@@ -9,6 +9,7 @@ import {
   CreditNoteResponse,
   CreditNoteReversalCreate,
 } from '../schemas/credit-note.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 
 const tag = 'credit notes';
 
@@ -32,7 +33,8 @@ export function creditNoteRoutes(routes: FastifyInstance, creditNotes: CreditNot
     order: ['time', 'id'],
     page: async (actor, filter, page, count) => await creditNotes.list(actor, filter, page, count),
     rows: async (actor, filter) => await creditNotes.stream(actor, filter),
-    fileName: (filter) => csvName('credit-notes', filter),
+    columns: CSV_COLUMNS.creditNotes,
+    fileName: (filter) => tableName('credit-notes', filter),
   });
 
   one(routes, '/credit-notes/:id', {
@@ -77,7 +79,8 @@ export function creditNoteRoutes(routes: FastifyInstance, creditNotes: CreditNot
     order: ['time', 'id'],
     page: async (actor, { invoiceId }, page, count) => await creditNotes.listOfInvoice(actor, invoiceId, page, count),
     rows: async (actor, { invoiceId }) => await creditNotes.streamOfInvoice(actor, invoiceId),
-    fileName: (filter) => csvName('credit-notes', filter),
+    columns: CSV_COLUMNS.creditNotes,
+    fileName: (filter) => tableName('credit-notes', filter),
   });
 
   create(routes, '/invoices/:id/credit-notes', {

@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import type { InvoiceService } from '../../services/billing/invoice-service.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import { change, create, list, one, remove } from '../endpoint.ts';
-import { csvName } from '../responses/csv.ts';
+import { tableName } from '../responses/table.ts';
 import { IdParams, toInstant } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
   InvoiceCreate,
   InvoiceQuery,
@@ -40,7 +41,8 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     order: ['time', 'id'],
     page: async (actor, filter, page, count) => await invoices.list(actor, filter, page, count),
     rows: async (actor, filter) => await invoices.stream(actor, filter),
-    fileName: (filter) => csvName('invoices', filter),
+    columns: CSV_COLUMNS.invoices,
+    fileName: (filter) => tableName('invoices', filter),
   });
 
   create(routes, '/invoices', {

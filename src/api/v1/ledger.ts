@@ -51,7 +51,7 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
       return toLedgerResponse(owner, page);
     },
     // Entries only, so that a program can read the file; its balances go beside it, so that it can check it.
-    csv: async ({ actor, params: { id }, query, reply }) => {
+    table: async ({ actor, params: { id }, query, reply }) => {
       const { header, entries: batches, readAt } = await ledgers.open(actor, { kind, id }, toLedgerPeriod(query));
       reply.header('x-ledger-totals', toDictionary(header));
       return { name: `ledger-${kind}-${id}`, columns: CSV_COLUMNS.ledger[kind], rows: { batches, readAt } };

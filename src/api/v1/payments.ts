@@ -6,8 +6,9 @@ import type { PaymentService, RecordPayment } from '../../services/billing/payme
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import { HttpError } from '../edge/problems.ts';
 import { create, list, one } from '../endpoint.ts';
-import { csvName } from '../responses/csv.ts';
+import { tableName } from '../responses/table.ts';
 import { IdParams, toInstant } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
   InvoicePaymentCreate,
   PaymentCreate,
@@ -41,7 +42,8 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     order: ['time', 'id'],
     page: async (actor, filter, page, count) => await payments.list(actor, filter, page, count),
     rows: async (actor, filter) => await payments.stream(actor, filter),
-    fileName: (filter) => csvName('payments', filter),
+    columns: CSV_COLUMNS.payments,
+    fileName: (filter) => tableName('payments', filter),
   });
 
   /** Both ways to record a payment. */
@@ -98,7 +100,8 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     order: ['time', 'id'],
     page: async (actor, { invoiceId }, page, count) => await payments.listOfInvoice(actor, invoiceId, page, count),
     rows: async (actor, { invoiceId }) => await payments.streamOfInvoice(actor, invoiceId),
-    fileName: (filter) => csvName('payments', filter),
+    columns: CSV_COLUMNS.payments,
+    fileName: (filter) => tableName('payments', filter),
   });
 
   create(routes, '/invoices/:id/payments', {

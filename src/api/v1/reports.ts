@@ -4,8 +4,8 @@ import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import type { ReportService } from '../../services/reporting/report-service.ts';
 import { one } from '../endpoint.ts';
 import { LIST_HEADERS } from '../openapi.ts';
-import { rowsOf } from '../responses/csv.ts';
 import { LIMIT_DEFAULT, sendOffsetLinks } from '../responses/pagination.ts';
+import { rowsOf } from '../responses/table.ts';
 import { IdParams } from '../schemas/common.ts';
 import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import { refuseBackwards } from '../schemas/period.ts';
@@ -15,13 +15,11 @@ import {
   DebtorsQuery,
   SchoolAgingResponse,
   StudentAgingResponse,
-  SummaryQuery,
-  SummaryResponse,
   toAgingResponse,
   toAgingRows,
   toDebtorResponse,
-  toSummaryResponse,
 } from '../schemas/report.ts';
+import { SummaryQuery, SummaryResponse, toSummaryResponse, toSummaryRows } from '../schemas/summary.ts';
 
 const tag = 'reports';
 
@@ -48,7 +46,7 @@ export function reportRoutes(routes: FastifyInstance, reports: ReportService): v
       sendOffsetLinks(request, reply, { limit, offset, total });
       return debtors.map(toDebtorResponse);
     },
-    csv: async ({ actor, params: { id }, query: { order = 'amount', as_of: asOf = null } }) => {
+    table: async ({ actor, params: { id }, query: { order = 'amount', as_of: asOf = null } }) => {
       const all = await reports.debtors(actor, id, { order, asOf }, { limit: null, offset: 0 });
       const rows = rowsOf(all.debtors.map(toDebtorResponse), all.asOf);
       return { name: `debtors-school-${id}`, columns: CSV_COLUMNS.debtors, rows };
@@ -69,6 +67,12 @@ export function reportRoutes(routes: FastifyInstance, reports: ReportService): v
       refuseBackwards(from, 'to', to);
       return toSummaryResponse(await reports.summary(actor, id, { from: from ?? null, to: to ?? null }));
     },
+    table: async ({ actor, params: { id }, query: { from, to } }) => {
+      refuseBackwards(from, 'to', to);
+      const summary = await reports.summary(actor, id, { from: from ?? null, to: to ?? null });
+      const rows = rowsOf(toSummaryRows(summary), summary.to);
+      return { name: `summary-school-${id}`, columns: CSV_COLUMNS.summary, rows };
+    },
   });
 }
 
@@ -85,7 +89,7 @@ function agingRoute(routes: FastifyInstance, kind: AccountOwner['kind'], reports
     query: AgingQuery,
     json: async ({ actor, params: { id }, query: { as_of: asOf = null } }) =>
       toAgingResponse({ kind, id }, await reports.aging(actor, { kind, id }, asOf)),
-    csv: async ({ actor, params: { id }, query: { as_of: asOf = null } }) => {
+    table: async ({ actor, params: { id }, query: { as_of: asOf = null } }) => {
       const aging = await reports.aging(actor, { kind, id }, asOf);
       return { name: `aging-${kind}-${id}`, columns: CSV_COLUMNS.aging, rows: rowsOf(toAgingRows(aging), aging.asOf) };
     },

@@ -71,7 +71,7 @@ function statementRoute(
       return (await isWholeKnown(request, reply, statement)) ? undefined : toStatementResponse(statement);
     },
     // Lines only, so that a program can read the file; their totals go beside it, so that it can check it.
-    csv: async ({ actor, params: { id }, reply }) => {
+    table: async ({ actor, params: { id }, reply }) => {
       const { header, rows } = await statements.stream(actor, { kind, id });
       reply.header('x-statement-totals', toDictionary(header.totals));
       return { name: `statement-${kind}-${id}`, columns: CSV_COLUMNS.statement, rows };

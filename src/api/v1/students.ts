@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { StudentService } from '../../services/accounts/student-service.ts';
 import { change, create, list, one, remove } from '../endpoint.ts';
-import { csvName } from '../responses/csv.ts';
+import { tableName } from '../responses/table.ts';
 import { IdParams, toInstant } from '../schemas/common.ts';
 import { readSearch } from '../schemas/search.ts';
 import {
@@ -32,7 +32,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     order: ({ schoolId }) => (schoolId === undefined ? ['id'] : ['id', 'id']),
     page: async (actor, filter, page, count) => await students.list(actor, filter, page, count),
     rows: async (actor, filter) => await students.stream(actor, filter),
-    fileName: (filter) => csvName('students', filter),
+    fileName: (filter) => tableName('students', filter),
   });
 
   create(routes, '/students', {

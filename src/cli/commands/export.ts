@@ -1,8 +1,11 @@
 import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
-import { type CsvColumn, csvHeader, csvLine, rowsOf } from '../../api/responses/csv.ts';
+import { type CsvDialect, csvChunks, DECIMALS, DELIMITERS } from '../../api/responses/csv.ts';
+import { type Column, rowsOf } from '../../api/responses/table.ts';
+import { xlsxChunks } from '../../api/responses/xlsx.ts';
 import { CSV_COLUMNS } from '../../api/schemas/csv-columns.ts';
 import { toAgingRows, toDebtorResponse } from '../../api/schemas/report.ts';
+import { toSummaryRows } from '../../api/schemas/summary.ts';
 import type { Services } from '../../compose.ts';
 import type { Config } from '../../config.ts';
 import { COMMAND_LINE } from '../../domain/access/actor.ts';
@@ -24,17 +27,22 @@ and of one school, which --school has to name:
   ledger            every movement with the balance after it
   aging             what is owed, by how long it has been due
   debtors           the students who owe something, who owes most first
+  summary           what was billed and collected this month, in all, by month, method and day
+  closings          its closings, newest first
 
   --school ID       of one school
-  --format FORMAT   csv (default) or jsonl: one JSON object a line
+  --format FORMAT   csv, xlsx or jsonl (one JSON object a line); default: by the ending of FILE, else csv
+  --delimiter SIGN  between the cells of a CSV: , (default), ; or tab
+  --decimal SIGN    of the amounts of a CSV: . (default) or ,
   -o, --out FILE    where to write; default: standard output
 
 CSV is UTF-8 with a byte order mark, as spreadsheets want it; texts that look like formulas get a ' in front.
 Works on DATABASE_URL, else on the embedded database.`;
 
-const FORMATS = ['csv', 'jsonl'] as const;
+const FORMATS = ['csv', 'jsonl', 'xlsx'] as const;
+type Form = Readonly<{ format: (typeof FORMATS)[number]; dialect: CsvDialect }>;
 
-type Source = Readonly<{ columns: readonly CsvColumn[]; total: number; rows: Rows }>;
+type Source = Readonly<{ columns: readonly Column[]; total: number; rows: Rows }>;
 type Open = (services: Services) => Promise<Source>;
 
 /** Resolves with the exit code. @throws UsageError, DomainError `school_not_found` */
@@ -44,24 +52,45 @@ export async function exportRows(args: string[], config: Config, io: Io): Promis
     allowPositionals: true,
     options: {
       school: { type: 'string' },
-      format: { type: 'string', default: 'csv' },
+      format: { type: 'string' },
+      delimiter: { type: 'string' },
+      decimal: { type: 'string' },
       out: { type: 'string', short: 'o' },
     },
   });
   const [what, ...others] = positionals;
   if (what === undefined || others.length > 0) throw new UsageError(EXPORT_HELP);
-  const format = FORMATS.find((one) => one === values.format);
-  if (format === undefined) throw new UsageError(`--format must be one of ${FORMATS.join(', ')}`);
+  const form = readForm(values);
+  if (form.format === 'xlsx' && values.out === undefined && io.isTerminal.out) {
+    throw new UsageError('A terminal cannot show an XLSX. Name a file: -o rows.xlsx');
+  }
   const schoolId = values.school === undefined ? undefined : readId('--school', values.school);
   const open = readSource(what, schoolId);
 
   return await withProduct(config, io, async ({ services }) => {
     if (schoolId !== undefined) await services.schools.findJson(COMMAND_LINE, schoolId);
     const source = await open(services);
-    const count = await write(source, format, values.out, io);
+    const count = await write(what, source, form, values.out, io);
     io.say(`${count} ${count === 1 ? 'row' : 'rows'}${values.out === undefined ? '' : ` written to ${values.out}`}`);
     return 0;
   });
+}
+
+type FormOptions = Readonly<{ format?: string; delimiter?: string; decimal?: string; out?: string }>;
+
+/** @throws UsageError */
+function readForm({ format: asked, delimiter, decimal, out }: FormOptions): Form {
+  const byEnding = FORMATS.find((one) => out?.toLowerCase().endsWith(`.${one}`)) ?? 'csv';
+  const format = asked === undefined ? byEnding : FORMATS.find((one) => one === asked);
+  if (format === undefined) throw new UsageError(`--format must be one of ${FORMATS.join(', ')}`);
+  if (format !== 'csv' && (delimiter ?? decimal) !== undefined) {
+    throw new UsageError('--delimiter and --decimal are for CSV');
+  }
+  const [, sign] = Object.entries(DELIMITERS).find(([name]) => name === (delimiter ?? ',')) ?? [];
+  if (sign === undefined) throw new UsageError(`--delimiter must be one of ${Object.keys(DELIMITERS).join(' ')}`);
+  const point = DECIMALS.find((one) => one === (decimal ?? '.'));
+  if (point === undefined) throw new UsageError(`--decimal must be one of ${DECIMALS.join(' ')}`);
+  return { format, dialect: { delimiter: sign, decimal: point } };
 }
 
 /** @throws UsageError when `text` cannot be an id */
@@ -159,32 +188,57 @@ const ACCOUNTS: Readonly<Record<string, Account>> = {
       return { columns: CSV_COLUMNS.debtors, total, rows: rowsOf(debtors.map(toDebtorResponse), asOf) };
     },
   },
+  summary: {
+    subject: 'A summary is that',
+    open: async ({ reports }, schoolId) => {
+      const summary = await reports.summary(COMMAND_LINE, schoolId, { from: null, to: null });
+      const figures = toSummaryRows(summary);
+      return { columns: CSV_COLUMNS.summary, total: figures.length, rows: rowsOf(figures, summary.to) };
+    },
+  },
+  closings: {
+    subject: 'Closings are those',
+    open: async ({ closings }, schoolId) => {
+      const { total } = await closings.list(COMMAND_LINE, schoolId, ONE, 'exact');
+      return { columns: CSV_COLUMNS.closings, total: total ?? 0, rows: await closings.stream(COMMAND_LINE, schoolId) };
+    },
+  },
 };
 
 /** @returns how many rows there were */
 async function write(
+  what: string,
   { columns, total, rows }: Source,
-  format: (typeof FORMATS)[number],
+  { format, dialect }: Form,
   path: string | undefined,
   io: Io,
 ): Promise<number> {
   const bar = progressBar(io, total, path === undefined && io.isTerminal.out);
   let count = 0;
-  async function* chunks(): AsyncGenerator<string, void, undefined> {
-    if (format === 'csv') yield csvHeader(columns);
+  async function* counted(): AsyncGenerator<string[], void, undefined> {
     for await (const batch of rows.batches) {
-      yield batch.map((json) => (format === 'jsonl' ? `${json}\n` : csvLine(columns, JSON.parse(json)))).join('');
+      yield batch;
       count += batch.length;
       bar?.update(count);
     }
   }
+  const table = { name: what, columns, rows: { ...rows, batches: counted() } };
+  const chunks = {
+    csv: () => csvChunks(table, dialect),
+    xlsx: () => xlsxChunks(table),
+    jsonl: () => jsonLines(table.rows),
+  }[format]();
   try {
-    await writeOut(path, chunks(), io);
+    await writeOut(path, chunks, io);
   } finally {
     bar?.stop();
     await rows.batches.return();
   }
   return count;
+}
+
+async function* jsonLines({ batches }: Rows): AsyncGenerator<string, void, undefined> {
+  for await (const batch of batches) yield batch.map((json) => `${json}\n`).join('');
 }
 
 /** @param isShown whether the rows themselves go to the terminal: then a bar would be in their way */

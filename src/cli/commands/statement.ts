@@ -93,7 +93,7 @@ async function open(services: Services, { owner, period, format, language }: Req
 async function openStatement({ statements }: Services, owner: AccountOwner, format: Format): Promise<Opened> {
   if (format === 'csv') {
     const { rows } = await statements.stream(COMMAND_LINE, owner);
-    const chunks = csvChunks({ name: 'statement', columns: CSV_COLUMNS.statement, rows });
+    const chunks = csvChunks({ columns: CSV_COLUMNS.statement, rows });
     return { chunks, close: async () => await rows.batches.return() };
   }
   const opened = await statements.open(COMMAND_LINE, owner, { limit: null, offset: 0 });
@@ -114,7 +114,7 @@ async function openLedger(
   const { header, entries, readAt } = await ledgers.open(COMMAND_LINE, owner, period);
   if (format === 'csv') {
     const rows = { batches: entries, readAt };
-    const chunks = csvChunks({ name: 'ledger', columns: CSV_COLUMNS.ledger[owner.kind], rows });
+    const chunks = csvChunks({ columns: CSV_COLUMNS.ledger[owner.kind], rows });
     return { chunks, close: async () => await entries.return() };
   }
   const all: string[] = [];

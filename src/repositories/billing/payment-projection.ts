@@ -25,3 +25,13 @@ export const PAYMENT_FACTS = sql`p.id as "paymentId", p.invoice_id as "invoiceId
 const FROM = sql`payments p left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id`;
 
 export const PAYMENT = { alias: sql`p`, from: FROM, json: JSON_COLUMNS, id: sql`p.id`, schoolId: sql`p.school_id` };
+
+/** The same in a file: whose it was, for what, and what is left of it once it is reversed. */
+export const PAYMENT_ROW = {
+  from: sql`${FROM}
+    join invoices pi on pi.id = p.invoice_id and pi.school_id = p.school_id
+    join students ps on ps.id = pi.student_id and ps.school_id = pi.school_id`,
+  json: sql`${JSON_COLUMNS}, ps.id as student_id, ps.first_name || ' ' || ps.last_name as student_name,
+    pi.number as invoice_number, pi.description as concept, pi.currency,
+    (case when r.id is null then p.amount else 0.00 end)::numeric(12,2)::text as net_amount`,
+};

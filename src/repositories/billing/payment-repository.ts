@@ -14,7 +14,7 @@ import { visibleTo, ZONE_MARGIN } from '../shared/sql-fragments.ts';
 import { countDocuments, inAnySchool } from './document-numbers.ts';
 import { inOrder, type Placed } from './held-schools.ts';
 import { type PaymentRequest, paymentInsertion, type RecordedPayment } from './payment-insertion.ts';
-import { PAYMENT, PAYMENT_FACTS } from './payment-projection.ts';
+import { PAYMENT, PAYMENT_FACTS, PAYMENT_ROW } from './payment-projection.ts';
 
 type PaymentRow = {
   id: number;
@@ -86,8 +86,9 @@ export class PaymentRepository {
     return await readPage(this.#sql, toList(actor, filter), page);
   }
 
+  /** Payments as files show them. */
   stream(actor: Actor, filter: PaymentFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
-    return streamRows(this.#sql, toList(actor, filter), batchSize);
+    return streamRows(this.#sql, { ...toList(actor, filter, PAYMENT_ROW.from), json: PAYMENT_ROW.json }, batchSize);
   }
 
   async count(actor: Actor, filter: PaymentFilter): Promise<number> {
@@ -155,9 +156,9 @@ function isCountedByNumber({ schoolId: _, ...others }: PaymentFilter): boolean {
   return Object.values(others).every((value) => value === undefined);
 }
 
-function fromOf({ studentId }: PaymentFilter): Statement {
-  if (studentId === undefined) return PAYMENT.from;
-  return sql`${PAYMENT.from} join invoices i on i.id = p.invoice_id and i.school_id = p.school_id`;
+function fromOf({ studentId }: PaymentFilter, from: Statement = PAYMENT.from): Statement {
+  if (studentId === undefined) return from;
+  return sql`${from} join invoices i on i.id = p.invoice_id and i.school_id = p.school_id`;
 }
 
 function toConditions(actor: Actor, filter: PaymentFilter): Statement[] {
@@ -193,10 +194,10 @@ function notAfter(bound: TimeBound): Statement[] {
     : [sql`p.paid_on <= ${bound.date}::date`, sql`p.paid_at < (${bound.date}::date + 1) + ${ZONE_MARGIN}`];
 }
 
-function toList(actor: Actor, filter: PaymentFilter): List {
+function toList(actor: Actor, filter: PaymentFilter, from?: Statement): List {
   return {
     json: PAYMENT.json,
-    from: fromOf(filter),
+    from: fromOf(filter, from),
     conditions: toConditions(actor, filter),
     order: ORDER,
     ...(isCountedByNumber(filter) ? { total: countDocuments(actor, 'RECEIPT', filter.schoolId) } : {}),

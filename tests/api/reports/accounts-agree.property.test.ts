@@ -298,7 +298,19 @@ class Book {
       row['reversed_at'],
     ]);
     expect(shown.sort(byId)).toEqual(expected.sort(byId));
-    await files.compareCsv(`/payments?${query}`, payments.body.map(asText));
+    const rows = payments.body.map((payment) => {
+      const invoice = invoices.body.find(({ id }) => id === payment['invoice_id']) ?? {};
+      return {
+        ...asText(payment),
+        student_id: String(invoice['student_id']),
+        student_name: expect.any(String),
+        invoice_number: String(invoice['number']),
+        concept: String(invoice['description'] ?? ''),
+        currency: String(invoice['currency']),
+        net_amount: payment['reversed_at'] === null ? String(payment['amount']) : '0.00',
+      };
+    });
+    await files.compareCsv(`/payments?${query}`, rows);
   }
 
   /** Amounts of an invoice as the API shows them: a voided one keeps its own, and only accounts leave it out. */

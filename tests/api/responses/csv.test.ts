@@ -7,6 +7,7 @@ import { type Json, startBilling } from '../../support/billing.ts';
 import { asDictionary, asText, type CsvAnswer, getCsv, parseCsv } from '../../support/csv.ts';
 
 const billing = await startBilling();
+const XLSX_TYPE = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet';
 const WAIT_MAX_MS = 10_000;
 const QUIET_MS = 500;
 
@@ -42,18 +43,65 @@ describe('CSV of lists', () => {
       const answer = await csv(path);
 
       expect(json.body.length, path).toBeGreaterThan(0);
-      expect(answer.rows, path).toEqual(json.body.map(asText));
+      // A payment's row has more than its JSON: see below.
+      expect(answer.rows, path).toEqual(json.body.map((row) => expect.objectContaining(asText(row))));
+      const more = path.endsWith('payments') || path.startsWith('/payments') ? 6 : 0;
+      expect(Object.keys(answer.rows[0] ?? {}), path).toHaveLength(Object.keys(json.body[0] ?? {}).length + more);
       expect(answer.headers['content-type']).toBe('text/csv; charset=utf-8; header=present');
     }
   });
 
-  test('200: a list without rows is its header', async () => {
-    const studentId = await billing.aStudent();
-    const { text } = await csv(`/invoices?student_id=${studentId}`);
+  // Programs read columns by their place.
+  test('200: a list without rows is its header, with every column where it has always been and new ones behind', async () => {
+    const schoolId = await billing.aSchool();
+    const studentId = await billing.aStudent({ school_id: schoolId });
+    const header = async (path: string) => (await csv(path)).text;
 
-    expect(text).toBe(
-      '\ufeffid,number,student_id,amount_total,credited,paid,pending,currency,status,settlement,issued_at,issued_on,due_date,description,created_at,updated_at,school_id,booked_on,voided_at,voided_on,void_reason\r\n',
+    expect(await header(`/invoices?student_id=${studentId}`)).toBe(
+      '\ufeffid,number,student_id,amount_total,credited,paid,pending,currency,status,issued_at,due_date,description,created_at,updated_at,school_id,voided_at,void_reason,settlement,issued_on,booked_on,voided_on\r\n',
     );
+    expect(await header(`/payments?student_id=${studentId}`)).toBe(
+      '\ufeffid,number,invoice_id,amount,paid_at,method,reference,created_at,reversed_at,reversal_reason,paid_on,booked_on,reversed_on,net_amount,currency,student_id,student_name,invoice_number,concept,possible_duplicate_of\r\n',
+    );
+    expect(await header(`/credit-notes?student_id=${studentId}`)).toBe(
+      '\ufeffid,invoice_id,amount,reason,created_at,number,description,dated_on,booked_on,reversed_at,reversed_on,reversal_reason\r\n',
+    );
+    expect(await header(`/students/${studentId}/statement`)).toBe(
+      '\ufeffid,number,student_id,amount_total,credited,paid,pending,currency,status,issued_at,due_date,description,created_at,updated_at,overdue,days_overdue,settlement,issued_on\r\n',
+    );
+  });
+
+  test('200: payments say whose they are and for what, and their net amounts add up to what was collected', async () => {
+    const schoolId = await billing.aSchool();
+    const studentId = await billing.aStudent({ school_id: schoolId, first_name: 'María', last_name: 'Núñez' });
+    const invoiceId = await billing.anInvoice({ student_id: studentId, description: '=Colegiatura' });
+    await billing.aPayment(invoiceId, '100.10');
+    const wrong = await billing.aPayment(invoiceId, '200.20');
+    await billing.aPayment(invoiceId, '300.30');
+    await billing.post(`/payments/${wrong}/reversal`, { reason: 'Rebotado' });
+    const invoice = await billing.get(`/invoices/${invoiceId}`);
+
+    for (const path of [
+      `/payments?school_id=${schoolId}`,
+      `/payments?student_id=${studentId}`,
+      `/invoices/${invoiceId}/payments`,
+    ]) {
+      const { rows } = await csv(path);
+
+      const whose = {
+        student_id: String(studentId),
+        student_name: 'María Núñez',
+        invoice_number: String(invoice.body['number']),
+        concept: "'=Colegiatura",
+        currency: 'MXN',
+      };
+      expect(rows).toMatchObject([
+        { ...whose, amount: '100.10', net_amount: '100.10' },
+        { ...whose, amount: '200.20', net_amount: '0.00' },
+        { ...whose, amount: '300.30', net_amount: '300.30' },
+      ]);
+      expect(invoice.body['paid']).toBe('400.40');
+    }
   });
 
   // A file that holds the first hundred of 1,203 rows is taken for the whole.
@@ -176,6 +224,60 @@ describe('CSV of lists', () => {
   });
 });
 
+describe('Delimiters and decimal signs', () => {
+  async function written(query: string, description: string): Promise<string[]> {
+    const studentId = await billing.aStudent();
+    await billing.anInvoice({ student_id: studentId, amount_total: '1234.50', description });
+    const { text } = await billing.get(`/invoices?student_id=${studentId}&${query}`, { accept: 'text/csv' });
+    const [, line = ''] = text.split('\r\n');
+    const [, amount = '', typed = ''] = /^\d+.F-[\d-]+.\d+.("?1234.50"?).*2027-01-31.(.*?).20\d\d-/s.exec(line) ?? [];
+    return [text.slice(3, 4), amount, typed];
+  }
+
+  test.each([
+    ['delimiter=%3B&decimal=,', 'a, b', [';', '1234,50', 'a, b']],
+    ['delimiter=;&decimal=,', 'a; b', [';', '1234,50', '"a; b"']],
+    ['delimiter=;', 'a', [';', '1234.50', 'a']],
+    ['delimiter=tab&decimal=,', 'a\tb', ['\t', '1234,50', '"a\tb"']],
+    ['decimal=,', 'a', [',', '"1234,50"', 'a']],
+    ['delimiter=,&decimal=.', 'a, b', [',', '1234.50', '"a, b"']],
+    // Whoever opens it where commas part cells must find no formula there either.
+    ['delimiter=;', 'a,=1+1;-2', [';', '1234.50', `"a,'=1+1;'-2"`]],
+    ['delimiter=tab', 'a, @x', ['\t', '1234.50', "a, '@x"]],
+  ])('200: %s with %j', async (query, description, expected) => {
+    expect(await written(query, description)).toEqual(expected);
+  });
+
+  test('200: an empty text between semicolons, and no sign in front of an amount below zero', async () => {
+    const studentId = await billing.aStudent();
+    const invoiceId = await billing.anInvoice({ student_id: studentId });
+    await billing.aPayment(invoiceId, '400.00', { paid_at: '2020-03-01' });
+
+    const query = 'format=csv&to=2020-12-31&delimiter=;&decimal=,';
+    const { text } = await billing.get(`/students/${studentId}/ledger?${query}`);
+
+    expect(text).toMatch(/;0,00;400,00;-400,00;20/);
+  });
+
+  test('422: other signs, and signs for what is no CSV', async () => {
+    for (const [query, name] of [
+      ['format=csv&delimiter=|', 'delimiter'],
+      ['format=csv&delimiter=', 'delimiter'],
+      ['format=csv&decimal=;', 'decimal'],
+      ['format=json&delimiter=,', 'delimiter'],
+      ['decimal=.', 'decimal'],
+    ]) {
+      const answer = await billing.get(`/invoices?${query}`);
+      expect({ query, status: answer.status, body: answer.body }).toMatchObject({
+        status: 422,
+        body: { errors: [{ pointer: `#/${name}` }] },
+      });
+    }
+    const pdf = await billing.get('/students/1/statement?format=pdf&decimal=,');
+    expect(pdf.body['errors']).toMatchObject([{ pointer: '#/decimal' }]);
+  });
+});
+
 describe('CSV of statements', () => {
   test('200: the lines of the JSON, void invoices left out, and the totals beside them', async () => {
     const schoolId = await billing.aSchool();
@@ -278,6 +380,45 @@ describe('CSV of ledgers and reports', () => {
   });
 });
 
+describe('CSV of the summary', () => {
+  test('200: the figures of the JSON: in all, by month, method and day, each group adding up to all', async () => {
+    billing.clock.travelTo('2026-03-30T18:00:00Z');
+    const schoolId = await billing.aSchool();
+    const studentId = await billing.aStudent({ school_id: schoolId });
+    const invoiceId = await billing.anInvoice({ student_id: studentId, due_date: '2026-03-31' });
+    await billing.aPayment(invoiceId, '100.10', { method: 'CASH' });
+    billing.clock.travelTo('2026-04-02T18:00:00Z');
+    await billing.aPayment(invoiceId, '200.20', { method: 'CARD' });
+    await billing.aPayment(invoiceId, '50.00');
+    type Figures = Json & { by_month: Json[]; by_method: Json[]; daily: (Json & { by_method: Json[] })[] };
+    const path = `/schools/${schoolId}/summary?from=2026-03-15&to=2026-04-10`;
+    const { body } = await billing.get<Figures>(path);
+
+    const { rows, headers } = await csv(path);
+
+    const group = (name: string) => rows.filter((row) => row['group'] === name);
+    const { school: _, timezone: __, as_of: ___, by_month, by_method, daily, ...all } = body;
+    expect(group('total')).toEqual([expect.objectContaining(asText(all))]);
+    expect(group('month')).toMatchObject(
+      by_month.map(({ month, ...flows }, index) => ({
+        ...asText(flows),
+        from: index === 0 ? '2026-03-15' : `${month}-01`,
+        to: index === 0 ? '2026-03-31' : '2026-04-10',
+      })),
+    );
+    expect(group('method')).toMatchObject(by_method.map(asText));
+    expect(group('day')).toMatchObject(
+      daily.map(({ date, by_method: ____, ...day }) => ({ ...asText(day), from: date, to: date })),
+    );
+    expect(group('day_method')).toMatchObject(
+      daily.flatMap((day) => day.by_method.map((one) => ({ ...asText(one), from: day['date'], to: day['date'] }))),
+    );
+    expect(rows).toHaveLength(1 + 2 + 3 + 2 + 3);
+    expect(headers['content-disposition']).toBe(`attachment; filename="summary-school-${schoolId}-2026-04-10.csv"`);
+    expect((await csv(`/schools/${schoolId}/summary?from=2026-04-02&to=2026-04-01`)).status).toBe(422);
+  });
+});
+
 describe('Which form an answer has', () => {
   test.each([
     [undefined, '', 'application/json'],
@@ -290,6 +431,8 @@ describe('Which form an answer has', () => {
     ['text/csv;q=0.5, application/json', '', 'application/json'],
     ['text/*', '', 'text/csv'],
     ['application/json;q=0, */*', '', 'text/csv'],
+    ['application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', '', XLSX_TYPE],
+    ['application/json', '?format=xlsx', XLSX_TYPE],
     ['application/json', '?format=csv', 'text/csv'],
     ['text/csv', '?format=json', 'application/json'],
   ])('200: Accept %s with %s is answered as %s', async (accept, query, type) => {
