@@ -9,7 +9,7 @@
  * **Errors** are RFC 9457 problem documents: branch on `code`; `x-problem-codes` lists those of an operation.
  * **Retries**: a POST with an `Idempotency-Key` is done once, however often it is sent. Where an answer has `Retry-After`, trying again is worth it.
  * **Pages**: follow `Link: <…>; rel="next"`, which stays as fast on the last page as on the first.
- * **Files**: answers are JSON. Operations with `x-files` also answer as CSV or PDF at the same address, with `?format=csv` or `?format=pdf` (in a PDF's language: `&lang=es` or `en`) or the media type in `Accept`; the bodies and types described here are those of JSON.
+ * **Files**: answers are JSON. Operations with `x-files` also answer as CSV, XLSX or PDF at the same address, with `?format=csv`, `xlsx` or `pdf` or the media type in `Accept` (`&lang=es` or `en` is the language of a PDF; `&delimiter=;&decimal=,` how a CSV is written); the bodies and types described here are those of JSON.
  */
 
 /**

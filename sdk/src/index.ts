@@ -23,7 +23,7 @@ type Formats = typeof FILES;
 export type BillingClient = Client<Ops> &
   Readonly<{
     /**
-     * The same as CSV or PDF. @param language of a PDF; without it that of the school's country
+     * The same as CSV, XLSX or PDF. @param language of a PDF; without it that of the school's country
      *
      * @throws ApiError see {@link problemOf}
      */

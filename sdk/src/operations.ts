@@ -4,21 +4,22 @@
 export const FILES = {
   getInvoice: { pdf: 'application/pdf' },
   getPayment: { pdf: 'application/pdf' },
-  getSchoolAging: { csv: 'text/csv' },
-  getSchoolLedger: { csv: 'text/csv', pdf: 'application/pdf' },
-  getSchoolStatement: { csv: 'text/csv', pdf: 'application/pdf' },
-  getStudentAging: { csv: 'text/csv' },
-  getStudentLedger: { csv: 'text/csv', pdf: 'application/pdf' },
-  getStudentStatement: { csv: 'text/csv', pdf: 'application/pdf' },
-  listAllCreditNotes: { csv: 'text/csv' },
-  listClosings: { csv: 'text/csv' },
-  listCreditNotes: { csv: 'text/csv' },
-  listDebtors: { csv: 'text/csv' },
-  listInvoicePayments: { csv: 'text/csv' },
-  listInvoices: { csv: 'text/csv' },
-  listPayments: { csv: 'text/csv' },
-  listSchools: { csv: 'text/csv' },
-  listStudents: { csv: 'text/csv' },
+  getSchoolAging: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  getSchoolLedger: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  getSchoolStatement: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  getSchoolSummary: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  getStudentAging: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  getStudentLedger: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  getStudentStatement: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listAllCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listClosings: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listDebtors: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listInvoicePayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listInvoices: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listPayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listSchools: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listStudents: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
 } as const;
 
 /** Codes of the problems an operation can answer with. */
@@ -315,6 +316,7 @@ export type ProblemCodes = {
     | 'database_busy'
     | 'database_full'
     | 'internal_error'
+    | 'not_acceptable'
     | 'school_not_found';
   getStudent: 
     | 'request_invalid'

@@ -44,6 +44,13 @@ test('files are files, in the language asked for', async () => {
   expect([pdf.type, (await pdf.text()).slice(0, 5)]).toEqual(['application/pdf', '%PDF-']);
   const csv = await billing.file('listInvoices', {}, 'csv');
   expect(await csv.text()).toMatch(/^id,number,/);
+  const xlsx = await billing.file('getStudentStatement', { id: await server.aStudent() }, 'xlsx');
+  expect(xlsx.type).toBe('application/vnd.openxmlformats-officedocument.spreadsheetml.sheet');
+  expect(
+    Buffer.from(await xlsx.arrayBuffer())
+      .subarray(0, 2)
+      .toString(),
+  ).toBe('PK');
 });
 
 test('headers of an answer, and what another key gets', async () => {

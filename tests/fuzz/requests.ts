@@ -144,7 +144,12 @@ function requestOf(
 /** The parameters of files, which the document tells of by convention. */
 function filesOf({ 'x-files': files }: Operation): Parameter[] {
   if (files === undefined) return [];
-  const choices = { format: ['json', ...Object.keys(files)], lang: ['es', 'en'] };
+  const choices = {
+    format: ['json', ...Object.keys(files)],
+    lang: ['es', 'en'],
+    delimiter: [',', ';', 'tab'],
+    decimal: ['.', ','],
+  };
   return Object.entries(choices).map(([name, values]) => ({ name, in: 'query', schema: { enum: values } }));
 }
 
