@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Answer, startBilling } from '../../support/billing.ts';
+import { getCsv } from '../../support/csv.ts';
 import { expectProblem } from '../../support/problem.ts';
+import { asPlainText, getXlsx } from '../../support/xlsx.ts';
 
 const billing = await startBilling();
 
@@ -142,9 +144,10 @@ describe('the two days of an entry', () => {
       paid_on: '2026-12-31',
       booked_on: '2026-12-31',
     });
-    expect((await billing.get(`/payments?school_id=${school}&format=csv`)).text).toContain(
-      ',2026-12-31,2026-12-31,CASH',
-    );
+    const days = { paid_on: '2026-12-31', booked_on: '2026-12-31' };
+    const payments = `/payments?school_id=${school}&paid_from=2026-12-31`;
+    expect((await getCsv(billing, payments)).rows).toMatchObject([days]);
+    expect(asPlainText((await getXlsx(billing, payments)).file)).toMatchObject([days]);
     expect(await summary('2026-12-01', '2026-12-31')).toMatchObject({ collected: '10.00' });
   });
 
