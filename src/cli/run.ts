@@ -9,7 +9,7 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   migrate    up, down, status, make: the database schema
   seed       sample schools, students, invoices and payments
   statement  an account as JSON, CSV or PDF
-  export     lists, statements, ledgers, aging and debtors as CSV or JSON lines
+  export     lists, statements, ledgers and reports as CSV, XLSX or JSON lines
   check      compare every stored figure with the rows it is made of
   backup     every row of one moment in a file
   restore    a backup into an empty database
