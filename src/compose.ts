@@ -142,6 +142,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const dependencies = { unitOfWork, batches, clock, log };
   const statements = new StatementService(dependencies);
   const ledgers = new LedgerService(dependencies);
+  const reports = new ReportService(dependencies);
   const renderer = new PdfPool();
   const idempotencyCleaner = new IdempotencyCleaner(dependencies);
   return {
@@ -154,8 +155,8 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       payments: new PaymentService(dependencies),
       statements,
       ledgers,
-      documents: new DocumentService({ ...dependencies, statements, ledgers, renderer }),
-      reports: new ReportService(dependencies),
+      documents: new DocumentService({ ...dependencies, statements, ledgers, reports, renderer }),
+      reports,
       reconciliation: new ReconciliationService(dependencies),
       idempotencyCleaner,
     },

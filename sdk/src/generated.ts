@@ -83,6 +83,27 @@ export type AgingBuckets = {
     };
 };
 
+export type Clearance = {
+    student: Student;
+    /**
+     * Of all amounts.
+     */
+    currency: string;
+    /**
+     * The school's: whose days these are.
+     */
+    timezone: string;
+    /**
+     * @format date
+     */
+    as_of: string;
+    /**
+     * Nothing: else it would have been refused.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    pending: string;
+};
+
 export type Closing = {
     /**
      * @minimum 1
@@ -729,7 +750,7 @@ export type Problem = {
      */
     amount?: string;
     /**
-     * With `payment_exceeds_pending`, `credit_exceeds_pending`.
+     * With `payment_exceeds_pending`, `credit_exceeds_pending`, `balance_pending`.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     pending?: string;
@@ -757,12 +778,16 @@ export type Problem = {
      * With `invoice_has_payments`: those to reverse first.
      */
     payment_ids?: number[];
+    /**
+     * With `balance_pending`: ten at most, oldest debt first.
+     */
+    invoice_ids?: number[];
 };
 
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "document_too_long" | "cursor_outdated" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "document_too_long" | "cursor_outdated" | "balance_pending" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -799,6 +824,7 @@ export const ProblemCode = {
     credit_exceeds_pending: "credit_exceeds_pending",
     document_too_long: "document_too_long",
     cursor_outdated: "cursor_outdated",
+    balance_pending: "balance_pending",
     idempotency_key_reused: "idempotency_key_reused",
     idempotency_in_flight: "idempotency_in_flight",
     idempotency_answer_erased: "idempotency_answer_erased",
@@ -964,6 +990,49 @@ export type School = {
      * @format date-time
      */
     updated_at: string;
+    credit_note_prefix: string;
+    /**
+     * Of whoever runs it, where that is another. Printed on its papers.
+     * @minLength 1
+     * @maxLength 255
+     */
+    legal_name: string | null;
+    /**
+     * RFC, NIT, RUC, CNPJ. Printed on its papers.
+     * @minLength 1
+     * @maxLength 50
+     */
+    tax_id: string | null;
+    /**
+     * In lines. Printed on its papers.
+     * @minLength 1
+     * @maxLength 500
+     */
+    address: string | null;
+    /**
+     * Printed on its papers.
+     * @minLength 1
+     * @maxLength 50
+     */
+    phone: string | null;
+    /**
+     * Printed on its papers.
+     * @maxLength 255
+     * @format email
+     */
+    email: string | null;
+    /**
+     * How and where to pay, in lines. Printed on invoices, statements and letters to debtors.
+     * @minLength 1
+     * @maxLength 2000
+     */
+    payment_instructions: string | null;
+    /**
+     * What its invoices are called on paper. Default: `Aviso de cobro`, in the language of the paper.
+     * @minLength 1
+     * @maxLength 100
+     */
+    invoice_title: string | null;
 };
 
 export type SchoolAging = {
@@ -1026,6 +1095,53 @@ export type SchoolCreate = {
      * @pattern ^[A-Z0-9]{1,10}$
      */
     receipt_prefix?: string;
+    /**
+     * Beginning of document numbers, such as F in F-2026-000123. Default: NC; CN or NCR where one of the others is that.
+     * @pattern ^[A-Z0-9]{1,10}$
+     */
+    credit_note_prefix?: string;
+    /**
+     * Of whoever runs it, where that is another. Printed on its papers.
+     * @minLength 1
+     * @maxLength 255
+     */
+    legal_name?: string | null;
+    /**
+     * RFC, NIT, RUC, CNPJ. Printed on its papers.
+     * @minLength 1
+     * @maxLength 50
+     */
+    tax_id?: string | null;
+    /**
+     * In lines. Printed on its papers.
+     * @minLength 1
+     * @maxLength 500
+     */
+    address?: string | null;
+    /**
+     * Printed on its papers.
+     * @minLength 1
+     * @maxLength 50
+     */
+    phone?: string | null;
+    /**
+     * Printed on its papers.
+     * @maxLength 255
+     * @format email
+     */
+    email?: string | null;
+    /**
+     * How and where to pay, in lines. Printed on invoices, statements and letters to debtors.
+     * @minLength 1
+     * @maxLength 2000
+     */
+    payment_instructions?: string | null;
+    /**
+     * What its invoices are called on paper. Default: `Aviso de cobro`, in the language of the paper.
+     * @minLength 1
+     * @maxLength 100
+     */
+    invoice_title?: string | null;
 };
 
 export type SchoolLedger = {
@@ -1276,6 +1392,53 @@ export type SchoolUpdate = {
      * @pattern ^[A-Z0-9]{1,10}$
      */
     receipt_prefix?: string;
+    /**
+     * Beginning of document numbers, such as F in F-2026-000123.
+     * @pattern ^[A-Z0-9]{1,10}$
+     */
+    credit_note_prefix?: string;
+    /**
+     * Of whoever runs it, where that is another. Printed on its papers.
+     * @minLength 1
+     * @maxLength 255
+     */
+    legal_name?: string | null;
+    /**
+     * RFC, NIT, RUC, CNPJ. Printed on its papers.
+     * @minLength 1
+     * @maxLength 50
+     */
+    tax_id?: string | null;
+    /**
+     * In lines. Printed on its papers.
+     * @minLength 1
+     * @maxLength 500
+     */
+    address?: string | null;
+    /**
+     * Printed on its papers.
+     * @minLength 1
+     * @maxLength 50
+     */
+    phone?: string | null;
+    /**
+     * Printed on its papers.
+     * @maxLength 255
+     * @format email
+     */
+    email?: string | null;
+    /**
+     * How and where to pay, in lines. Printed on invoices, statements and letters to debtors.
+     * @minLength 1
+     * @maxLength 2000
+     */
+    payment_instructions?: string | null;
+    /**
+     * What its invoices are called on paper. Default: `Aviso de cobro`, in the language of the paper.
+     * @minLength 1
+     * @maxLength 100
+     */
+    invoice_title?: string | null;
 };
 
 export type StatementLine = {
@@ -3366,6 +3529,24 @@ export type GetStudentAgingVariables = {
     as_of?: string;
 };
 
+export type GetClearanceResult = Clearance;
+
+export type GetClearancePath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetClearanceVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
 export type GetStudentLedgerResult = StudentLedger;
 
 export type GetStudentLedgerPath = {
@@ -4443,6 +4624,16 @@ export type Ops = {
         };
         result: GetStudentAgingResult;
     };
+    getClearance: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetClearanceResult;
+    };
     getStudentLedger: {
         args: {
             /**
@@ -4575,6 +4766,7 @@ export const OPERATIONS = {
     deleteStudent: { id: "deleteStudent", method: "DELETE", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateStudent: { id: "updateStudent", method: "PATCH", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     getStudentAging: { id: "getStudentAging", method: "GET", path: "/api/v1/students/{id}/aging", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "as_of", in: "query" }] },
+    getClearance: { id: "getClearance", method: "GET", path: "/api/v1/students/{id}/clearance", tags: ["reports"], params: [{ name: "id", in: "path" }] },
     getStudentLedger: { id: "getStudentLedger", method: "GET", path: "/api/v1/students/{id}/ledger", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "cursor", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }, { name: "etag", key: "etag", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "/entries" } },
     getStudentStatement: { id: "getStudentStatement", method: "GET", path: "/api/v1/students/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     getHealth: { id: "getHealth", method: "GET", path: "/health", tags: ["service"] },
@@ -6430,4 +6622,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { getClosing, reopenBooks, listAllCreditNotes, getCreditNote, reverseCreditNote, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listPayments, createPayment, getPayment, reversePayment, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { getClosing, reopenBooks, listAllCreditNotes, getCreditNote, reverseCreditNote, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listPayments, createPayment, getPayment, reversePayment, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;

@@ -2,6 +2,8 @@
 
 /** Media types of the files an operation can also answer with, by format. */
 export const FILES = {
+  getClearance: { pdf: 'application/pdf' },
+  getCreditNote: { pdf: 'application/pdf' },
   getInvoice: { pdf: 'application/pdf' },
   getPayment: { pdf: 'application/pdf' },
   getSchoolAging: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
@@ -14,7 +16,7 @@ export const FILES = {
   listAllCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listClosings: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
-  listDebtors: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listDebtors: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listInvoicePayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listInvoices: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listPayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
@@ -221,6 +223,17 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'student_not_found'
     | 'student_has_invoices';
+  getClearance: 
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'student_not_found'
+    | 'balance_pending';
   getClosing: 
     | 'request_invalid'
     | 'rate_limited'
@@ -238,6 +251,7 @@ export type ProblemCodes = {
     | 'database_busy'
     | 'database_full'
     | 'internal_error'
+    | 'not_acceptable'
     | 'credit_note_not_found';
   getHealth: never;
   getInvoice: 
@@ -397,7 +411,8 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
-    | 'school_not_found';
+    | 'school_not_found'
+    | 'document_too_long';
   listInvoicePayments: 
     | 'request_invalid'
     | 'rate_limited'

@@ -115,13 +115,27 @@ type OneOf<P extends TSchema, Q extends TProperties> = Operation<P> &
     table?: (call: Call<P, Static<TObject<Q>>>) => Promise<Table>;
     /** Undefined when too many are being made. The language is null if none of ours was asked for. */
     pdf?: (call: Call<P, Static<TObject<Q>>>, order: PrintOrder) => Promise<FinishedDocument | undefined>;
+    /** Its PDF shows a page of what there is, as its JSON does. */
+    isPdfPaged?: boolean;
+    /** It is a PDF unless something else is asked for. */
+    isPdfFirst?: boolean;
   }>;
 
 /** GET of one thing: a resource, a statement, a report; in as many forms as it is given for. */
 export function one<P extends TSchema, Q extends TProperties>(
   routes: FastifyInstance,
   path: string,
-  { answer, query, json, table, pdf, isConditional = false, ...operation }: OneOf<P, Q>,
+  {
+    answer,
+    query,
+    json,
+    table,
+    pdf,
+    isConditional = false,
+    isPdfPaged = false,
+    isPdfFirst = false,
+    ...operation
+  }: OneOf<P, Q>,
 ): void {
   // The order in which they are liked when `Accept` likes them equally.
   const others: Format[] = [
@@ -129,7 +143,7 @@ export function one<P extends TSchema, Q extends TProperties>(
     ...(pdf ? (['pdf'] as const) : []),
     ...(table ? (['xlsx'] as const) : []),
   ];
-  const formats = ['json', ...others] as const;
+  const formats: readonly [Format, ...Format[]] = isPdfFirst ? ['pdf', 'json'] : ['json', ...others];
   const parameters = {
     ...query,
     ...(others.length > 0 ? { format: formatParameter(formats) } : {}),
@@ -146,7 +160,7 @@ export function one<P extends TSchema, Q extends TProperties>(
       return await sendTable(call, format, async () => await table(call));
     refuseDialect(call.query);
     if (format === 'pdf' && pdf) {
-      refusePaging(call.query);
+      if (!isPdfPaged) refusePaging(call.query);
       const order = { caller: request.callerName, language: languageOf(request, call.query.lang) };
       return await sendPdf(reply, await pdf(call, order));
     }

@@ -134,7 +134,7 @@ function filesSentence(files: readonly (keyof typeof FILES)[]): string {
     ? ' A CSV is written with `&delimiter=` (`,`, `;`, `tab`) and `&decimal=` (`.`, `,`).'
     : '';
   const language = files.includes('pdf')
-    ? ' A PDF is in the language of `?lang=es` or `en`, or of `Accept-Language`.'
+    ? ' A PDF is in the language of `?lang=es`, `en` or `pt`, or of `Accept-Language`.'
     : '';
   return `Also as a file: ${forms.join('; ')}.${dialect}${language}`;
 }

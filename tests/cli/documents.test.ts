@@ -84,7 +84,7 @@ describe('statement', () => {
     [['--student', '0'], '--student must be an id'],
     [['--student', '1e3'], '--student must be an id'],
     [['--student', '1', '--format', 'xml'], '--format must be one of json, csv, pdf'],
-    [['--student', '1', '--lang', 'fr'], '--lang must be one of es, en'],
+    [['--student', '1', '--lang', 'fr'], '--lang must be one of es, en, pt'],
     [['--student', '1', '--from', '2026-02-30'], '--from must be a calendar date'],
     [['--student', '1', '--from', '2026-02-02', '--to', '2026-02-01'], '--from must not be after --to'],
     [['--student', '1', 'more'], "Unexpected argument 'more'"],

@@ -146,7 +146,7 @@ function filesOf({ 'x-files': files }: Operation): Parameter[] {
   if (files === undefined) return [];
   const choices = {
     format: ['json', ...Object.keys(files)],
-    lang: ['es', 'en'],
+    lang: ['es', 'en', 'pt'],
     delimiter: [',', ';', 'tab'],
     decimal: ['.', ','],
   };

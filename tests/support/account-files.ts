@@ -12,7 +12,7 @@ export type Ledger = Json & { totals: Record<string, string>; entries: Json[] };
 const WORDS = {
   es: {
     billed: 'Facturado',
-    credited: 'Abonado',
+    credited: 'Notas de crédito',
     paid: 'Pagado',
     overdue: 'Vencido',
     pending: 'Saldo pendiente',
@@ -31,6 +31,17 @@ const WORDS = {
     debits: 'Debits',
     credits: 'Credits',
     closing: 'Closing balance',
+  },
+  pt: {
+    billed: 'Faturado',
+    credited: 'Notas de crédito',
+    paid: 'Pago',
+    overdue: 'Vencido',
+    pending: 'Saldo devedor',
+    opening: 'Saldo inicial',
+    debits: 'Débitos',
+    credits: 'Créditos',
+    closing: 'Saldo final',
   },
 } as const;
 export type Language = keyof typeof WORDS;
@@ -72,7 +83,11 @@ export class AccountFiles {
   async compareStatementPdf(path: string, { totals, invoices }: Statement, language: Language): Promise<void> {
     const { invoiced, credited, paid, overdue, pending } = totals;
     const printed = await this.#print(path, language);
-    const lines = invoices.map(({ number, ...line }) => [
+    // On paper the oldest stands first.
+    const oldestFirst = invoices
+      .toReversed()
+      .sort((a, b) => String(a['issued_on']).localeCompare(String(b['issued_on'])));
+    const lines = oldestFirst.map(({ number, ...line }) => [
       number,
       ...[line['amount_total'], line['credited'], line['paid'], line['pending']].map(cents),
     ]);

@@ -1,4 +1,5 @@
 import { getDocument } from 'pdfjs-dist/legacy/build/pdf.mjs';
+import type { Billing } from './billing.ts';
 
 /** A text on a page, in points from its lower left corner. */
 export type PdfText = Readonly<{ text: string; x: number; y: number; width: number }>;
@@ -47,4 +48,18 @@ function linesOf(texts: readonly PdfText[]): string[] {
         .map(({ text }) => text)
         .join('|'),
     );
+}
+
+const NOTHING: Pdf = { pages: [], text: '', title: '', language: null };
+
+/** Asks the API for papers and reads them; `problem` is what it refuses with, and then there is no text. */
+export function papersOf({ app, config }: Billing) {
+  return async (path: string, headers: Record<string, string> = { accept: 'application/pdf' }) => {
+    const answer = await app.inject({ url: `${config.prefix}${path}`, headers });
+    const { statusCode: status, headers: answered, rawPayload } = answer;
+    if (answered['content-type'] === 'application/pdf') {
+      return { status, headers: answered, problem: undefined, bytes: rawPayload, ...(await readPdf(rawPayload)) };
+    }
+    return { status, headers: answered, problem: answer.json(), bytes: rawPayload, ...NOTHING };
+  };
 }

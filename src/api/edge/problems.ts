@@ -68,6 +68,7 @@ export const PROBLEMS = {
   credit_exceeds_pending: { status: 400, title: 'Credit exceeds the pending amount' },
   document_too_long: { status: 422, title: 'Document is too long' },
   cursor_outdated: { status: 400, title: 'Cursor is outdated' },
+  balance_pending: { status: 400, title: 'Balance is pending' },
   idempotency_key_reused: { status: 422, title: 'Idempotency-Key was used for another request' },
   idempotency_in_flight: { status: 409, title: 'Idempotency-Key is in use' },
   idempotency_answer_erased: { status: 409, title: 'The answer under this Idempotency-Key was erased' },
@@ -211,7 +212,7 @@ export function problemBody(code: ProblemCode, detail: string, { url, id }: { ur
 const FIELDS_OF_RULE: Partial<Record<ProblemCode, readonly string[]>> = {
   amount_not_whole: ['amount_total', 'amount'],
   day_out_of_range: ['issued_on', 'paid_at', 'reversed_on', 'dated_on', 'voided_on'],
-  school_prefixes_equal: ['invoice_prefix', 'receipt_prefix'],
+  school_prefixes_equal: ['invoice_prefix', 'receipt_prefix', 'credit_note_prefix'],
   school_timezone_unknown: ['timezone'],
 };
 

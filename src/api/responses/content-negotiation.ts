@@ -20,19 +20,19 @@ export const MEDIA_TYPES = {
 const RANGES_MAX = 50;
 
 /** The `format` query parameter of a route that offers `formats`: for links and browsers, which cannot set a header. */
-export function formatParameter<F extends Format>(formats: readonly F[]) {
+export function formatParameter<F extends Format>(formats: readonly [F, ...F[]]) {
   return Type.Optional(
     Type.Unsafe<F>({
       type: 'string',
       enum: [...formats],
-      description: `Form of the answer: ${formats.join(', ')}. Wins over \`Accept\`. Default: json.`,
+      description: `Form of the answer: ${formats.join(', ')}. Wins over \`Accept\`. Default: ${formats[0]}.`,
     }),
   );
 }
 
 /**
- * The form to answer in: that of `format`, else the one `Accept` likes best, else JSON. Of forms liked equally the first
- * of `offered` is taken, so that a browser's "anything" means JSON.
+ * The form to answer in: that of `format`, else the one `Accept` likes best, else the first. Of forms liked equally the
+ * first of `offered` is taken too, so that a browser's "anything" means JSON where that is first.
  *
  * @throws HttpError `not_acceptable` when `Accept` rules out everything offered
  */

@@ -1,5 +1,4 @@
 import { Type } from 'typebox';
-import { FIRST_DAY } from '../../domain/billing/books.ts';
 import {
   amountOut,
   DayOrNull,
@@ -14,12 +13,7 @@ import {
 } from './common.ts';
 
 export const ClosingCreate = Type.Object(
-  {
-    through: {
-      ...NamedDay('The last day to close: after the last closing, and over in the school.'),
-      'x-days': [FIRST_DAY, '9999-12-31'],
-    },
-  },
+  { through: NamedDay('The last day to close: after the last closing, and over in the school.') },
   { ...STRICT, $id: 'ClosingCreate' },
 );
 

@@ -64,6 +64,22 @@ export function textOrNull(maxLength: number, options: { examples?: string[]; de
   return Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength, ...TEXT, ...options });
 }
 
+/** Text that shows something on paper. */
+export function visibleTextOrNull(maxLength: number, options: { examples?: string[]; description?: string } = {}) {
+  return Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    minLength: 1,
+    maxLength,
+    ...TEXT,
+    'x-visible': true,
+    ...options,
+  });
+}
+
+export function emailOrNull(options: { examples?: string[]; description?: string } = {}) {
+  return Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'email', maxLength: 255, ...options });
+}
+
 export function oneOf<T extends string>(
   values: readonly T[],
   options: { $id?: string; default?: T; examples?: T[]; description?: string } = {},

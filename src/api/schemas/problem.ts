@@ -32,7 +32,9 @@ export const ProblemSchema = Type.Object(
     request_id: Type.String({ description: 'Names the request in our logs; also in `X-Request-Id`.' }),
     errors: Type.Optional(Type.Array(FieldError, { description: 'With status 422: what to fix, field by field.' })),
     amount: Type.Optional(amountOut('1200.00', 'The amount that was asked for, where it is too large or too small.')),
-    pending: Type.Optional(amountOut('1000.00', 'With `payment_exceeds_pending`, `credit_exceeds_pending`.')),
+    pending: Type.Optional(
+      amountOut('1000.00', 'With `payment_exceeds_pending`, `credit_exceeds_pending`, `balance_pending`.'),
+    ),
     settled: Type.Optional(amountOut('500.00', 'With `invoice_amount_below_paid`: what is paid or credited already.')),
     closed_through: Type.Optional(
       Type.String({
@@ -56,6 +58,9 @@ export const ProblemSchema = Type.Object(
       }),
     ),
     payment_ids: Type.Optional(Type.Array(Id, { description: 'With `invoice_has_payments`: those to reverse first.' })),
+    invoice_ids: Type.Optional(
+      Type.Array(Id, { description: 'With `balance_pending`: ten at most, oldest debt first.' }),
+    ),
   },
   { $id: 'Problem', description: 'RFC 9457 problem document.' },
 );

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { AGING_BUCKETS, type AgedAmount, type Aging, type AgingBucket } from '../../domain/reporting/aging.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import { DEBTOR_ORDERS, type Debtor } from '../../domain/reporting/summary.ts';
+import type { Clearance } from '../../services/reporting/report-service.ts';
 import { PAGE_PARAMETERS } from '../responses/pagination.ts';
 import { amountOut, CalendarDate, oneOf } from './common.ts';
 import { StudentReference } from './ledger.ts';
@@ -82,6 +83,17 @@ export const DebtorResponse = Type.Object(
   { $id: 'Debtor' },
 );
 
+export const ClearanceResponse = Type.Object(
+  {
+    student: StudentResponse,
+    currency: AmountsIn,
+    timezone: ZoneOfDays,
+    as_of: CalendarDate,
+    pending: amountOut('0.00', 'Nothing: else it would have been refused.'),
+  },
+  { $id: 'Clearance' },
+);
+
 /** Put together as text because the owner already is JSON text. */
 export function toAgingResponse({ kind }: AccountOwner, aging: Aging): string {
   const { currency, timezone, asOf: as_of, pending, overdue } = aging;
@@ -95,6 +107,12 @@ export function toAgingRows({ asOf: as_of, currency, buckets }: Aging): Static<t
     const { amount, invoiceCount: invoice_count } = buckets[name];
     return { as_of, currency, bucket: name, amount, invoice_count };
   });
+}
+
+/** Put together as text because the student already is JSON text. */
+export function toClearanceResponse({ studentJson, school, day: as_of }: Clearance): string {
+  const fields = JSON.stringify({ currency: school.currency, timezone: school.timezone, as_of, pending: '0.00' });
+  return `{"student":${studentJson},${fields.slice(1)}`;
 }
 
 export function toDebtorResponse(debtor: Debtor): Static<typeof DebtorResponse> {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { CreditNoteService } from '../../services/billing/credit-note-service.ts';
+import type { DocumentService } from '../../services/documents/document-service.ts';
 import { create, list, one } from '../endpoint.ts';
 import { tableName } from '../responses/table.ts';
 import { IdParams, readAmount, toInstant } from '../schemas/common.ts';
@@ -13,7 +14,9 @@ import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 
 const tag = 'credit notes';
 
-export function creditNoteRoutes(routes: FastifyInstance, creditNotes: CreditNoteService): void {
+type Services = Readonly<{ creditNotes: CreditNoteService; documents: DocumentService }>;
+
+export function creditNoteRoutes(routes: FastifyInstance, { creditNotes, documents }: Services): void {
   list(routes, '/credit-notes', {
     tag,
     id: 'listAllCreditNotes',
@@ -46,6 +49,7 @@ export function creditNoteRoutes(routes: FastifyInstance, creditNotes: CreditNot
     isConditional: true,
     params: IdParams,
     json: async ({ actor, params: { id } }) => await creditNotes.findJson(actor, id),
+    pdf: async ({ actor, params: { id } }, order) => await documents.render(actor, { kind: 'credit note', id }, order),
   });
 
   create(routes, '/credit-notes/:id/reversal', {

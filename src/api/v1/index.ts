@@ -43,11 +43,11 @@ export function v1Routes(routes: FastifyInstance, services: Services, release: s
   schoolRoutes(routes, services.schools);
   studentRoutes(routes, services.students);
   invoiceRoutes(routes, services);
-  creditNoteRoutes(routes, services.creditNotes);
+  creditNoteRoutes(routes, services);
   closingRoutes(routes, services.closings);
   paymentRoutes(routes, services);
   statementRoutes(routes, services, release);
   reconciliationRoutes(routes, services.reconciliation);
   ledgerRoutes(routes, services);
-  reportRoutes(routes, services.reports);
+  reportRoutes(routes, services);
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import type { DocumentService } from '../../services/documents/document-service.ts';
 import type { ReportService } from '../../services/reporting/report-service.ts';
 import { one } from '../endpoint.ts';
 import { LIST_HEADERS } from '../openapi.ts';
@@ -11,12 +12,14 @@ import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import { refuseBackwards } from '../schemas/period.ts';
 import {
   AgingQuery,
+  ClearanceResponse,
   DebtorResponse,
   DebtorsQuery,
   SchoolAgingResponse,
   StudentAgingResponse,
   toAgingResponse,
   toAgingRows,
+  toClearanceResponse,
   toDebtorResponse,
 } from '../schemas/report.ts';
 import { SummaryQuery, SummaryResponse, toSummaryResponse, toSummaryRows } from '../schemas/summary.ts';
@@ -28,7 +31,9 @@ const AGING = {
   school: { id: 'getSchoolAging', schema: SchoolAgingResponse },
 };
 
-export function reportRoutes(routes: FastifyInstance, reports: ReportService): void {
+type Services = Readonly<{ reports: ReportService; documents: DocumentService }>;
+
+export function reportRoutes(routes: FastifyInstance, { reports, documents }: Services): void {
   agingRoute(routes, 'student', reports);
   agingRoute(routes, 'school', reports);
 
@@ -36,7 +41,8 @@ export function reportRoutes(routes: FastifyInstance, reports: ReportService): v
     tag,
     id: 'listDebtors',
     summary: 'List the students who owe something',
-    refusals: ['school_not_found'],
+    description: 'As PDF a letter to each, a page each; `limit` and `offset` choose some of them.',
+    refusals: ['school_not_found', 'document_too_long'],
     answer: { schema: Type.Array(DebtorResponse), description: 'A page.', headers: LIST_HEADERS },
     params: IdParams,
     query: DebtorsQuery,
@@ -51,6 +57,27 @@ export function reportRoutes(routes: FastifyInstance, reports: ReportService): v
       const rows = rowsOf(all.debtors.map(toDebtorResponse), all.asOf);
       return { name: `debtors-school-${id}`, columns: CSV_COLUMNS.debtors, rows };
     },
+    // Letters, whose longest debt comes first unless the list is asked for in its other order.
+    pdf: async ({ actor, params: { id }, query }, printing) => {
+      const { order = 'days', as_of: asOf = null, limit = null, offset = 0 } = query;
+      const which = { order, asOf, limit, offset };
+      return await documents.render(actor, { kind: 'letters', schoolId: id, which }, printing);
+    },
+    isPdfPaged: true,
+  });
+
+  one(routes, '/students/:id/clearance', {
+    tag,
+    id: 'getClearance',
+    summary: 'Certify that a student owes nothing',
+    description: 'A PDF unless JSON is asked for. Refused while as little as 0.01 is pending.',
+    refusals: ['student_not_found', 'balance_pending'],
+    answer: { schema: ClearanceResponse, description: 'The student owes nothing.' },
+    params: IdParams,
+    json: async ({ actor, params: { id } }) => toClearanceResponse(await reports.clearance(actor, id)),
+    pdf: async ({ actor, params: { id } }, printing) =>
+      await documents.render(actor, { kind: 'clearance', studentId: id }, printing),
+    isPdfFirst: true,
   });
 
   one(routes, '/schools/:id/summary', {

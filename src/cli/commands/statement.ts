@@ -21,7 +21,7 @@ export const STATEMENT_HELP = `Usage: mattilda-billing statement (--student ID |
   --student ID, --school ID   whose account
   --from DAY, --to DAY        every movement of these days with its balance (the ledger), YYYY-MM-DD in the school's zone
   --format FORMAT             json, csv or pdf; default: by the ending of FILE, else json
-  --lang LANG                 es or en, for PDF; default: by the school's country
+  --lang LANG                 es, en or pt, for PDF; default: by the school's country
   -o, --out FILE              where to write; default: standard output
 
 Works on DATABASE_URL, else on the embedded database.`;

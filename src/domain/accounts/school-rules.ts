@@ -10,27 +10,42 @@ export function assertSchoolChangeable(school: School): void {
   }
 }
 
-/** @throws DomainError `school_prefixes_equal`: an invoice and a receipt of one school would share a number */
-export function assertPrefixesDiffer({ invoicePrefix, receiptPrefix }: NewSchool): void {
-  if (invoicePrefix === receiptPrefix) {
-    throw new DomainError(
-      'school_prefixes_equal',
-      `Invoices and receipts cannot both be numbered with ${invoicePrefix}: their numbers would be the same`,
-    );
-  }
+/** That of credit notes where nobody chose one: the first that invoices and receipts are not numbered with. */
+export function freeCreditNotePrefix({ invoicePrefix, receiptPrefix }: Prefixes): string {
+  const free = CREDIT_NOTE_PREFIXES.find((prefix) => prefix !== invoicePrefix && prefix !== receiptPrefix);
+  return free ?? CREDIT_NOTE_PREFIXES[0];
+}
+
+/** One more than there are other kinds. Migration 0014 chose from the same. */
+const CREDIT_NOTE_PREFIXES = ['NC', 'CN', 'NCR'] as const;
+
+type Prefixes = Pick<NewSchool, 'invoicePrefix' | 'receiptPrefix'>;
+
+/** @throws DomainError `school_prefixes_equal`: documents of two kinds of one school would share a number */
+export function assertPrefixesDiffer({ invoicePrefix, receiptPrefix, creditNotePrefix }: NewSchool): void {
+  if (invoicePrefix === receiptPrefix) throw prefixesEqual('Invoices and receipts', invoicePrefix);
+  if (invoicePrefix === creditNotePrefix) throw prefixesEqual('Invoices and credit notes', invoicePrefix);
+  if (receiptPrefix === creditNotePrefix) throw prefixesEqual('Receipts and credit notes', receiptPrefix);
+}
+
+function prefixesEqual(kinds: string, prefix: string): DomainError {
+  return new DomainError(
+    'school_prefixes_equal',
+    `${kinds} cannot both be numbered with ${prefix}: their numbers would be the same`,
+  );
 }
 
 /**
  * Numbers stay when a prefix changes, so a prefix belongs to the kind of document that was numbered with it.
  *
- * @param used a prefix of the school that documents of the other kind carry; undefined when there is none
+ * @param used a prefix of the school that documents of another kind carry; undefined when there is none
  * @throws DomainError `school_prefixes_equal`: an old and a new document of one school would share a number
  */
 export function assertPrefixFree(used: string | undefined): void {
   if (used === undefined) return;
   throw new DomainError(
     'school_prefixes_equal',
-    `Invoices and receipts cannot both be numbered with ${used}: documents of the other kind have such numbers already`,
+    `Two kinds of documents cannot be numbered with ${used}: documents of another kind have such numbers already`,
   );
 }
 

@@ -25,4 +25,6 @@ export type CreditNote = Readonly<{
   createdAt: Date;
   /** Set when the note was taken back and no longer counts. */
   reversedAt: Date | null;
+  reversedOn: string | null;
+  reversalReason: string | null;
 }>;

@@ -17,6 +17,7 @@ export type Payment = Readonly<{
   paidOn: string;
   /** Set when the payment turned out to be wrong and no longer counts. */
   reversedAt: Date | null;
+  reversedOn: string | null;
   reversalReason: string | null;
 }>;
 

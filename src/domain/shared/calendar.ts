@@ -22,6 +22,12 @@ export function parseTimestamp(text: string): Date {
   return new Date(text.replace(' ', 'T').toUpperCase());
 }
 
+/** The day that an instant is on by the calendar of an IANA zone, YYYY-MM-DD. */
+export function dayIn(timezone: string, instant: Date): string {
+  // Sweden writes dates as ISO 8601 does.
+  return new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeZone: timezone }).format(instant);
+}
+
 /** The day after a day of the calendar, as YYYY-MM-DD. */
 export function dayAfter(day: string): string {
   const date = new Date(`${day}T00:00:00Z`);

@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'credit_exceeds_pending'
   | 'document_too_long'
   | 'cursor_outdated'
+  | 'balance_pending'
   | 'idempotency_key_reused'
   | 'idempotency_in_flight'
   | 'idempotency_answer_erased';

@@ -33,23 +33,31 @@ export type PrintedDocument = Readonly<{
   facts: readonly (readonly [label: string, value: string])[];
   /** Stamped across the head. */
   mark: Readonly<{ text: string; tone: 'good' | 'bad' }> | null;
+  /** Paragraphs to be read, before the tables. */
+  body: readonly string[];
   tables: readonly PrintedTable[];
   /** The box at the end; the last one stands out. */
   totals: readonly (readonly [label: string, value: string])[];
+  /** How to pay, in lines. */
+  instructions: Readonly<{ caption: string; lines: readonly string[] }> | null;
   notes: readonly string[];
+  /** What is written below the line for a signature; null where nobody signs. */
+  signature: string | null;
   footer: string;
   /** With {page} and {pages} in it. */
   pageLabel: string;
   createdAt: Date;
+  /** Further papers of the same file: each begins a page and counts its own. */
+  following?: readonly PrintedDocument[];
 }>;
 
 export type PrintedTable = Readonly<{
   caption: string | null;
   /**
    * `amount` stands right and is never cut. `word` is short (a number, a date) and never wrapped. `text` shares what
-   * width is left and wraps.
+   * width is left and wraps, to an … after a few lines; `whole` does so too, and is never cut.
    */
-  columns: readonly Readonly<{ label: string; kind: 'text' | 'word' | 'amount' }>[];
+  columns: readonly Readonly<{ label: string; kind: 'text' | 'whole' | 'word' | 'amount' }>[];
   rows: readonly (readonly string[])[];
   sums: readonly string[] | null;
   /** Instead of rows when there are none. */

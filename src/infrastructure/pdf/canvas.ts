@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import PDFDocument from 'pdfkit';
 import { layOutPlainly, type PlainFont } from './plain-layout.ts';
+import { type ElementType, Structure } from './structure.ts';
 import { type Measure, printable } from './text.ts';
 
 const WEIGHTS = ['regular', 'bold'] as const;
@@ -23,10 +24,17 @@ const FONTS: Readonly<Record<Weight, Buffer>> = {
   bold: readFileSync(require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf')),
 };
 
+/** Degrees that a stamp is turned by, times its width in points. */
+const STAMP_RISE_MAX = 900;
+
 /** Draws the foot of a page, which says how many there are. */
 type Foot = (page: number, pages: number) => void;
 
-/** A PDF being drawn: text at a place, lines, boxes, pages. Every text goes through {@link printable} here. */
+/**
+ * A PDF being drawn: text at a place, lines, boxes, pages. Every text goes through {@link printable} here.
+ *
+ * Texts are drawn within {@link element}s of its structure, by which screen readers read it; lines and boxes are none.
+ */
 export class Canvas {
   readonly width: number;
   readonly bottom: number;
@@ -34,6 +42,7 @@ export class Canvas {
   readonly #chunks: Buffer[] = [];
   readonly #fonts = new Map<Weight, PlainFont>();
   readonly #printable = new Map<string, string>();
+  readonly #structure: Structure;
   #style = '';
   #page = 0;
   /** Undefined while pages are only counted. */
@@ -45,6 +54,8 @@ export class Canvas {
     this.bottom = height - MARGIN.bottom;
     this.#pdf = new PDFDocument({
       size: [width, height],
+      pdfVersion: '1.7',
+      tagged: true,
       margin: 0,
       autoFirstPage: false,
       lang: about.language,
@@ -53,6 +64,7 @@ export class Canvas {
       fontLayoutCache: false,
       info: { Title: about.title, Author: about.author, CreationDate: about.createdAt, Creator: 'mattilda-billing' },
     });
+    this.#structure = new Structure(this.#pdf);
     this.#pdf.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
     for (const weight of WEIGHTS) {
       this.#pdf.registerFont(weight, FONTS[weight]).font(weight);
@@ -75,14 +87,33 @@ export class Canvas {
     this.#foot = (page) => foot(page, pages);
     this.#page = 0;
     this.addPage();
-    draw();
+    this.element('Sect', draw);
+  }
+
+  /** What `draw` draws is an element of the structure, within the one being drawn. @param scope of a TH */
+  element(type: ElementType, draw: () => void, scope?: 'Column' | 'Row'): void {
+    if (this.#foot === undefined) draw();
+    else this.#structure.element(type, draw, scope);
+  }
+
+  /** What `draw` draws is the text of the element being drawn: one that holds no others. Nothing turns a page in it. */
+  content(type: ElementType, draw: () => void, scope?: 'Column' | 'Row'): void {
+    if (this.#foot === undefined) draw();
+    else this.#structure.content(type, draw, scope);
+  }
+
+  /** What `draw` draws is read by nobody: it is said elsewhere already, or says nothing. */
+  decoration(draw: () => void): void {
+    if (this.#foot === undefined) draw();
+    else this.#structure.decoration(draw);
   }
 
   addPage(): void {
     this.#page += 1;
     if (this.#foot === undefined) return;
     this.#pdf.addPage();
-    this.#foot(this.#page);
+    const foot = this.#foot;
+    this.decoration(() => foot(this.#page));
   }
 
   clean(text: string): string {
@@ -116,21 +147,29 @@ export class Canvas {
 
   line(y: number, from: number, to: number, { color, width }: { color: string; width: number }): void {
     if (this.#foot === undefined) return;
-    this.#pdf.moveTo(from, y).lineTo(to, y).lineWidth(width).strokeColor(color).stroke();
+    this.decoration(() => this.#pdf.moveTo(from, y).lineTo(to, y).lineWidth(width).strokeColor(color).stroke());
   }
 
   box(x: number, y: number, width: number, height: number, color: string): void {
     if (this.#foot === undefined) return;
-    this.#pdf.rect(x, y, width, height).fill(color);
+    this.decoration(() => this.#pdf.rect(x, y, width, height).fill(color));
   }
 
-  /** A text in a frame, turned a little, as a rubber stamp leaves it. */
-  stamp(text: string, x: number, y: number, { color, size }: { color: string; size: number }): void {
-    if (this.#foot === undefined) return;
+  /** A text in a frame, turned a little, as a rubber stamp leaves it. @param right its edge, when it lies straight */
+  stamp(text: string, right: number, y: number, { color, size }: { color: string; size: number }): void {
     const style: Style = { size, weight: 'bold', color };
     const width = this.measure(style)(text) + size;
     const height = size * 1.7;
-    this.#pdf.save().rotate(-8, { origin: [x, y] });
+    const x = right - width / 2;
+    this.content('P', () => this.#drawStamp(text, { x, y, width, height }, style));
+  }
+
+  #drawStamp(text: string, at: { x: number; y: number; width: number; height: number }, style: Style): void {
+    if (this.#foot === undefined) return;
+    const { x, y, width, height } = at;
+    const { size, color = INK } = style;
+    // A long one is turned less: it would reach into what is above and below it.
+    this.#pdf.save().rotate(-Math.min(8, STAMP_RISE_MAX / width), { origin: [x, y] });
     this.#pdf.opacity(0.75);
     this.#pdf
       .roundedRect(x - width / 2, y - height / 2, width, height, 5)
@@ -143,6 +182,7 @@ export class Canvas {
 
   async finish(): Promise<Uint8Array<ArrayBuffer>> {
     const ended = new Promise((resolve, reject) => this.#pdf.once('end', resolve).once('error', reject));
+    this.#structure.end();
     this.#pdf.end();
     await ended;
     return new Uint8Array(Buffer.concat(this.#chunks));

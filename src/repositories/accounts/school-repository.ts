@@ -17,7 +17,15 @@ type SchoolRow = {
   timezone: string;
   invoice_prefix: string;
   receipt_prefix: string;
+  credit_note_prefix: string;
   is_active: boolean;
+  legal_name: string | null;
+  tax_id: string | null;
+  address: string | null;
+  phone: string | null;
+  email: string | null;
+  payment_instructions: string | null;
+  invoice_title: string | null;
 };
 
 export type SchoolFilter = Readonly<{
@@ -28,11 +36,14 @@ export type SchoolFilter = Readonly<{
   updatedSince?: Date | undefined;
 }>;
 
-const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, is_active`;
+const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, credit_note_prefix, is_active,
+  legal_name, tax_id, address, phone, email, payment_instructions, invoice_title`;
 
 /** A school as the API shows it. */
 export const SCHOOL_JSON_COLUMNS = sql`sc.id, sc.name, sc.country, sc.currency, sc.timezone, sc.invoice_prefix,
-  sc.receipt_prefix, sc.is_active, ${isoTime(sql`sc.created_at`)} as created_at, ${isoTime(sql`sc.updated_at`)} as updated_at`;
+  sc.receipt_prefix, sc.is_active, ${isoTime(sql`sc.created_at`)} as created_at, ${isoTime(sql`sc.updated_at`)} as updated_at,
+  sc.credit_note_prefix, sc.legal_name, sc.tax_id, sc.address, sc.phone, sc.email, sc.payment_instructions,
+  sc.invoice_title`;
 
 const PROJECTION = {
   alias: sql`sc`,
@@ -80,13 +91,16 @@ export class SchoolRepository {
     return row?.id;
   }
 
-  /** A prefix of the school's that documents of its other kind were numbered with. A prefix has no hyphen in it. */
-  async findPrefixOfOtherKind({ id, invoicePrefix, receiptPrefix }: School): Promise<string | undefined> {
+  /** A prefix of the school's that documents of another kind were numbered with. A prefix has no hyphen in it. */
+  async findPrefixOfOtherKind(school: School): Promise<string | undefined> {
+    const { id, invoicePrefix, receiptPrefix, creditNotePrefix } = school;
     const row = await this.#sql.first<{ prefix: string }>(sql`
-      select split_part(series, '-', 1) as prefix
+      select prefix
       from document_counters
-      where school_id = ${id}
-        and (kind, split_part(series, '-', 1)) in (('RECEIPT', ${invoicePrefix}), ('INVOICE', ${receiptPrefix}))
+      cross join lateral (select split_part(series, '-', 1) as prefix) used
+      join (values ('INVOICE', ${invoicePrefix}), ('RECEIPT', ${receiptPrefix}), ('CREDIT_NOTE', ${creditNotePrefix}))
+        wanted (kind, prefix) using (prefix)
+      where school_id = ${id} and document_counters.kind <> wanted.kind
       limit 1`);
     return row?.prefix;
   }
@@ -119,10 +133,13 @@ export class SchoolRepository {
   async insert(school: NewSchool, now: Date): Promise<Written<{ schoolId: number }> | undefined> {
     try {
       const insertion = sql`
-        insert into schools (name, name_key, country, currency, timezone, invoice_prefix, receipt_prefix, created_at,
-          updated_at)
+        insert into schools
+          (name, name_key, country, currency, timezone, invoice_prefix, receipt_prefix, credit_note_prefix, legal_name,
+           tax_id, address, phone, email, payment_instructions, invoice_title, created_at, updated_at)
         select ${school.name}, ${nameKey(school.name)}, ${school.country}, ${school.currency}, ${school.timezone},
-               ${school.invoicePrefix}, ${school.receiptPrefix}, ${now}, ${now}
+               ${school.invoicePrefix}, ${school.receiptPrefix}, ${school.creditNotePrefix}, ${school.legalName},
+               ${school.taxId}, ${school.address}, ${school.phone}, ${school.email}, ${school.paymentInstructions},
+               ${school.invoiceTitle}, ${now}, ${now}
         where ${now}::timestamptz at time zone ${school.timezone} is not null
         on conflict (name_key, country) do nothing
         returning *`;
@@ -149,7 +166,11 @@ export class SchoolRepository {
             name_key = case when name = ${school.name} and country = ${school.country} then name_key
                             else ${nameKey(school.name)} end,
             timezone = ${school.timezone}, invoice_prefix = ${school.invoicePrefix},
-            receipt_prefix = ${school.receiptPrefix}, is_active = ${school.isActive}, updated_at = ${now}
+            receipt_prefix = ${school.receiptPrefix}, credit_note_prefix = ${school.creditNotePrefix},
+            is_active = ${school.isActive}, legal_name = ${school.legalName}, tax_id = ${school.taxId},
+            address = ${school.address}, phone = ${school.phone}, email = ${school.email},
+            payment_instructions = ${school.paymentInstructions}, invoice_title = ${school.invoiceTitle},
+            updated_at = ${now}
         where id = ${school.id} and ${visibleTo(actor, sql`id`)}
           and case when timezone = ${school.timezone} then true
                    else created_at at time zone ${school.timezone} is not null end
@@ -224,6 +245,14 @@ function toSchool(row: SchoolRow): School {
     timezone: row.timezone,
     invoicePrefix: row.invoice_prefix,
     receiptPrefix: row.receipt_prefix,
+    creditNotePrefix: row.credit_note_prefix,
     isActive: row.is_active,
+    legalName: row.legal_name,
+    taxId: row.tax_id,
+    address: row.address,
+    phone: row.phone,
+    email: row.email,
+    paymentInstructions: row.payment_instructions,
+    invoiceTitle: row.invoice_title,
   };
 }

@@ -41,6 +41,8 @@ type Row = {
   dated_on: string;
   created_at: Date;
   reversed_at: Date | null;
+  reversed_on: string | null;
+  reversal_reason: string | null;
 };
 
 /** A credit note `c` with its reversal `r` as the API shows it. */
@@ -49,7 +51,7 @@ const JSON_COLUMNS = sql`c.id, c.number, c.invoice_id, c.amount::text as amount,
   r.reason as reversal_reason`;
 
 const COLUMNS = sql`c.id, c.school_id, c.invoice_id, c.number, c.amount, c.reason, c.description, c.dated_on, c.created_at,
-  r.reversed_at`;
+  r.reversed_at, r.reversed_on, r.reason as reversal_reason`;
 
 const FROM = sql`credit_notes c
   left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id`;
@@ -201,5 +203,7 @@ function toCreditNote(row: Row): CreditNote {
     datedOn: row.dated_on,
     createdAt: row.created_at,
     reversedAt: row.reversed_at,
+    reversedOn: row.reversed_on,
+    reversalReason: row.reversal_reason,
   };
 }

@@ -86,6 +86,13 @@ export class InvoiceRepository {
     return row && toInvoice(row);
   }
 
+  /** Numbers, in no order, of those of the invoices that there are. No limit: the caller bounds the ids. */
+  async listNumbers(actor: Actor, ids: readonly number[]): Promise<{ id: number; number: string }[]> {
+    return await this.#sql.rows<{ id: number; number: string }>(
+      sql`select id, number from invoices where id = any(${ids}::bigint[]) and ${visibleTo(actor, sql`school_id`)}`,
+    );
+  }
+
   /** Invoices as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
   async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
     return await findEach(this.#sql, INVOICE, ids);

@@ -27,6 +27,7 @@ type PaymentRow = {
   paid_at: Date;
   paid_on: string;
   reversed_at: Date | null;
+  reversed_on: string | null;
   reversal_reason: string | null;
 };
 
@@ -48,7 +49,7 @@ export type PaymentFilter = Readonly<{
 }>;
 
 const COLUMNS = sql`p.id, p.school_id, p.number, p.invoice_id, p.amount, p.method, p.reference, p.paid_at, p.paid_on,
-  r.reversed_at, r.reason as reversal_reason`;
+  r.reversed_at, r.reversed_on, r.reason as reversal_reason`;
 
 const ORDER: Order = {
   columns: [sql`p.paid_at`, sql`p.id`],
@@ -80,6 +81,29 @@ export class PaymentRepository {
       select p.id from ${PAYMENT.from}
       where p.invoice_id = ${invoiceId} and r.id is null and ${visibleTo(actor, sql`p.school_id`)} order by p.id`);
     return rows.map(({ id }) => id);
+  }
+
+  /**
+   * What was credited and paid of its invoice when a payment was recorded, decimal text: the payments before it, and the
+   * credit notes and reversals recorded by then. Receipts are numbered in the order of payments, which is that of their ids.
+   */
+  async sumBefore(actor: Actor, { id }: Payment): Promise<{ credited: string; paid: string }> {
+    const row = await this.#sql.first<{ credited: string; paid: string }>(sql`
+      select (
+               select coalesce(sum(c.amount), 0.00) from credit_notes c
+               left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id
+               where c.invoice_id = p.invoice_id and c.school_id = p.school_id and c.created_at <= p.created_at
+                 and (r.id is null or r.reversed_at > p.created_at)
+             )::text as credited,
+             (
+               select coalesce(sum(o.amount), 0.00) from payments o
+               left join payment_reversals r on r.payment_id = o.id and r.school_id = o.school_id
+               where o.invoice_id = p.invoice_id and o.school_id = p.school_id and o.id < p.id
+                 and (r.id is null or r.reversed_at > p.created_at)
+             )::text as paid
+      from payments p where p.id = ${id} and ${visibleTo(actor, sql`p.school_id`)}`);
+    if (row === undefined) throw new Error(`payment ${id} vanished`);
+    return row;
   }
 
   async list(actor: Actor, filter: PaymentFilter, page: PageRequest): Promise<Page> {
@@ -216,6 +240,7 @@ function toPayment(row: PaymentRow): Payment {
     paidAt: row.paid_at,
     paidOn: row.paid_on,
     reversedAt: row.reversed_at,
+    reversedOn: row.reversed_on,
     reversalReason: row.reversal_reason,
   };
 }

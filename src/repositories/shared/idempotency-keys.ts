@@ -56,13 +56,15 @@ export function keepAnswers(from: Statement): Statement {
  * A CTE body that erases the answers which say who the person with the id was. The key stays taken, and has neither an
  * answer nor a fingerprint, which is a digest of the person's data too.
  *
- * In the very words of idempotency_keys_person_idx, so that it need not look at all keys (docs/decisions/0034). An answer
- * begins with the id of what was made, and no text in it can contain the name of a field: quotes in it are escaped.
+ * In the very words of idempotency_keys_person_idx, so that it need not look at all keys (docs/decisions/0034); and of
+ * people alone, because a school has an email too. An answer begins with the id of what was made, and no text in it can
+ * contain the name of a field: quotes in it are escaped.
  *
  * @param id a value @param provided a condition
  */
 export function eraseAnswersAbout(id: number, provided: Statement): Statement {
   return sql`
     update idempotency_keys set fingerprint = '', body = ''
-    where substring(body from '^\{"id":([0-9]{1,18}),')::bigint = ${id}::bigint and body like '%"email":%' and ${provided}`;
+    where substring(body from '^\{"id":([0-9]{1,18}),')::bigint = ${id}::bigint and body like '%"email":%'
+      and body like '%"first_name":%' and ${provided}`;
 }

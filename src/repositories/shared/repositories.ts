@@ -6,6 +6,7 @@ import { ClosingRepository } from '../billing/closing-repository.ts';
 import { CreditNoteRepository } from '../billing/credit-note-repository.ts';
 import { InvoiceRepository } from '../billing/invoice-repository.ts';
 import { PaymentRepository } from '../billing/payment-repository.ts';
+import { DebtRepository } from '../reporting/debt-repository.ts';
 import { LedgerRepository } from '../reporting/ledger-repository.ts';
 import { ReconciliationRepository } from '../reporting/reconciliation-repository.ts';
 import { ReportRepository } from '../reporting/report-repository.ts';
@@ -24,6 +25,7 @@ export type Repositories = Readonly<{
   closings: ClosingRepository;
   statements: StatementRepository;
   reconciliation: ReconciliationRepository;
+  debts: DebtRepository;
   ledger: LedgerRepository;
   reports: ReportRepository;
   idempotency: IdempotencyRepository;
@@ -43,6 +45,7 @@ export function repositoriesOn(sql: Sql): Repositories {
     closings: new ClosingRepository(sql),
     statements: new StatementRepository(sql),
     reconciliation: new ReconciliationRepository(sql),
+    debts: new DebtRepository(sql),
     ledger: new LedgerRepository(sql),
     reports: new ReportRepository(sql),
     idempotency: new IdempotencyRepository(sql),

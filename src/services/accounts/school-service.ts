@@ -7,6 +7,7 @@ import {
   assertPrefixesDiffer,
   assertPrefixFree,
   assertSchoolChangeable,
+  freeCreditNotePrefix,
 } from '../../domain/accounts/school-rules.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
@@ -67,7 +68,11 @@ export class SchoolService {
    */
   async create(actor: Actor, opening: SchoolOpening, key: IdempotencyKey | null): Promise<Outcome<SchoolEvent>> {
     const now = this.#clock.now();
-    const school = { ...opening, timezone: opening.timezone ?? this.#timeZones.ofCountry(opening.country) };
+    const school = {
+      ...opening,
+      timezone: opening.timezone ?? this.#timeZones.ofCountry(opening.country),
+      creditNotePrefix: opening.creditNotePrefix ?? freeCreditNotePrefix(opening),
+    };
     const outcome = await createOnce<SchoolEvent>(this.#unitOfWork, {
       actor,
       key,
@@ -97,7 +102,7 @@ export class SchoolService {
       if (!school.isActive && (await schools.findNamesake(after)) !== undefined) throw nameTaken(after);
       assertSchoolChangeable(school);
       assertPrefixesDiffer(after);
-      if (changes.invoicePrefix !== undefined || changes.receiptPrefix !== undefined) {
+      if ([changes.invoicePrefix, changes.receiptPrefix, changes.creditNotePrefix].some((one) => one !== undefined)) {
         assertPrefixFree(await schools.findPrefixOfOtherKind(after));
       }
       return await schools.update(actor, after, this.#clock.now());

@@ -6,24 +6,44 @@ import type { PaymentMethod } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney } from '../../domain/shared/money.ts';
 import type { PrintedDocument, PrintedTable } from '../../domain/shared/ports.ts';
-import { frame, type NamedDocument, type RenderContext, renderContext, type Sources } from './context.ts';
+import {
+  frame,
+  instructionsOf,
+  type NamedDocument,
+  type RenderContext,
+  renderContext,
+  type Sources,
+} from './context.ts';
 import { DOCUMENT_LINES_MAX, tooLong } from './lines.ts';
 import type { Language } from './locale.ts';
 import { type MovementText, textOf } from './movement-text.ts';
 import { partiesOfInvoice } from './parties.ts';
-import type { Words } from './words.ts';
+import { type PaperStatus, paperStatus } from './settlement.ts';
+import type { Words } from './words/words.ts';
 
 /** Payments and credit notes of an invoice, as the projections of their lists write them. */
 type PaymentLine = Readonly<{
   number: string;
   amount: string;
-  paid_at: string;
+  paid_on: string;
+  created_at: string;
   method: PaymentMethod | null;
   reference: string | null;
   reversed_at: string | null;
+  reversed_on: string | null;
   reversal_reason: string | null;
 }>;
-type CreditLine = Readonly<{ amount: string; reason: CreditNoteReason; created_at: string }>;
+type CreditLine = Readonly<{
+  number: string;
+  amount: string;
+  reason: CreditNoteReason;
+  description: string | null;
+  dated_on: string;
+  created_at: string;
+  reversed_at: string | null;
+  reversed_on: string | null;
+  reversal_reason: string | null;
+}>;
 
 /** @throws DomainError `invoice_not_found`, `document_too_long` */
 export async function readInvoice(
@@ -38,25 +58,29 @@ export async function readInvoice(
     const page = { limit: DOCUMENT_LINES_MAX, offset: 0, cursor: null };
     const payments = await repositories.payments.list(actor, { invoiceId: id }, page);
     const credits = await repositories.creditNotes.list(actor, { invoiceId: id }, page);
-    if (payments.next !== null || credits.next !== null) throw tooLong();
+    if (payments.next !== null || credits.next !== null) throw tooLong('whole invoice');
     const parties = await partiesOfInvoice(actor, repositories, invoice);
-    return { invoice, payments: payments.json, credits: credits.json, ...parties };
+    const payed: PaymentLine[] = JSON.parse(payments.json);
+    const credited: CreditLine[] = JSON.parse(credits.json);
+    return { invoice, payments: payed, credits: credited, ...parties };
   });
-  const { invoice, student } = found;
+  const { invoice, student, credits } = found;
   const context = renderContext(sources, found.school, language);
-  const { locale, words, now } = context;
+  const { locale, words, now, invoiceTitle } = context;
   const total = formatMoney(invoice.total);
+  const owed = calculateOwed(invoice);
+  const status = statusOf(invoice, credits);
   const document: PrintedDocument = {
-    ...frame(context, words.invoice, invoice.number, student),
+    ...frame(context, invoiceTitle, invoice.number, student),
     facts: [
-      [words.issueDay, locale.dayOf(invoice.issuedAt)],
+      [words.issueDay, locale.day(invoice.issuedOn)],
       [words.dueDay, locale.day(invoice.dueDate)],
-      [words.status, words.invoiceStatus[invoice.status]],
-      ...(invoice.voidedAt === null ? [] : [[words.voided, locale.dayOf(invoice.voidedAt)] as const]),
+      [words.status, words.invoiceStatus[status]],
+      ...(invoice.voidedOn === null ? [] : [[words.voided, locale.day(invoice.voidedOn)] as const]),
       [words.currency, locale.currency()],
       [words.generated, locale.moment(now)],
     ],
-    mark: markOf(invoice, words),
+    mark: markOf(status, words),
     tables: [
       {
         caption: null,
@@ -64,7 +88,7 @@ export async function readInvoice(
           { label: words.concept, kind: 'text' },
           { label: words.amount, kind: 'amount' },
         ],
-        rows: [[invoice.description ?? words.invoice, locale.amount(total)]],
+        rows: [[invoice.description ?? invoiceTitle, locale.amount(total)]],
         sums: null,
         emptyText: '',
       },
@@ -74,49 +98,91 @@ export async function readInvoice(
       [words.total, locale.money(total)],
       [words.credited, locale.money(formatMoney(invoice.credited))],
       [words.paid, locale.money(formatMoney(invoice.paid))],
-      [words.balanceDue, locale.money(formatMoney(calculateOwed(invoice)))],
+      [words.balanceDue, locale.money(formatMoney(owed))],
     ],
+    instructions: owed.minor > 0n ? instructionsOf(context) : null,
     notes: invoice.voidReason === null ? [] : [`${words.reason}: ${invoice.voidReason}`],
   };
   return { name: `invoice-${invoice.number}`, document };
 }
 
-function markOf({ status }: Invoice, { stamp }: Words): PrintedDocument['mark'] {
-  if (status === 'PAID') return { text: stamp.PAID, tone: 'good' };
-  return status === 'VOID' ? { text: stamp.VOID, tone: 'bad' } : null;
+function statusOf({ status, paid, credited, writtenOff }: Invoice, credits: readonly CreditLine[]): PaperStatus {
+  const live = credits.filter(({ reversed_at }) => reversed_at === null);
+  return paperStatus({
+    status,
+    paid: formatMoney(paid),
+    credited: formatMoney(credited),
+    writtenOff: formatMoney(writtenOff),
+    reasons: live.map(({ reason }) => reason),
+  });
+}
+
+function markOf(status: PaperStatus, { stamp }: Words): PrintedDocument['mark'] {
+  switch (status) {
+    case 'ISSUED':
+    case 'PARTIAL':
+      return null;
+    case 'VOID':
+    case 'WRITTEN_OFF':
+      return { text: stamp[status], tone: 'bad' };
+    case 'PAID':
+    case 'CREDITED':
+    case 'FORGIVEN':
+      return { text: stamp[status], tone: 'good' };
+  }
 }
 
 /**
- * What lowered an invoice and what was taken back of it, oldest first, so that the amounts add up to what is paid and
- * credited; nothing at all where nothing did.
+ * What lowered an invoice and what was taken back of it, by the days it happened on, so that the amounts add up to what is
+ * paid and credited; nothing at all where nothing did.
  *
  * @throws DomainError `document_too_long`
  */
 function movementsOf(
-  { payments, credits }: { payments: string; credits: string },
+  { payments, credits }: { payments: readonly PaymentLine[]; credits: readonly CreditLine[] },
   { locale, words }: RenderContext,
 ): PrintedTable[] {
-  const paid: PaymentLine[] = JSON.parse(payments);
-  const credited: CreditLine[] = JSON.parse(credits);
-  const movement = (at: string, number: string, amount: string, text: MovementText) => ({
-    at,
-    row: [locale.dayOf(at), words.entryType[text.type], number, textOf(text, words), locale.amount(amount)],
+  const movement = (day: string, recordedAt: string, number: string, amount: string, text: MovementText) => ({
+    // Within a day as they were recorded; both parts are in order of their text.
+    place: `${day} ${recordedAt}`,
+    row: [locale.day(day), words.entryType[text.type], number, textOf(text, words), locale.amount(amount)],
   });
+  const noted = { method: null, reference: null } as const;
   // At one time they stay in this order, which is that of a ledger.
   const rows = [
-    ...paid.map(({ paid_at, number, amount, method, reference }) =>
-      movement(paid_at, number, amount, { type: 'PAYMENT', method, reference, description: null }),
+    ...payments.map(({ paid_on, created_at, number, amount, method, reference }) =>
+      movement(paid_on, created_at, number, amount, { type: 'PAYMENT', method, reference, description: null }),
     ),
-    ...credited.map(({ created_at, amount, reason }) =>
-      movement(created_at, '', amount, { type: 'CREDIT_NOTE', method: null, reference: null, description: reason }),
+    ...credits.map(({ dated_on, created_at, number, amount, reason, description }) =>
+      movement(dated_on, created_at, number, amount, {
+        type: 'CREDIT_NOTE',
+        ...noted,
+        reference: description,
+        description: reason,
+      }),
     ),
-    ...paid.flatMap(({ reversed_at, number, amount, method, reference, reversal_reason: description }) =>
-      reversed_at === null
+    ...payments.flatMap(
+      ({ reversed_at, reversed_on, number, amount, method, reference, reversal_reason: description }) =>
+        reversed_at === null || reversed_on === null
+          ? []
+          : movement(reversed_on, reversed_at, number, `-${amount}`, {
+              type: 'REVERSAL',
+              method,
+              reference,
+              description,
+            }),
+    ),
+    ...credits.flatMap(({ reversed_at, reversed_on, number, amount, reversal_reason: description }) =>
+      reversed_at === null || reversed_on === null
         ? []
-        : movement(reversed_at, number, `-${amount}`, { type: 'REVERSAL', method, reference, description }),
+        : movement(reversed_on, reversed_at, number, `-${amount}`, {
+            type: 'CREDIT_NOTE_REVERSAL',
+            ...noted,
+            description,
+          }),
     ),
-  ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-  if (rows.length > DOCUMENT_LINES_MAX) throw tooLong();
+  ].sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0));
+  if (rows.length > DOCUMENT_LINES_MAX) throw tooLong('whole invoice');
   if (rows.length === 0) return [];
   return [
     {
@@ -125,7 +191,7 @@ function movementsOf(
         { label: words.date, kind: 'word' },
         { label: words.movement, kind: 'word' },
         { label: words.document, kind: 'word' },
-        { label: words.concept, kind: 'text' },
+        { label: words.concept, kind: 'whole' },
         { label: words.amount, kind: 'amount' },
       ],
       rows: rows.map(({ row }) => row),

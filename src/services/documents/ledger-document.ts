@@ -14,6 +14,7 @@ type LedgerEntry = MovementText &
   Readonly<{
     date: string;
     number: string | null;
+    invoice_id: number;
     student?: Readonly<{ id: number; name: string }>;
     debit: string;
     credit: string;
@@ -32,15 +33,19 @@ export async function readLedger(
   const context = renderContext(sources, school, language);
   const { locale, words, now } = context;
   const { header, entries } = await sources.ledgers.open(actor, owner, period);
-  const rows = await collect<LedgerEntry, readonly string[]>(entries, (entry) => [
+  const numbers = new Map<number, string>();
+  const write = (entry: LedgerEntry): readonly string[] => [
     locale.day(entry.date),
-    words.entryType[entry.type],
+    entry.type === 'INVOICE' ? context.invoiceTitle : words.entryType[entry.type],
     entry.number ?? '',
     ...(entry.student === undefined ? [] : [entry.student.name]),
-    textOf(entry, words),
+    textOf(entry, words, isOfNote(entry) ? (numbers.get(entry.invoice_id) ?? null) : null),
     ...[entry.debit, entry.credit].map((amount) => (amount === '0.00' ? '' : locale.amount(amount))),
     locale.amount(entry.balance),
-  ]);
+  ];
+  const rows = await collect(entries, 'ledger', write, async (batch: readonly LedgerEntry[]) => {
+    await addNumbers(sources, actor, numbers, batch);
+  });
   const { openingBalance, closingBalance, totals } = header;
   const document: PrintedDocument = {
     ...frame(context, words.ledger, periodText(period, context), student),
@@ -59,6 +64,24 @@ export async function readLedger(
   return { name: `ledger-${owner.kind}-${owner.id}-${locale.isoDay(now)}`, document };
 }
 
+function isOfNote({ type }: LedgerEntry): boolean {
+  return type === 'CREDIT_NOTE' || type === 'CREDIT_NOTE_REVERSAL';
+}
+
+/** Looks up the numbers of the invoices that credit notes correct: the JSON of an entry names them by id. */
+async function addNumbers(
+  { unitOfWork }: Sources,
+  actor: Actor,
+  numbers: Map<number, string>,
+  entries: readonly LedgerEntry[],
+): Promise<void> {
+  const missing = new Set(entries.filter(isOfNote).map(({ invoice_id }) => invoice_id));
+  for (const id of numbers.keys()) missing.delete(id);
+  if (missing.size === 0) return;
+  const found = await unitOfWork.read(async ({ invoices }) => await invoices.listNumbers(actor, [...missing]));
+  for (const { id, number } of found) numbers.set(id, number);
+}
+
 /** @param student whose ledger it is; undefined for a school's, whose entries name the students */
 function tableOf(
   { locale, words }: RenderContext,
@@ -74,7 +97,7 @@ function tableOf(
       { label: words.movement, kind: 'word' },
       { label: words.document, kind: 'word' },
       ...(student === undefined ? ([{ label: words.student, kind: 'text' }] as const) : []),
-      { label: words.concept, kind: 'text' },
+      { label: words.concept, kind: 'whole' },
       { label: words.debit, kind: 'amount' },
       { label: words.credit, kind: 'amount' },
       { label: words.balance, kind: 'amount' },

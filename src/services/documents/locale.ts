@@ -1,17 +1,21 @@
+import { dayIn } from '../../domain/shared/calendar.ts';
 import { currencyDecimals } from '../../domain/shared/iso.ts';
 
-export const LANGUAGES = ['es', 'en'] as const;
+export const LANGUAGES = ['es', 'en', 'pt'] as const;
 /** Languages documents are written in. */
 export type Language = (typeof LANGUAGES)[number];
 
 /** ISO 3166-1 codes of the countries that bill in Spanish. */
 const SPANISH = new Set('AR BO CL CO CR CU DO EC ES GQ GT HN MX NI PA PE PR PY SV UY VE'.split(' '));
+/** Those whose language is Portuguese. */
+const PORTUGUESE = new Set('AO BR CV GW MZ PT ST TL'.split(' '));
 /** Countries whose paper is US Letter, by CLDR; A4 is everybody else's. */
 const LETTER = new Set('BZ CA CL CO CR GT MX NI PA PH PR SV US VE'.split(' '));
 
 /** The language of a school's documents when nobody asks for another. */
 export function defaultLanguage(country: string): Language {
-  return SPANISH.has(country) ? 'es' : 'en';
+  if (SPANISH.has(country)) return 'es';
+  return PORTUGUESE.has(country) ? 'pt' : 'en';
 }
 
 export function paperOf(country: string): 'LETTER' | 'A4' {
@@ -20,6 +24,10 @@ export function paperOf(country: string): 'LETTER' | 'A4' {
 
 /**
  * Writes amounts, days and moments as people of a country do, in one of {@link LANGUAGES}.
+ *
+ * Amounts are those of the country's own language in every paper: ICU has no data for English or Spanish in Brazil, and
+ * wrote 1,234.56 where everybody reads 1.234,56. Months have the names of the paper's language, and the day stands before
+ * them where the country has it so.
  *
  * Amounts come and go as decimal text: Intl reads a numeric string by its digits (ECMA-402, "Intl mathematical value"),
  * so no amount is ever a floating-point number.
@@ -31,6 +39,7 @@ export class Locale {
   readonly #country: string;
   readonly #amount: Intl.NumberFormat;
   readonly #day: Intl.DateTimeFormat;
+  readonly #longDay: Intl.DateTimeFormat;
   readonly #dayOfInstant: Intl.DateTimeFormat;
   readonly #moment: Intl.DateTimeFormat;
   /** Fees repeat: a thousand lines have a handful of different amounts and days. */
@@ -43,14 +52,19 @@ export class Locale {
     this.#currency = currency;
     this.#country = country;
     const digits = Math.min(currencyDecimals(currency), 2);
-    this.#amount = new Intl.NumberFormat(this.tag, {
+    const own = ownTag(country);
+    const days = { dateStyle: 'medium', calendar: 'gregory', numberingSystem: 'latn' } as const;
+    const dayTag = tagOfDays(this.tag, own);
+    this.#amount = new Intl.NumberFormat(own, {
+      numberingSystem: 'latn',
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
       useGrouping: 'always',
     });
-    this.#day = new Intl.DateTimeFormat(this.tag, { dateStyle: 'medium', timeZone: 'UTC' });
-    this.#dayOfInstant = new Intl.DateTimeFormat(this.tag, { dateStyle: 'medium', timeZone: timezone });
-    this.#moment = new Intl.DateTimeFormat(this.tag, { dateStyle: 'medium', timeStyle: 'short', timeZone: timezone });
+    this.#day = new Intl.DateTimeFormat(dayTag, { ...days, timeZone: 'UTC' });
+    this.#longDay = new Intl.DateTimeFormat(dayTag, { ...days, dateStyle: 'long', timeZone: 'UTC' });
+    this.#dayOfInstant = new Intl.DateTimeFormat(dayTag, { ...days, timeZone: timezone });
+    this.#moment = new Intl.DateTimeFormat(dayTag, { ...days, timeStyle: 'short', timeZone: timezone });
   }
 
   /** @param text decimal text with two places @throws RangeError otherwise */
@@ -71,6 +85,11 @@ export class Locale {
     return this.#remember(date, () => this.#day.format(new Date(`${date}T00:00:00Z`)));
   }
 
+  /** In words, for sentences. @param date YYYY-MM-DD */
+  longDay(date: string): string {
+    return this.#longDay.format(new Date(`${date}T00:00:00Z`));
+  }
+
   /** The day of an instant by the school's calendar. @param instant RFC 3339 */
   dayOf(instant: string | Date): string {
     return this.#dayOfInstant.format(new Date(instant));
@@ -83,8 +102,7 @@ export class Locale {
 
   /** YYYY-MM-DD by the school's calendar. */
   isoDay(instant: Date): string {
-    // Sweden writes dates as ISO 8601 does.
-    return new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeZone: this.timezone }).format(instant);
+    return dayIn(this.timezone, instant);
   }
 
   country(): string {
@@ -104,6 +122,28 @@ export class Locale {
     }
     return written;
   }
+}
+
+/** What most people of a country speak there: pt-BR of BR, es-CO of CO, by CLDR's likely subtags. */
+function ownTag(country: string): string {
+  const { language, region } = new Intl.Locale(`und-${country}`).maximize();
+  return `${language}-${region}`;
+}
+
+/**
+ * Where ICU knows the language in that country, that; else it would write every day of English as the United States do,
+ * so where the country has the day first, as Britain does.
+ *
+ * @param own see {@link ownTag}
+ */
+function tagOfDays(tag: string, own: string): string {
+  const isKnown = new Intl.DateTimeFormat(tag).resolvedOptions().locale === tag;
+  return isKnown || !tag.startsWith('en-') || !hasDayFirst(own) ? tag : 'en-GB';
+}
+
+function hasDayFirst(tag: string): boolean {
+  const parts = new Intl.DateTimeFormat(tag, { calendar: 'gregory' }).formatToParts(0).map(({ type }) => type);
+  return parts.find((type) => type === 'day' || type === 'month' || type === 'year') === 'day';
 }
 
 function isDecimal(text: string): text is `${number}` {

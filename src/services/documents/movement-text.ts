@@ -1,6 +1,6 @@
 import type { PaymentMethod } from '../../domain/billing/payment.ts';
 import type { EntryType } from '../../domain/reporting/ledger.ts';
-import type { Words } from './words.ts';
+import type { Words } from './words/words.ts';
 
 /** What says what a movement was for. */
 export type MovementText = Readonly<{
@@ -10,13 +10,30 @@ export type MovementText = Readonly<{
   description: string | null;
 }>;
 
-/** What a movement was for: the invoice's description, or how it was paid, or why it was corrected. */
-export function textOf({ type, method, reference, description }: MovementText, words: Words): string {
-  if (type === 'CREDIT_NOTE') return creditReasonOf(description, words);
+/** Of a description before a reference: that is never cut, and must not be pushed off a page. */
+const DESCRIPTION_MAX = 200;
+
+/**
+ * What a movement was for: the invoice's description, or how it was paid, or why it was corrected.
+ *
+ * @param invoice the number of the invoice, for entries that are not of it and say nothing of it themselves
+ */
+export function textOf(
+  { type, method, reference, description }: MovementText,
+  words: Words,
+  invoice: string | null = null,
+): string {
+  const isNote = type === 'CREDIT_NOTE';
   const paidBy = method === null ? '' : words.paymentMethod[method];
-  return [description ?? '', paidBy, reference ?? ''].filter((text) => text !== '').join(' · ');
+  const said = isNote ? creditReasonOf(description, words) : shortened(description ?? '');
+  return [said, paidBy, reference ?? '', invoice ?? ''].filter((text) => text !== '').join(' · ');
 }
 
-function creditReasonOf(reason: string | null, { creditReason }: Words): string {
+export function shortened(text: string): string {
+  const characters = [...text];
+  return characters.length <= DESCRIPTION_MAX ? text : `${characters.slice(0, DESCRIPTION_MAX).join('')}…`;
+}
+
+export function creditReasonOf(reason: string | null, { creditReason }: Words): string {
   return Object.entries(creditReason).find(([name]) => name === reason)?.[1] ?? reason ?? '';
 }

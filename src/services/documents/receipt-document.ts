@@ -1,14 +1,21 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import type { Invoice } from '../../domain/billing/invoice.ts';
+import { calculatePending } from '../../domain/billing/invoice-rules.ts';
 import type { Payment } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
-import { formatMoney } from '../../domain/shared/money.ts';
+import { addMoney, formatMoney, parseMoney } from '../../domain/shared/money.ts';
 import type { PrintedDocument, PrintedTable } from '../../domain/shared/ports.ts';
 import { frame, type NamedDocument, type RenderContext, renderContext, type Sources } from './context.ts';
 import type { Language } from './locale.ts';
 import { partiesOfInvoice } from './parties.ts';
+import { fill } from './words/words.ts';
 
-/** @param id of the payment @throws DomainError `payment_not_found` */
+/**
+ * As of the payment: what was credited and paid before it was recorded, and what it left. So a receipt that is printed
+ * again says what it said; but the total is the invoice's of today, should that have been corrected since.
+ *
+ * @param id of the payment
+ * @throws DomainError `payment_not_found`
+ */
 export async function readReceipt(
   sources: Sources,
   actor: Actor,
@@ -20,53 +27,62 @@ export async function readReceipt(
     if (payment === undefined) throw new DomainError('payment_not_found', `Payment with id ${id} not found`);
     const invoice = await repositories.invoices.find(actor, payment.invoiceId);
     if (invoice === undefined) throw new Error(`payment ${id} has no invoice`);
-    return { payment, invoice, ...(await partiesOfInvoice(actor, repositories, invoice)) };
+    const before = await repositories.payments.sumBefore(actor, payment);
+    return { payment, invoice, before, ...(await partiesOfInvoice(actor, repositories, invoice)) };
   });
-  const { payment, invoice, student } = found;
-  const context = renderContext(sources, found.school, language);
-  const { locale, words, now } = context;
+  const { payment, invoice, before, student, school } = found;
+  const context = renderContext(sources, school, language);
+  const { locale, words, now, invoiceTitle } = context;
+  const { total } = invoice;
+  const paidBefore = parseMoney(before.paid, total.currency);
+  const paid = addMoney(paidBefore, parseMoney(payment.amount, total.currency));
+  const left = calculatePending({ total, credited: parseMoney(before.credited, total.currency), paid });
   const document: PrintedDocument = {
     ...frame(context, words.receipt, payment.number, student),
     facts: [
-      [words.paidOn, locale.dayOf(payment.paidAt)],
+      [words.paidOn, locale.day(payment.paidOn)],
+      [words.receivedBy, school.name],
       ...(payment.method === null ? [] : [[words.method, words.paymentMethod[payment.method]] as const]),
       ...(payment.reference === null ? [] : [[words.reference, payment.reference] as const]),
-      ...(payment.reversedAt === null ? [] : [[words.reversed, locale.dayOf(payment.reversedAt)] as const]),
+      ...(payment.reversedOn === null ? [] : [[words.reversed, locale.day(payment.reversedOn)] as const]),
       [words.currency, locale.currency()],
       [words.generated, locale.moment(now)],
     ],
-    mark: payment.reversedAt === null ? null : { text: words.stamp.REVERSED, tone: 'bad' },
-    tables: [tableOf(payment, invoice, context)],
-    totals: [[words.amountReceived, locale.money(payment.amount)]],
+    mark: payment.reversedOn === null ? null : { text: words.stamp.PAYMENT_REVERSED, tone: 'bad' },
+    tables: [
+      tableOf(context, `${words.receivedFor} ${invoiceTitle} ${invoice.number}`, [
+        invoice.description ?? invoiceTitle,
+        locale.day(invoice.dueDate),
+        locale.amount(payment.amount),
+      ]),
+    ],
+    totals: [
+      [words.invoiceTotal, locale.money(formatMoney(total))],
+      [words.credited, locale.money(before.credited)],
+      [words.paidBefore, locale.money(before.paid)],
+      [words.amountReceived, locale.money(payment.amount)],
+      [words.balanceLeft, locale.money(formatMoney(left))],
+    ],
     notes: reversalNote(payment, context),
   };
   return { name: `receipt-${payment.number}`, document };
 }
 
 /** Who holds a receipt in hand must not have to guess what its stamp means. */
-function reversalNote({ reversedAt, reversalReason }: Payment, { locale, words }: RenderContext): string[] {
-  if (reversedAt === null) return [];
-  const sentence = words.countsNoMore.replace('{day}', locale.dayOf(reversedAt));
-  return [`${sentence} ${words.reason}: ${reversalReason}`];
+function reversalNote({ reversedOn, reversalReason }: Payment, { locale, words }: RenderContext): string[] {
+  if (reversedOn === null) return [];
+  return [`${fill(words.countsNoMore, { day: locale.day(reversedOn) })} ${words.reason}: ${reversalReason ?? ''}`];
 }
 
-function tableOf({ amount }: Payment, invoice: Invoice, { locale, words }: RenderContext): PrintedTable {
+function tableOf({ words }: RenderContext, caption: string, row: readonly string[]): PrintedTable {
   return {
-    caption: `${words.receivedFor} ${invoice.number}`,
+    caption,
     columns: [
       { label: words.concept, kind: 'text' },
       { label: words.dueDay, kind: 'word' },
-      { label: words.invoiceTotal, kind: 'amount' },
       { label: words.amountReceived, kind: 'amount' },
     ],
-    rows: [
-      [
-        invoice.description ?? words.invoice,
-        locale.day(invoice.dueDate),
-        locale.amount(formatMoney(invoice.total)),
-        locale.amount(amount),
-      ],
-    ],
+    rows: [row],
     sums: null,
     emptyText: '',
   };

@@ -1,12 +1,21 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Student } from '../../domain/accounts/student.ts';
-import type { InvoiceStatus } from '../../domain/billing/invoice.ts';
+import type { InvoiceStatus, Settlement } from '../../domain/billing/invoice.ts';
 import type { AccountOwner, StatementTotals } from '../../domain/reporting/statement.ts';
 import type { PrintedDocument, PrintedTable } from '../../domain/shared/ports.ts';
-import { frame, type NamedDocument, type RenderContext, renderContext, type Sources } from './context.ts';
+import {
+  frame,
+  instructionsOf,
+  type NamedDocument,
+  type RenderContext,
+  renderContext,
+  type Sources,
+} from './context.ts';
 import { collect } from './lines.ts';
 import type { Language } from './locale.ts';
 import { partiesOfAccount } from './parties.ts';
+import { type PaperStatus, paperStatus } from './settlement.ts';
+import { fill } from './words/words.ts';
 
 /** A statement's line as the projection writes it. */
 type StatementLine = Readonly<{
@@ -17,13 +26,18 @@ type StatementLine = Readonly<{
   paid: string;
   pending: string;
   status: InvoiceStatus;
-  issued_at: string;
+  settlement: Settlement | null;
+  issued_on: string;
   due_date: string;
   days_overdue: number;
   description: string | null;
 }>;
 
-/** @throws DomainError `student_not_found`, `school_not_found`, `document_too_long` */
+/**
+ * Oldest first, as people read what they have been billed; the JSON has the newest first.
+ *
+ * @throws DomainError `student_not_found`, `school_not_found`, `document_too_long`
+ */
 export async function readStatement(
   sources: Sources,
   actor: Actor,
@@ -48,8 +62,15 @@ export async function readStatement(
       [words.overdue, locale.money(overdue)],
       [words.balanceDue, locale.money(pending)],
     ],
+    instructions: pending === '0.00' ? null : instructionsOf(context),
   };
   return { name: `statement-${owner.kind}-${owner.id}-${locale.isoDay(now)}`, document };
+}
+
+/** Without the reasons of its credit notes, which a line does not name. */
+function statusOf({ status, settlement, paid, credited }: StatementLine): PaperStatus {
+  const writtenOff = settlement === 'WRITE_OFF' ? credited : '';
+  return paperStatus({ status, paid, credited, writtenOff, reasons: [] });
 }
 
 /** @param student whose statement it is; undefined for a school's, whose lines name the students */
@@ -61,18 +82,25 @@ async function readLines(
   student: Student | undefined,
 ): Promise<(readonly string[])[]> {
   const names = new Map<number, string>();
-  const write = (line: StatementLine): readonly string[] => [
+  const rowOf = (line: StatementLine): readonly string[] => [
     line.number,
     ...(student === undefined ? [names.get(line.student_id) ?? ''] : []),
-    locale.dayOf(line.issued_at),
+    locale.day(line.issued_on),
     locale.day(line.due_date),
     line.description ?? '',
-    line.days_overdue > 0 ? words.late.replace('{days}', String(line.days_overdue)) : words.invoiceStatus[line.status],
+    line.days_overdue > 0 ? fill(words.late, { days: String(line.days_overdue) }) : words.invoiceStatus[statusOf(line)],
     ...[line.amount_total, line.credited, line.paid, line.pending].map((amount) => locale.amount(amount)),
   ];
-  return await collect(batches, write, async (lines: readonly StatementLine[]) => {
-    if (student === undefined) await addNames(sources, actor, names, lines);
+  const helps = student === undefined ? 'school statement' : 'student statement';
+  const write = (line: StatementLine) => ({ issuedOn: line.issued_on, row: rowOf(line) });
+  const lines = await collect(batches, helps, write, async (batch: readonly StatementLine[]) => {
+    if (student === undefined) await addNames(sources, actor, names, batch);
   });
+  // Those of one day in the order they were entered. Days written YYYY-MM-DD are in order of their text.
+  return lines
+    .reverse()
+    .sort((a, b) => (a.issuedOn < b.issuedOn ? -1 : a.issuedOn > b.issuedOn ? 1 : 0))
+    .map(({ row }) => row);
 }
 
 /**
@@ -101,7 +129,7 @@ function tableOf(
   return {
     caption: null,
     columns: [
-      { label: words.invoice, kind: 'word' },
+      { label: words.document, kind: 'word' },
       ...(student === undefined ? ([{ label: words.student, kind: 'text' }] as const) : []),
       { label: words.issued, kind: 'word' },
       { label: words.due, kind: 'word' },

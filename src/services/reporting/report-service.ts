@@ -1,10 +1,18 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import type { School } from '../../domain/accounts/school.ts';
+import type { Student } from '../../domain/accounts/student.ts';
 import type { Aging } from '../../domain/reporting/aging.ts';
+import { assertCleared, NAMED_MAX } from '../../domain/reporting/clearance.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import type { DebtorOrder, Debtors, Summary } from '../../domain/reporting/summary.ts';
+import { dayIn } from '../../domain/shared/calendar.ts';
+import { parseMoney } from '../../domain/shared/money.ts';
 import type { Clock } from '../../domain/shared/ports.ts';
 import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
+
+/** That a student owes nothing. `day` is the school's, YYYY-MM-DD; `studentJson` is the student as the API shows it. */
+export type Clearance = Readonly<{ student: Student; studentJson: string; school: School; day: string }>;
 
 /** What is owed, since when and by whom; what was billed and collected. Read when asked for, never stored. */
 export class ReportService {
@@ -47,6 +55,27 @@ export class ReportService {
     );
     if (debtors === undefined) throw accountNotFound({ kind: 'school', id: schoolId });
     return debtors;
+  }
+
+  /**
+   * That a student owes nothing, today.
+   *
+   * @throws DomainError `student_not_found`, `balance_pending`
+   */
+  async clearance(actor: Actor, studentId: number): Promise<Clearance> {
+    const now = this.#clock.now();
+    const owner: AccountOwner = { kind: 'student', id: studentId };
+    return await this.#unitOfWork.snapshot(async ({ students, schools, statements, debts }) => {
+      const student = await students.find(actor, studentId);
+      const header = await statements.findHeader(actor, owner, now);
+      if (student === undefined || header === undefined) throw accountNotFound(owner);
+      const school = await schools.find(actor, student.schoolId);
+      if (school === undefined) throw new Error(`student ${studentId} has no school`);
+      const pending = parseMoney(header.totals.pending, header.currency);
+      const which = { students: null, asOf: null, eachMax: NAMED_MAX + 1, now };
+      assertCleared(studentId, pending, pending.minor > 0n ? await debts.listOpenInvoices(actor, owner, which) : []);
+      return { student, studentJson: header.ownerJson, school, day: dayIn(school.timezone, now) };
+    });
   }
 
   /**

@@ -102,7 +102,7 @@ function* queriesOf(formats: readonly string[], dates: readonly Parameter[]): Ge
       // Two periods are enough for what is drawn or packed.
       if (['pdf', 'xlsx'].includes(format) && period !== '' && period !== widest(dates)) continue;
       if (format !== 'pdf') yield `${period}&format=${format}`;
-      else for (const lang of ['es', 'en']) yield `${period}&format=pdf&lang=${lang}`;
+      else for (const lang of ['es', 'en', 'pt']) yield `${period}&format=pdf&lang=${lang}`;
     }
   }
 }

@@ -88,7 +88,7 @@ const history = fc.record({
   // PDFs take a hundred times as long as JSON, so one account of each history is printed, in one language.
   print: fc.record({
     account: fc.nat(STUDENTS),
-    language: fc.constantFrom<Language>('es', 'en'),
+    language: fc.constantFrom<Language>('es', 'en', 'pt'),
     asOf: fc.option(day, { nil: null }),
   }),
 });

@@ -23,6 +23,14 @@ describe('POST /schools', () => {
       is_active: true,
       created_at: expect.stringMatching(RFC_3339_UTC),
       updated_at: answer.body['created_at'],
+      credit_note_prefix: 'NC',
+      legal_name: null,
+      tax_id: null,
+      address: null,
+      phone: null,
+      email: null,
+      payment_instructions: null,
+      invoice_title: null,
     });
   });
 
@@ -33,6 +41,7 @@ describe('POST /schools', () => {
       timezone: 'America/Bogota',
       invoice_prefix: 'A',
       receipt_prefix: 'B1',
+      credit_note_prefix: 'C2',
     };
     const answer = await billing.post('/schools', schoolBody(more));
     expect(answer.body).toMatchObject({ ...more, country: 'CO', currency: 'COP' });
@@ -132,6 +141,13 @@ describe('POST /schools', () => {
     const { rows } = await billing.owner.query<{ name: string }>('select name from pg_timezone_names');
     const known = new Set(rows.map(({ name }) => name));
     expect(Intl.supportedValuesOf('timeZone').filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test('201: a school that numbers invoices by NC gets another prefix for its credit notes', async () => {
+    const { body } = await billing.post('/schools', schoolBody({ invoice_prefix: 'NC' }));
+    expect(body).toMatchObject({ invoice_prefix: 'NC', credit_note_prefix: 'CN' });
+    const answer = await billing.post('/schools', schoolBody({ credit_note_prefix: 'R' }));
+    expectProblem(answer, 422, 'school_prefixes_equal', ['#/credit_note_prefix']);
   });
 
   test('422: one prefix for invoices and receipts', async () => {

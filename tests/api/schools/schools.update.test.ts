@@ -6,6 +6,16 @@ import { expectProblem } from '../../support/problem.ts';
 const billing = await startBilling();
 afterEach(() => billing.clock.release());
 
+const LETTERHEAD = {
+  legal_name: 'Instituto Ñandú, A.C.',
+  tax_id: 'INA850101AB1',
+  address: 'Av. Reforma 100\n06600 Ciudad de México',
+  phone: '+52 55 5555 0100',
+  email: 'Caja@nandu.example',
+  payment_instructions: 'Transferencia a BBVA\nCLABE 012180001234567897',
+  invoice_title: 'Aviso de cobro',
+};
+
 describe('PATCH /schools/{id}', () => {
   test.each([
     { name: 'Otro Nombre' },
@@ -22,6 +32,9 @@ describe('PATCH /schools/{id}', () => {
       invoice_prefix: 'R',
       receipt_prefix: 'F',
     },
+    { credit_note_prefix: 'NCR' },
+    LETTERHEAD,
+    { phone: '+52 55 5555 0100' },
   ])('200: changes %j and nothing else', async (changes) => {
     billing.clock.travelTo('2026-01-01T00:00:00Z');
     const { body: before } = await billing.post('/schools', schoolBody());
@@ -32,6 +45,52 @@ describe('PATCH /schools/{id}', () => {
     expect(answer.status).toBe(200);
     expect(answer.body).toEqual({ ...before, ...changes, updated_at: '2026-01-02T00:00:00.000Z' });
     expect((await billing.get(`/schools/${before['id']}`)).text).toBe(answer.text);
+  });
+
+  test('200: null takes what its papers say of a school away; the rest stays', async () => {
+    const { body: before } = await billing.post('/schools', schoolBody(LETTERHEAD));
+    expect(before).toMatchObject(LETTERHEAD);
+    for (const name of Object.keys(LETTERHEAD)) {
+      const { body } = await billing.patch(`/schools/${before['id']}`, { [name]: null });
+      expect(body[name]).toBe(null);
+    }
+    const { body: after } = await billing.get(`/schools/${before['id']}`);
+    const none = Object.fromEntries(Object.keys(LETTERHEAD).map((name) => [name, null]));
+    expect(after).toEqual({ ...before, ...none, updated_at: expect.anything() });
+  });
+
+  test.each([
+    { legal_name: 'x'.repeat(256) },
+    { tax_id: 'x'.repeat(51) },
+    { address: 'x'.repeat(501) },
+    { phone: 'x'.repeat(51) },
+    { email: 'caja' },
+    { email: `${'x'.repeat(251)}@a.bc` },
+    { payment_instructions: 'x'.repeat(2_001) },
+    { invoice_title: 'x'.repeat(101) },
+    { legal_name: '' },
+    { address: ' \n\t' },
+    { phone: '\u200b\u2060' },
+    { tax_id: 7 },
+  ])('422: %j is nothing to print', async (changes) => {
+    const id = await billing.aSchool();
+    const pointers = Object.keys(changes).map((name) => `#/${name}`);
+    expectProblem(await billing.patch(`/schools/${id}`, changes), 422, 'request_invalid', pointers);
+    expectProblem(await billing.post('/schools', schoolBody(changes)), 422, 'request_invalid', pointers);
+  });
+
+  test('200: the longest that may be printed, with letters beyond the BMP and line breaks', async () => {
+    const longest = {
+      legal_name: '😀'.repeat(255),
+      tax_id: 'Ñ'.repeat(50),
+      address: 'línea\n'.repeat(83),
+      phone: '5'.repeat(50),
+      email: `${'x'.repeat(249)}@a.bcd`,
+      payment_instructions: '😀'.repeat(2_000),
+      invoice_title: 'Ü'.repeat(100),
+    };
+    const id = await billing.aSchool();
+    expect((await billing.patch(`/schools/${id}`, longest)).body).toMatchObject(longest);
   });
 
   test('200: {} changes nothing, not even updated_at', async () => {
@@ -129,6 +188,12 @@ describe('PATCH /schools/{id}', () => {
       expectProblem(await billing.patch(`/schools/${id}`, changes), 422, 'school_prefixes_equal');
     }
     expect((await billing.patch(`/schools/${id}`, { invoice_prefix: 'F', receipt_prefix: 'R' })).status).toBe(200);
+
+    await billing.post(`/invoices/${invoiceId}/credit-notes`, { amount: '1.00', reason: 'discount' });
+    expect((await billing.patch(`/schools/${id}`, { credit_note_prefix: 'C' })).status).toBe(200);
+    for (const changes of [{ invoice_prefix: 'NC' }, { receipt_prefix: 'NC' }, { credit_note_prefix: 'F' }]) {
+      expectProblem(await billing.patch(`/schools/${id}`, changes), 422, 'school_prefixes_equal');
+    }
   });
 
   test('409: another school has the name, also when only the country changes', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { sql, textOf } from '../../../src/infrastructure/postgres/sql.ts';
 import { eraseAnswersAbout } from '../../../src/repositories/shared/idempotency-keys.ts';
 import { startBilling } from '../../support/billing.ts';
-import { invoiceBody, studentBody } from '../../support/factories.ts';
+import { invoiceBody, schoolBody, studentBody } from '../../support/factories.ts';
 import { expectProblem } from '../../support/problem.ts';
 
 const billing = await startBilling();
@@ -35,6 +35,20 @@ test('409: with a deleted student goes the answer that was kept with its key, an
   expectProblem(await billing.post('/invoices', body, { 'idempotency-key': 'gone' }), 409, 'idempotency_answer_erased');
   expect(await stored()).not.toMatch(/Zulema|Quetzal|zulema/);
   expect((await billing.post('/invoices', body, { 'idempotency-key': 'invoice' })).text).toBe(invoice.text);
+});
+
+// A school has an address for mail too, and ids of its own that students have as well.
+test('201: the answer about a school stays when the student who has its number goes', async () => {
+  await billing.owner.query(`select setval('schools_id_seq', 900000)`);
+  const school = schoolBody({ email: 'caja@example.com' });
+  const made = await billing.post('/schools', school, { 'idempotency-key': 'school' });
+  const id = Number(made.body['id']);
+  await billing.owner.query(
+    `insert into students (id, school_id, first_name, last_name, email) values ($1, $1, 'A', 'B', 'a@namesake.example')`,
+    [id],
+  );
+  expect((await billing.delete(`/students/${id}`)).status).toBe(204);
+  expect((await billing.post('/schools', school, { 'idempotency-key': 'school' })).text).toBe(made.text);
 });
 
 test('201: where the student stays, because it has invoices, the answer does', async () => {

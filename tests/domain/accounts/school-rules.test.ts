@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { School } from '../../../src/domain/accounts/school.ts';
+import { NO_LETTERHEAD, type School } from '../../../src/domain/accounts/school.ts';
 import {
   assertActivatable,
   assertDeactivatable,
   assertPrefixesDiffer,
   assertPrefixFree,
   assertSchoolChangeable,
+  freeCreditNotePrefix,
 } from '../../../src/domain/accounts/school-rules.ts';
 import { refusalOf } from '../refusal.ts';
 
@@ -18,7 +19,9 @@ function aSchool(isActive: boolean): School {
     timezone: 'America/Mexico_City',
     invoicePrefix: 'F',
     receiptPrefix: 'R',
+    creditNotePrefix: 'NC',
     isActive,
+    ...NO_LETTERHEAD,
   };
 }
 
@@ -60,16 +63,29 @@ describe('schools', () => {
 });
 
 describe('assertPrefixesDiffer', () => {
-  test('lets invoices and receipts be numbered in series of their own', () => {
-    expect(() => assertPrefixesDiffer({ ...aSchool(true), invoicePrefix: 'F', receiptPrefix: 'R' })).not.toThrow();
+  test('lets invoices, receipts and credit notes be numbered in series of their own', () => {
+    expect(() => assertPrefixesDiffer(aSchool(true))).not.toThrow();
   });
 
-  test('refuses one series for both: their numbers would be the same', () => {
-    expect(refusalOf(() => assertPrefixesDiffer({ ...aSchool(true), receiptPrefix: 'F' }))).toEqual({
+  test.each([
+    [{ receiptPrefix: 'F' }, 'Invoices and receipts', 'F'],
+    [{ creditNotePrefix: 'F' }, 'Invoices and credit notes', 'F'],
+    [{ creditNotePrefix: 'R' }, 'Receipts and credit notes', 'R'],
+  ])('refuses one series for two (%j): their numbers would be the same', (prefixes, kinds, prefix) => {
+    expect(refusalOf(() => assertPrefixesDiffer({ ...aSchool(true), ...prefixes }))).toEqual({
       code: 'school_prefixes_equal',
-      message: 'Invoices and receipts cannot both be numbered with F: their numbers would be the same',
+      message: `${kinds} cannot both be numbered with ${prefix}: their numbers would be the same`,
       facts: {},
     });
+  });
+
+  test.each([
+    ['F', 'R', 'NC'],
+    ['NC', 'R', 'CN'],
+    ['CN', 'NC', 'NCR'],
+    ['NCR', 'CN', 'NC'],
+  ])('beside %s and %s, credit notes are numbered with %s', (invoicePrefix, receiptPrefix, prefix) => {
+    expect(freeCreditNotePrefix({ invoicePrefix, receiptPrefix })).toBe(prefix);
   });
 });
 
@@ -78,11 +94,10 @@ describe('assertPrefixFree', () => {
     expect(() => assertPrefixFree(undefined)).not.toThrow();
   });
 
-  test('refuses one that documents of the other kind carry: an old and a new number would be the same', () => {
+  test('refuses one that documents of another kind carry: an old and a new number would be the same', () => {
     expect(refusalOf(() => assertPrefixFree('F'))).toEqual({
       code: 'school_prefixes_equal',
-      message:
-        'Invoices and receipts cannot both be numbered with F: documents of the other kind have such numbers already',
+      message: 'Two kinds of documents cannot be numbered with F: documents of another kind have such numbers already',
       facts: {},
     });
   });

@@ -22,6 +22,9 @@ function aDocument(title: string, rowCount = 1): PrintedDocument {
     party: null,
     facts: [],
     mark: null,
+    body: [],
+    instructions: null,
+    signature: null,
     tables: [
       {
         caption: null,

@@ -21,12 +21,13 @@ class Reader implements DocumentRenderer {
 }
 
 function serviceWith(renderer: DocumentRenderer): DocumentService {
-  const { statements, ledgers } = billing.product.services;
+  const { statements, ledgers, reports } = billing.product.services;
   return new DocumentService({
     unitOfWork: billing.product.unitOfWork,
     clock: billing.clock,
     statements,
     ledgers,
+    reports,
     renderer,
   });
 }
@@ -91,15 +92,18 @@ function frame(title: string, subtitle: string, party: 'student' | 'none' = 'stu
     issuer: { name: SCHOOL, details: ['Mexico'] },
     party: party === 'none' ? null : { label: 'Student', name: 'Ana Peña', details },
     mark: null,
+    body: [],
+    instructions: null,
     notes: [],
-    footer: `${title} ${subtitle} · ${party === 'none' ? SCHOOL : 'Ana Peña'} · Generated Mar 5, 2026, 12:00 PM (America/Mexico_City)`,
+    signature: null,
+    footer: `${title} ${subtitle} · ${party === 'none' ? SCHOOL : 'Ana Peña'} · Generated 5 Mar 2026, 12:00 (America/Mexico_City)`,
     pageLabel: 'Page {page} of {pages}',
     createdAt: new Date('2026-03-05T18:00:00Z'),
   };
 }
 
 const CURRENCY = ['Currency', 'MXN · Mexican Peso'];
-const GENERATED = ['Generated', 'Mar 5, 2026, 12:00 PM (America/Mexico_City)'];
+const GENERATED = ['Generated', '5 Mar 2026, 12:00 (America/Mexico_City)'];
 
 function columns(text: string) {
   return text.split(', ').map((column) => {
@@ -116,8 +120,8 @@ describe('A statement', () => {
     ['Overdue', 'MXN 200.50'],
     ['Balance due', 'MXN 200.50'],
   ];
-  const OPEN = ['Jan 12, 2026', 'Feb 10, 2026', '', 'Overdue, 23 d', '200.50', '0.00', '0.00', '200.50'];
-  const PAID = ['Jan 10, 2026', 'Feb 10, 2026', 'Tuition', 'Paid', '1,500.00', '500.00', '1,000.00', '0.00'];
+  const OPEN = ['12 Jan 2026', '10 Feb 2026', '', 'Overdue, 23 d', '200.50', '0.00', '0.00', '200.50'];
+  const PAID = ['10 Jan 2026', '10 Feb 2026', 'Tuition', 'Paid', '1,500.00', '500.00', '1,000.00', '0.00'];
   const SUMS = ['1,700.50', '500.00', '1,000.00', '200.50'];
 
   test('of a student: every invoice but the void one, with what is owed on it and how late it is', async () => {
@@ -126,17 +130,17 @@ describe('A statement', () => {
       name: `statement-student-${id}-2026-03-05`,
       language: 'en-MX',
       document: {
-        ...frame('Account statement', 'As of Mar 5, 2026'),
+        ...frame('Account statement', 'As of 5 Mar 2026'),
         facts: [CURRENCY, GENERATED],
         tables: [
           {
             caption: null,
             columns: columns(
-              'Invoice: word, Issued: word, Due: word, Description: text, Status: word, Amount: amount, Credited: amount, Paid: amount, Pending: amount',
+              'Document: word, Issued: word, Due: word, Description: text, Status: word, Amount: amount, Credited: amount, Paid: amount, Pending: amount',
             ),
             rows: [
-              ['F-2026-000003', ...OPEN],
               ['F-2026-000001', ...PAID],
+              ['F-2026-000003', ...OPEN],
             ],
             sums: ['Total', '', '', '', '', ...SUMS],
             emptyText: 'There are no invoices.',
@@ -153,17 +157,17 @@ describe('A statement', () => {
       name: `statement-school-${id}-2026-03-05`,
       language: 'en-MX',
       document: {
-        ...frame('Account statement', 'As of Mar 5, 2026', 'none'),
+        ...frame('Account statement', 'As of 5 Mar 2026', 'none'),
         facts: [['Students', '1'], CURRENCY, GENERATED],
         tables: [
           {
             caption: null,
             columns: columns(
-              'Invoice: word, Student: text, Issued: word, Due: word, Description: text, Status: word, Amount: amount, Credited: amount, Paid: amount, Pending: amount',
+              'Document: word, Student: text, Issued: word, Due: word, Description: text, Status: word, Amount: amount, Credited: amount, Paid: amount, Pending: amount',
             ),
             rows: [
-              ['F-2026-000003', 'Ana Peña', ...OPEN],
               ['F-2026-000001', 'Ana Peña', ...PAID],
+              ['F-2026-000003', 'Ana Peña', ...OPEN],
             ],
             sums: ['Total', '', '', '', '', '', ...SUMS],
             emptyText: 'There are no invoices.',
@@ -209,10 +213,10 @@ describe('A statement', () => {
 describe('A ledger', () => {
   const WHOLE = { from: null, to: null, asOf: null };
   const PAYMENTS = [
-    ['Feb 1, 2026', 'Payment', 'R-2026-000001', 'Tuition · Transfer · SPEI 1', '', '1,000.00', '770.50'],
-    ['Feb 2, 2026', 'Payment', 'R-2026-000002', '', '', '50.00', '720.50'],
-    ['Feb 15, 2026', 'Credit note', 'NC-2026-000001', 'Scholarship', '', '500.00', '220.50'],
-    ['Feb 15, 2026', 'Payment reversed', 'R-2026-000002', 'Bounced', '50.00', '', '270.50'],
+    ['1 Feb 2026', 'Payment', 'R-2026-000001', 'Tuition · Transfer · SPEI 1', '', '1,000.00', '770.50'],
+    ['2 Feb 2026', 'Payment', 'R-2026-000002', '', '', '50.00', '720.50'],
+    ['15 Feb 2026', 'Credit note', 'NC-2026-000001', 'Scholarship · F-2026-000001', '', '500.00', '220.50'],
+    ['15 Feb 2026', 'Payment reversed', 'R-2026-000002', 'Bounced', '50.00', '', '270.50'],
   ];
 
   test('of a student: what moved the account, on which day, by which document and why', async () => {
@@ -221,21 +225,21 @@ describe('A ledger', () => {
       name: `ledger-student-${id}-2026-03-05`,
       language: 'en-MX',
       document: {
-        ...frame('Account ledger', 'As of Mar 5, 2026'),
+        ...frame('Account ledger', 'As of 5 Mar 2026'),
         facts: [CURRENCY, GENERATED],
         tables: [
           {
             caption: null,
             columns: columns(
-              'Date: word, Entry: word, Document: word, Description: text, Debit: amount, Credit: amount, Balance: amount',
+              'Date: word, Entry: word, Document: word, Description: whole, Debit: amount, Credit: amount, Balance: amount',
             ),
             rows: [
               ['Opening balance', '', '', '', '', '', '0.00'],
-              ['Jan 10, 2026', 'Invoice', 'F-2026-000001', 'Tuition', '1,500.00', '', '1,500.00'],
-              ['Jan 11, 2026', 'Invoice', 'F-2026-000002', '', '70.00', '', '1,570.00'],
-              ['Jan 12, 2026', 'Invoice', 'F-2026-000003', '', '200.50', '', '1,770.50'],
+              ['10 Jan 2026', 'Invoice', 'F-2026-000001', 'Tuition', '1,500.00', '', '1,500.00'],
+              ['11 Jan 2026', 'Invoice', 'F-2026-000002', '', '70.00', '', '1,570.00'],
+              ['12 Jan 2026', 'Invoice', 'F-2026-000003', '', '200.50', '', '1,770.50'],
               ...PAYMENTS,
-              ['Feb 28, 2026', 'Invoice voided', 'F-2026-000002', 'Twice', '', '70.00', '200.50'],
+              ['28 Feb 2026', 'Invoice voided', 'F-2026-000002', 'Twice', '', '70.00', '200.50'],
             ],
             sums: ['Total', '', '', '', '1,820.50', '1,620.00', '200.50'],
             emptyText: 'There are no entries.',
@@ -258,13 +262,13 @@ describe('A ledger', () => {
       name: `ledger-school-${id}-2026-03-05`,
       language: 'en-MX',
       document: {
-        ...frame('Account ledger', 'From Feb 1, 2026 · To Feb 20, 2026', 'none'),
+        ...frame('Account ledger', 'From 1 Feb 2026 · To 20 Feb 2026', 'none'),
         facts: [CURRENCY, GENERATED],
         tables: [
           {
             caption: null,
             columns: columns(
-              'Date: word, Entry: word, Document: word, Student: text, Description: text, Debit: amount, Credit: amount, Balance: amount',
+              'Date: word, Entry: word, Document: word, Student: text, Description: whole, Debit: amount, Credit: amount, Balance: amount',
             ),
             rows: [
               ['Opening balance', '', '', '', '', '', '', '1,770.50'],
@@ -285,9 +289,9 @@ describe('A ledger', () => {
   });
 
   test.each([
-    [{ from: null, to: '2026-02-20', asOf: null }, 'To Feb 20, 2026'],
-    [{ from: null, to: '2026-02-20', asOf: '2026-02-19' }, 'To Feb 19, 2026'],
-    [{ from: '2026-02-20', to: null, asOf: null }, 'From Feb 20, 2026 · As of Mar 5, 2026'],
+    [{ from: null, to: '2026-02-20', asOf: null }, 'To 20 Feb 2026'],
+    [{ from: null, to: '2026-02-20', asOf: '2026-02-19' }, 'To 19 Feb 2026'],
+    [{ from: '2026-02-20', to: null, asOf: null }, 'From 20 Feb 2026 · As of 5 Mar 2026'],
   ])('says of %j that it covers "%s"', async (period, text) => {
     const owner = { kind: 'student', id: account.studentId } as const;
     expect((await read({ kind: 'ledger', owner, period })).document.subtitle).toBe(text);
@@ -303,16 +307,16 @@ describe('An invoice', () => {
       language: 'en-MX',
       document: {
         ...frame('Invoice', 'F-2026-000001'),
-        facts: [['Issue date', 'Jan 10, 2026'], ['Due date', 'Feb 10, 2026'], ['Status', 'Paid'], CURRENCY, GENERATED],
+        facts: [['Issue date', '10 Jan 2026'], ['Due date', '10 Feb 2026'], ['Status', 'Paid'], CURRENCY, GENERATED],
         mark: { text: 'PAID', tone: 'good' },
         tables: [
           { caption: null, columns: LINES, rows: [['Tuition', '1,500.00']], sums: null, emptyText: '' },
           {
             caption: 'Payments and credits',
-            columns: columns('Date: word, Entry: word, Document: word, Description: text, Amount: amount'),
+            columns: columns('Date: word, Entry: word, Document: word, Description: whole, Amount: amount'),
             rows: [
-              ['Feb 1, 2026', 'Payment', 'R-2026-000001', 'Transfer · SPEI 1', '1,000.00'],
-              ['Feb 15, 2026', 'Credit note', '', 'Scholarship', '500.00'],
+              ['1 Feb 2026', 'Payment', 'R-2026-000001', 'Transfer · SPEI 1', '1,000.00'],
+              ['15 Feb 2026', 'Credit note', 'NC-2026-000001', 'Scholarship', '500.00'],
             ],
             sums: null,
             emptyText: '',
@@ -335,10 +339,10 @@ describe('An invoice', () => {
       document: {
         ...frame('Invoice', 'F-2026-000002'),
         facts: [
-          ['Issue date', 'Jan 11, 2026'],
-          ['Due date', 'Feb 10, 2026'],
+          ['Issue date', '11 Jan 2026'],
+          ['Due date', '10 Feb 2026'],
           ['Status', 'Void'],
-          ['Voided', 'Feb 28, 2026'],
+          ['Voided', '28 Feb 2026'],
           CURRENCY,
           GENERATED,
         ],
@@ -359,8 +363,8 @@ describe('An invoice', () => {
     const { document } = await read({ kind: 'invoice', id: account.open });
     expect(document.mark).toBe(null);
     expect(document.tables[1]?.rows).toEqual([
-      ['Feb 2, 2026', 'Payment', 'R-2026-000002', '', '50.00'],
-      ['Feb 15, 2026', 'Payment reversed', 'R-2026-000002', 'Bounced', '-50.00'],
+      ['2 Feb 2026', 'Payment', 'R-2026-000002', '', '50.00'],
+      ['15 Feb 2026', 'Payment reversed', 'R-2026-000002', 'Bounced', '-50.00'],
     ]);
     expect(document.totals).toEqual([
       ['Total', 'MXN 200.50'],
@@ -380,16 +384,16 @@ describe('An invoice', () => {
 
     const { document } = await read({ kind: 'invoice', id: invoiceId });
     expect(document.tables[1]?.rows.map(([day, what, , text]) => [day, what, text])).toEqual([
-      ['Mar 5, 2026', 'Credit note', 'Discount'],
-      ['Mar 6, 2026', 'Payment', 'Slip 9'],
+      ['5 Mar 2026', 'Credit note', 'Discount'],
+      ['6 Mar 2026', 'Payment', 'Slip 9'],
     ]);
     const owner = { kind: 'student', id: studentId } as const;
     const ledger = await read({ kind: 'ledger', owner, period: { from: null, to: null, asOf: null } });
     expect(ledger.document.tables[0]?.rows[2]?.slice(0, 4)).toEqual([
-      'Mar 5, 2026',
+      '5 Mar 2026',
       'Credit note',
       'NC-2026-000001',
-      'Discount',
+      `Discount · ${document.subtitle}`,
     ]);
   });
 });
@@ -418,12 +422,12 @@ describe('The movements of an invoice', () => {
 
     const rows = document.tables[1]?.rows ?? [];
     expect(rows.map(([day, what, , text, amount]) => [day, what, text, amount])).toEqual([
-      ['Apr 1, 2026', 'Payment', 'Card · VISA 9', '1,234.56'],
-      ['Apr 2, 2026', 'Payment', 'Card · VISA 9', '1,000.01'],
-      ['Apr 3, 2026', 'Credit note', 'Discount', '70.07'],
-      ['Apr 3, 2026', 'Payment reversed', 'Charged twice · Card · VISA 9', '-1,234.56'],
-      ['Apr 4, 2026', 'Payment', '', '0.50'],
-      ['Apr 4, 2026', 'Payment reversed', 'Mistyped', '-0.50'],
+      ['1 Apr 2026', 'Payment', 'Card · VISA 9', '1,234.56'],
+      ['2 Apr 2026', 'Payment', 'Card · VISA 9', '1,000.01'],
+      ['3 Apr 2026', 'Credit note', 'Discount', '70.07'],
+      ['3 Apr 2026', 'Payment reversed', 'Charged twice · Card · VISA 9', '-1,234.56'],
+      ['4 Apr 2026', 'Payment', '', '0.50'],
+      ['4 Apr 2026', 'Payment reversed', 'Mistyped', '-0.50'],
     ]);
     expect(rows[3]?.[2]).toBe(rows[0]?.[2]);
     const figures = new Map(document.totals);
@@ -434,7 +438,7 @@ describe('The movements of an invoice', () => {
 });
 
 describe('A receipt', () => {
-  const LINES = columns('Description: text, Due date: word, Invoice total: amount, Amount received: amount');
+  const LINES = columns('Description: text, Due date: word, Amount received: amount');
 
   test('says how, when and for which invoice was paid', async () => {
     expect(await read({ kind: 'receipt', id: account.payment })).toEqual({
@@ -442,17 +446,31 @@ describe('A receipt', () => {
       language: 'en-MX',
       document: {
         ...frame('Payment receipt', 'R-2026-000001'),
-        facts: [['Payment date', 'Feb 1, 2026'], ['Method', 'Transfer'], ['Reference', 'SPEI 1'], CURRENCY, GENERATED],
+        facts: [
+          ['Payment date', '1 Feb 2026'],
+          ['Received by', SCHOOL],
+          ['Method', 'Transfer'],
+          ['Reference', 'SPEI 1'],
+          CURRENCY,
+          GENERATED,
+        ],
         tables: [
           {
-            caption: 'Received in payment of invoice F-2026-000001',
+            caption: 'Received in payment of: Invoice F-2026-000001',
             columns: LINES,
-            rows: [['Tuition', 'Feb 10, 2026', '1,500.00', '1,000.00']],
+            rows: [['Tuition', '10 Feb 2026', '1,000.00']],
             sums: null,
             emptyText: '',
           },
         ],
-        totals: [['Amount received', 'MXN 1,000.00']],
+        totals: [
+          ['Invoice total', 'MXN 1,500.00'],
+          // Credited later, so this paper does not know of it.
+          ['Credited', 'MXN 0.00'],
+          ['Paid before', 'MXN 0.00'],
+          ['Amount received', 'MXN 1,000.00'],
+          ['Balance left', 'MXN 500.00'],
+        ],
       },
     });
   });
@@ -463,19 +481,31 @@ describe('A receipt', () => {
       language: 'en-MX',
       document: {
         ...frame('Payment receipt', 'R-2026-000002'),
-        facts: [['Payment date', 'Feb 2, 2026'], ['Reversed', 'Feb 15, 2026'], CURRENCY, GENERATED],
+        facts: [
+          ['Payment date', '2 Feb 2026'],
+          ['Received by', SCHOOL],
+          ['Reversed', '15 Feb 2026'],
+          CURRENCY,
+          GENERATED,
+        ],
         mark: { text: 'REVERSED', tone: 'bad' },
         tables: [
           {
-            caption: 'Received in payment of invoice F-2026-000003',
+            caption: 'Received in payment of: Invoice F-2026-000003',
             columns: LINES,
-            rows: [['Invoice', 'Feb 10, 2026', '200.50', '50.00']],
+            rows: [['Invoice', '10 Feb 2026', '50.00']],
             sums: null,
             emptyText: '',
           },
         ],
-        totals: [['Amount received', 'MXN 50.00']],
-        notes: ['This payment was reversed on Feb 15, 2026 and no longer counts. Reason: Bounced'],
+        totals: [
+          ['Invoice total', 'MXN 200.50'],
+          ['Credited', 'MXN 0.00'],
+          ['Paid before', 'MXN 0.00'],
+          ['Amount received', 'MXN 50.00'],
+          ['Balance left', 'MXN 150.50'],
+        ],
+        notes: ['This payment was reversed on 15 Feb 2026 and no longer counts. Reason: Bounced'],
       },
     });
   });
@@ -493,6 +523,7 @@ describe('Every document', () => {
   const STUDENT = { kind: 'student', id: NOBODY } as const;
   const SCHOOL_OWNER = { kind: 'school', id: NOBODY } as const;
   const period = { from: null, to: null, asOf: null };
+  const ALL = { order: 'days', asOf: null, limit: null, offset: 0 } as const;
   test.each<[string, string, DocumentSubject]>([
     ['student_not_found', 'Student', { kind: 'statement', owner: STUDENT }],
     ['school_not_found', 'School', { kind: 'statement', owner: SCHOOL_OWNER }],
@@ -500,6 +531,9 @@ describe('Every document', () => {
     ['school_not_found', 'School', { kind: 'ledger', owner: SCHOOL_OWNER, period }],
     ['invoice_not_found', 'Invoice', { kind: 'invoice', id: NOBODY }],
     ['payment_not_found', 'Payment', { kind: 'receipt', id: NOBODY }],
+    ['credit_note_not_found', 'Credit note', { kind: 'credit note', id: NOBODY }],
+    ['student_not_found', 'Student', { kind: 'clearance', studentId: NOBODY }],
+    ['school_not_found', 'School', { kind: 'letters', schoolId: NOBODY, which: ALL }],
   ])('refuses with %s what does not exist', async (code, noun, subject) => {
     await expect(read(subject)).rejects.toMatchObject({ code, message: `${noun} with id ${NOBODY} not found` });
   });

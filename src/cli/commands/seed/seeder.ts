@@ -1,5 +1,6 @@
 import type { Services } from '../../../compose.ts';
 import { rootActor } from '../../../domain/access/actor.ts';
+import { NO_LETTERHEAD } from '../../../domain/accounts/school.ts';
 import { DomainError, type ErrorCode } from '../../../domain/shared/errors.ts';
 import type { Page, PageRequest } from '../../../domain/shared/page.ts';
 import type { Clock } from '../../../domain/shared/ports.ts';
@@ -60,7 +61,16 @@ export class Seeder {
     const id = await this.#ensure('schools', find, async () => {
       return await schools.create(
         SEEDER,
-        { name, country, currency, timezone: null, invoicePrefix: 'F', receiptPrefix: 'R' },
+        {
+          ...NO_LETTERHEAD,
+          name,
+          country,
+          currency,
+          timezone: null,
+          invoicePrefix: 'F',
+          receiptPrefix: 'R',
+          creditNotePrefix: null,
+        },
         null,
       );
     });

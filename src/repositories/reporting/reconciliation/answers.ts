@@ -51,8 +51,8 @@ const KIND = sql`
     when said ? 'invoice_id' then 'credit_note'
     when said ? 'through' then 'closing'
     when said ? 'amount_total' then 'invoice'
-    when said ? 'email' then 'student'
     when said ? 'invoice_prefix' or said ? 'country' then 'school'
+    when said ? 'email' then 'student'
   end`;
 
 /** What can have changed since is compared only where the row says that it has not been. */
