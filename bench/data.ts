@@ -130,7 +130,7 @@ async function insertInvoices(client: Client, month: number): Promise<void> {
             created_at + case kind when 'ISSUED' then interval '0' when 'VOID' then interval '3 days' else interval '60 days' end,
             document_number(invoice_prefix || '-' || year, month_of_series * ${STUDENTS_PER_SCHOOL} + nth)
      from series
-     order by created_at, student_id`,
+     order by series.created_at, student_id`,
     [month],
   );
 }
@@ -180,7 +180,7 @@ async function insertPayments(client: Client, month: number): Promise<void> {
             (array['TRANSFER', 'CARD', 'CASH', 'CHECK', 'OTHER'])[invoice_id % 5 + 1], 'REF-' || invoice_id,
             paid_at, paid_at::date, paid_at::date, paid_at, document_number(series, n)
      from numbered
-     order by paid_at, invoice_id`,
+     order by numbered.paid_at, invoice_id`,
     [month],
   );
 }
