@@ -101,12 +101,12 @@ export function factsOf({ startMs, rssAfterLoadMb, rssAfterDocumentsMb, books, r
     ...(startMs === null
       ? []
       : [
-          `Start to the first answer of /health: ${time(startMs.existing)} ms with a database that runs (goal 500), ${time(startMs.embedded)} ms with the embedded one started too, warm (goal 700).`,
+          `Start to the first answer of /health: ${time(startMs.existing)} ms with a database that runs (at most 1,000), ${time(startMs.embedded)} ms with the embedded one started too, warm (at most 1,500).`,
         ]),
-    `Memory of the server after all of this: ${rssAfterLoadMb.toFixed(0)} MB RSS (goal 110)${rssAfterDocumentsMb === null ? '' : `, ${rssAfterDocumentsMb.toFixed(0)} MB after documents were made`}.`,
+    `Memory of the server after all of this: ${rssAfterLoadMb.toFixed(0)} MB RSS (at most 160)${rssAfterDocumentsMb === null ? '' : `, ${rssAfterDocumentsMb.toFixed(0)} MB after documents were made (at most 260)`}.`,
     ...streamed.map(
       ({ clients, firstByteMs, rssGrowthMb, bytes }) =>
-        `Full school statement (${(bytes / 1e6).toFixed(1)} MB) at ${clients} clients: first byte after ${time(firstByteMs)} ms (goal 50), RSS + ${rssGrowthMb.toFixed(0)} MB (goal 30).`,
+        `Full school statement (${(bytes / 1e6).toFixed(1)} MB) at ${clients} clients: first byte after ${time(firstByteMs)} ms (at most 50), RSS + ${rssGrowthMb.toFixed(0)} MB (at most 30).`,
     ),
     books.length === 0
       ? 'Books after the run: 0 invoices overpaid, amount_paid is the sum of the payments, numbers have no gaps.'

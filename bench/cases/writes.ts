@@ -21,7 +21,7 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
       title: 'POST payment',
       reference: { 1: 145, 16: 162 },
       limitThere: { of: 'sqlRoute', 1: 1_863, 16: 4_771 },
-      goal: { 1: 10, 16: 20 },
+      goal: { 1: 5, 16: 18 },
       requests: ids.open.map((id) => postText('/payments', { invoice_id: id, amount: '0.01' })),
       replay: async (i) =>
         await payments.record(
@@ -43,7 +43,7 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
       title: 'POST invoice',
       reference: { 1: 210, 16: 244 },
       limitThere: { of: 'sql', 1: 3_938, 16: 14_686 },
-      goal: { 1: 8, 16: 15 },
+      goal: { 1: 4, 16: 13 },
       requests: students.map((id) => postText('/invoices', { student_id: id, amount_total: '1500.00', due_date: DUE })),
       replay: async (i) =>
         await invoices.create(
