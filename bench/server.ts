@@ -4,7 +4,7 @@ import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 
-const API_KEY = 'benchmark-key-of-more-than-32-characters';
+export const API_KEY = 'benchmark-key-of-more-than-32-characters';
 const START_MAX_MS = 30_000;
 const POLL_MS = 2;
 
