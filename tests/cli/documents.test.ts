@@ -8,6 +8,7 @@ import { run } from '../../src/cli/run.ts';
 import { startBilling } from '../support/billing.ts';
 import { readPdf } from '../support/pdf.ts';
 import { POOLER_ENV } from '../support/postgres-server.ts';
+import { getXlsx, readXlsx } from '../support/xlsx.ts';
 import { cli, Terminal, temporaryDirectory } from './support.ts';
 
 const billing = await startBilling();
@@ -121,6 +122,41 @@ describe('export', () => {
       await answered(`/${what}?school_id=${schoolId}`, 'text/csv'),
     );
     expect(await textOf(['export', what])).toBe(await answered(`/${what}`, 'text/csv'));
+  });
+
+  test('0: a spreadsheet where the name of the file says so, or the option', async () => {
+    const path = join(temporaryDirectory(), 'payments.xlsx');
+    const { code, err } = await cli(['export', 'payments', '--school', String(schoolId), '-o', path], env);
+    expect({ code, err }).toEqual({ code: 0, err: `1 row written to ${path}\n` });
+    const { file } = await getXlsx(billing, `/payments?school_id=${schoolId}`);
+    expect(readXlsx(readFileSync(path))).toEqual({ ...file, sheets: ['payments'] });
+
+    const { bytes } = await bytesOf(['export', 'ledger', '--school', String(schoolId), '--format', 'xlsx']);
+    expect(readXlsx(bytes).rows).toEqual((await getXlsx(billing, `/schools/${schoolId}/ledger`)).file.rows);
+    const terminal = new Terminal(env, { out: true, say: true });
+    expect(await run(['export', 'schools', '--format', 'xlsx'], terminal.io)).toBe(2);
+    expect(terminal.err).toContain('-o rows.xlsx');
+  });
+
+  test('0: CSV with other signs; the summary and the closings of a school', async () => {
+    const signs = ['--delimiter', ';', '--decimal', ','];
+    expect(await textOf(['export', 'invoices', '--school', String(schoolId), ...signs])).toBe(
+      await answered(`/invoices?school_id=${schoolId}&delimiter=;&decimal=,`, 'text/csv'),
+    );
+    for (const what of ['summary', 'closings']) {
+      expect(await textOf(['export', what, '--school', String(schoolId)])).toBe(
+        await answered(`/schools/${schoolId}/${what}`, 'text/csv'),
+      );
+    }
+  });
+
+  test.each([
+    [['--delimiter', '|'], '--delimiter must be one of , ; tab'],
+    [['--decimal', ';'], '--decimal must be one of . ,'],
+    [['--delimiter', ';', '--format', 'xlsx', '-o', '/dev/null'], '--delimiter and --decimal are for CSV'],
+  ])('2: an export with %j is asked wrongly', async (args, complaint) => {
+    const { code, err } = await cli(['export', 'schools', ...args], env);
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(complaint) });
   });
 
   test('0: schools, and the ledger of one', async () => {

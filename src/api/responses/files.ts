@@ -62,7 +62,14 @@ async function sendFile(
     // A stream, so that no length is told: nobody knows it before the rows were read.
     return await reply.send(Readable.from([]));
   }
-  return await reply.send(streamOf(resumed(first, chunks), table.rows.batches, body));
+  const source = {
+    async return(): Promise<unknown> {
+      // Not waited for: what it waits for itself ends with the rows.
+      chunks.return().catch(() => undefined);
+      return await table.rows.batches.return();
+    },
+  };
+  return await reply.send(streamOf(resumed(first, chunks), source, body));
 }
 
 async function* resumed<T>(

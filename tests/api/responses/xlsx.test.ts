@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Column, rowsOf } from '../../../src/api/responses/table.ts';
@@ -262,6 +264,30 @@ describe('The format', () => {
     );
     expect(readXlsx(await written(objects.slice(0, 4), 2), 1).sheets).toHaveLength(2);
     expect(readXlsx(await written([], 2), 1)).toMatchObject({ sheets: [expect.anything()], rows: [] });
+  });
+
+  test('a day is that day wherever the process believes it is', async () => {
+    const parts = new URL('../../../src/api/responses/xlsx-parts.ts', import.meta.url).href;
+    const program = `const { sheetRow } = await import('${parts}');
+      console.log(sheetRow([{ name: 'day', path: ['day'], kind: 'day' }], { day: '2026-12-31' }, 2));`;
+    for (const TZ of ['Pacific/Kiritimati', 'Pacific/Pago_Pago']) {
+      const options = ['--import', 'tsx', '--input-type=module', '-e', program];
+      const { stdout } = await promisify(execFile)(process.execPath, options, { env: { ...process.env, TZ } });
+      expect(stdout.trim()).toBe('<row r="2"><c r="A2" s="4"><v>46387</v></c></row>');
+    }
+  });
+
+  test('rows that cannot be read to their end make no file that looks whole', async () => {
+    async function* broken(): AsyncGenerator<string[], void, undefined> {
+      yield ['{"text":"first"}'];
+      throw new Error('the connection is gone');
+    }
+    const table = { name: 'broken', columns: COLUMNS, rows: { batches: broken(), readAt: new Date() } };
+    const read = async () => {
+      for await (const _ of xlsxChunks(table));
+    };
+
+    await expect(read()).rejects.toThrow('the connection is gone');
   });
 
   // Rows hold a connection: whoever has not asked for more must not have been read for.
