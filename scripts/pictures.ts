@@ -87,7 +87,7 @@ async function drawPapersOf({ language, letterhead, owing, cleared, fees, words 
   await draw(`receipt-reversed-${language}`, `/payments/${bounced}?format=pdf&${lang}`, 520);
   await draw(`credit-note-${language}`, `/credit-notes/${note}?format=pdf&${lang}`, 340);
   await draw(`statement-${language}`, `/students/${debtor}/statement?format=pdf&${lang}`, 500);
-  await draw(`ledger-${language}`, `/students/${debtor}/ledger?format=pdf&${lang}`, 490);
+  await draw(`ledger-${language}`, `/students/${debtor}/ledger?format=pdf&${lang}`, 590);
   await draw(`clearance-${language}`, `/students/${payer}/clearance?${lang}`, 430);
   await draw(`letter-${language}`, `/schools/${school}/debtors?format=pdf&${lang}`, 500);
 }

@@ -12,6 +12,9 @@ const PORTUGUESE = new Set('AO BR CV GW MZ PT ST TL'.split(' '));
 /** Countries whose paper is US Letter, by CLDR; A4 is everybody else's. */
 const LETTER = new Set('BZ CA CL CO CR GT MX NI PA PH PR SV US VE'.split(' '));
 
+const DAY_MONTH_YEAR = { day: '2-digit', month: '2-digit', year: 'numeric' } as const;
+const HOUR_MINUTE = { hour: '2-digit', minute: '2-digit' } as const;
+
 /** The language of a school's documents when nobody asks for another. */
 export function defaultLanguage(country: string): Language {
   if (SPANISH.has(country)) return 'es';
@@ -53,7 +56,10 @@ export class Locale {
     this.#country = country;
     const digits = Math.min(currencyDecimals(currency), 2);
     const own = ownTag(country);
-    const days = { dateStyle: 'medium', calendar: 'gregory', numberingSystem: 'latn' } as const;
+    const numbers = { calendar: 'gregory', numberingSystem: 'latn' } as const;
+    // The medium form of Portuguese ("3 de fev. de 2026") is no form for a column.
+    const form = language === 'pt' && hasDayFirst(own) ? DAY_MONTH_YEAR : ({ dateStyle: 'medium' } as const);
+    const withTime = form === DAY_MONTH_YEAR ? { ...form, ...HOUR_MINUTE } : { ...form, timeStyle: 'short' as const };
     const dayTag = tagOfDays(this.tag, own);
     this.#amount = new Intl.NumberFormat(own, {
       numberingSystem: 'latn',
@@ -61,10 +67,10 @@ export class Locale {
       maximumFractionDigits: digits,
       useGrouping: 'always',
     });
-    this.#day = new Intl.DateTimeFormat(dayTag, { ...days, timeZone: 'UTC' });
-    this.#longDay = new Intl.DateTimeFormat(dayTag, { ...days, dateStyle: 'long', timeZone: 'UTC' });
-    this.#dayOfInstant = new Intl.DateTimeFormat(dayTag, { ...days, timeZone: timezone });
-    this.#moment = new Intl.DateTimeFormat(dayTag, { ...days, timeStyle: 'short', timeZone: timezone });
+    this.#day = new Intl.DateTimeFormat(dayTag, { ...numbers, ...form, timeZone: 'UTC' });
+    this.#longDay = new Intl.DateTimeFormat(dayTag, { ...numbers, dateStyle: 'long', timeZone: 'UTC' });
+    this.#dayOfInstant = new Intl.DateTimeFormat(dayTag, { ...numbers, ...form, timeZone: timezone });
+    this.#moment = new Intl.DateTimeFormat(dayTag, { ...numbers, ...withTime, timeZone: timezone });
   }
 
   /** @param text decimal text with two places @throws RangeError otherwise */
