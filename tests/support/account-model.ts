@@ -54,9 +54,16 @@ export class AccountModel {
     return this.closedThrough !== null && day <= this.closedThrough;
   }
 
-  /** The days of what happens on a day, as the books are now. */
-  days(on: string): Days {
-    return { on, bookedOn: this.isClosed(on) && this.closedThrough !== null ? addDays(this.closedThrough, 1) : on };
+  /** The days of what happens on a day, as the books are now. @param corrected days of what it corrects */
+  days(on: string, ...corrected: readonly Days[]): Days {
+    const open = this.isClosed(on) && this.closedThrough !== null ? addDays(this.closedThrough, 1) : on;
+    return { on, bookedOn: [open, ...corrected.map(({ bookedOn }) => bookedOn)].sort().at(-1) ?? open };
+  }
+
+  /** The days of all that moved an invoice. */
+  daysOf({ issued, payments, credits }: ModelInvoice): Days[] {
+    const settled = [...payments.map((of) => [of.paid, of.reversed]), ...credits.map((of) => [of.dated, of.reversed])];
+    return [issued, ...settled.flat().filter((days) => days !== null)];
   }
 
   paid({ payments }: ModelInvoice): bigint {

@@ -20,18 +20,20 @@ export function bookingDay(happenedOn: string, { closedThrough }: Books): string
 }
 
 /**
- * The days of an entry for which somebody may name the day: without one it happens today.
+ * The days of an entry for which somebody may name the day: without one it happens today. It is booked no earlier than
+ * what it corrects, so that no day's books take back what is not in them yet: what was booked late stays where it is when
+ * its own day is opened again.
  *
- * @param notBefore the day of what it corrects, or the first there may be
- * @throws DomainError `day_out_of_range`: not between `notBefore` and today; `period_closed`: the named day is closed
+ * @throws DomainError `day_out_of_range`: not between the day of what it corrects and today; `period_closed`: the named day
+ *   is closed
  */
-export function daysOfEntry(named: string | null, notBefore: string, books: Books): EntryDays {
-  const happenedOn = named ?? laterOf(notBefore, books.today);
+export function daysOfEntry(named: string | null, corrected: EntryDays, books: Books): EntryDays {
+  const happenedOn = named ?? laterOf(corrected.happenedOn, books.today);
   if (named !== null) {
-    assertInRange(named, notBefore, books.today);
+    assertInRange(named, corrected.happenedOn, books.today);
     assertOpen(named, books, 'booked on that day');
   }
-  return { happenedOn, bookedOn: bookingDay(happenedOn, books) };
+  return { happenedOn, bookedOn: laterOf(corrected.bookedOn, bookingDay(happenedOn, books)) };
 }
 
 /** @throws DomainError `day_out_of_range` */

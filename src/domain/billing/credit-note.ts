@@ -22,6 +22,7 @@ export type CreditNote = Readonly<{
   reason: CreditNoteReason;
   description: string | null;
   datedOn: string;
+  bookedOn: string;
   createdAt: Date;
   /** Set when the note was taken back and no longer counts. */
   reversedAt: Date | null;

@@ -15,6 +15,8 @@ export type Payment = Readonly<{
   paidAt: Date;
   /** The day of the school's calendar it was paid on, YYYY-MM-DD. */
   paidOn: string;
+  /** The day it is booked on, YYYY-MM-DD. */
+  bookedOn: string;
   /** Set when the payment turned out to be wrong and no longer counts. */
   reversedAt: Date | null;
   reversedOn: string | null;

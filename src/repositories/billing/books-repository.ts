@@ -52,6 +52,23 @@ export class BooksRepository {
     return made && toBooks(made);
   }
 
+  /** The last day, YYYY-MM-DD, on which something is booked that moved an invoice. The transaction has locked it. */
+  async findLastDayOfInvoice(actor: Actor, invoiceId: number): Promise<string> {
+    const row = await this.#sql.first<{ day: string }>(sql`
+      select greatest(
+        i.booked_on,
+        (select max(greatest(p.booked_on, r.booked_on))
+         from payments p left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
+         where p.invoice_id = i.id and p.school_id = i.school_id),
+        (select max(greatest(c.booked_on, r.booked_on))
+         from credit_notes c left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id
+         where c.invoice_id = i.id and c.school_id = i.school_id)
+      ) as day
+      from invoices i where i.id = ${invoiceId} and ${visibleTo(actor, sql`i.school_id`)}`);
+    if (row === undefined) throw new Error(`invoice ${invoiceId} vanished under its lock`);
+    return row.day;
+  }
+
   /** @param closedThrough the last day that is closed from now on; null when none is */
   async updateClosedThrough(actor: Actor, schoolId: number, closedThrough: string | null): Promise<void> {
     await this.#sql.count(sql`

@@ -39,6 +39,7 @@ type Row = {
   reason: CreditNoteReason;
   description: string | null;
   dated_on: string;
+  booked_on: string;
   created_at: Date;
   reversed_at: Date | null;
   reversed_on: string | null;
@@ -50,8 +51,8 @@ const JSON_COLUMNS = sql`c.id, c.number, c.invoice_id, c.amount::text as amount,
   c.booked_on, ${isoTime(sql`c.created_at`)} as created_at, ${isoTime(sql`r.reversed_at`)} as reversed_at, r.reversed_on,
   r.reason as reversal_reason`;
 
-const COLUMNS = sql`c.id, c.school_id, c.invoice_id, c.number, c.amount, c.reason, c.description, c.dated_on, c.created_at,
-  r.reversed_at, r.reversed_on, r.reason as reversal_reason`;
+const COLUMNS = sql`c.id, c.school_id, c.invoice_id, c.number, c.amount, c.reason, c.description, c.dated_on, c.booked_on,
+  c.created_at, r.reversed_at, r.reversed_on, r.reason as reversal_reason`;
 
 const FROM = sql`credit_notes c
   left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id`;
@@ -201,6 +202,7 @@ function toCreditNote(row: Row): CreditNote {
     reason: row.reason,
     description: row.description,
     datedOn: row.dated_on,
+    bookedOn: row.booked_on,
     createdAt: row.created_at,
     reversedAt: row.reversed_at,
     reversedOn: row.reversed_on,

@@ -26,6 +26,7 @@ type PaymentRow = {
   reference: string | null;
   paid_at: Date;
   paid_on: string;
+  booked_on: string;
   reversed_at: Date | null;
   reversed_on: string | null;
   reversal_reason: string | null;
@@ -48,7 +49,7 @@ export type PaymentFilter = Readonly<{
   updatedSince?: Date | undefined;
 }>;
 
-const COLUMNS = sql`p.id, p.school_id, p.number, p.invoice_id, p.amount, p.method, p.reference, p.paid_at, p.paid_on,
+const COLUMNS = sql`p.id, p.school_id, p.number, p.invoice_id, p.amount, p.method, p.reference, p.paid_at, p.paid_on, p.booked_on,
   r.reversed_at, r.reversed_on, r.reason as reversal_reason`;
 
 const ORDER: Order = {
@@ -239,6 +240,7 @@ function toPayment(row: PaymentRow): Payment {
     reference: row.reference,
     paidAt: row.paid_at,
     paidOn: row.paid_on,
+    bookedOn: row.booked_on,
     reversedAt: row.reversed_at,
     reversedOn: row.reversed_on,
     reversalReason: row.reversal_reason,

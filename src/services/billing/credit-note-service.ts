@@ -49,14 +49,15 @@ export class CreditNoteService {
       const { reason, description } = note;
       const amount = parseMoney(note.amount, invoice.total.currency);
       const after = applyCredit(invoice, amount, reason);
+      const corrected = { happenedOn: invoice.issuedOn, bookedOn: invoice.bookedOn };
       const seen = await books.find(actor, invoice.schoolId, now);
       if (seen === undefined) throw new Error(`invoice ${invoice.id} has no school`);
-      const { happenedOn } = daysOfEntry(note.datedOn, invoice.issuedOn, seen);
+      const { happenedOn } = daysOfEntry(note.datedOn, corrected, seen);
       const number = await creditNotes.updateCounter(actor, invoice.schoolId, happenedOn);
       // Again, now that the books are held, because they may have been closed since. After the counter: see `numbered`.
       const held = await books.findForUpdate(actor, invoice.schoolId, now);
       if (held === undefined) throw new Error(`invoice ${invoice.id} has no school`);
-      const days = daysOfEntry(note.datedOn, invoice.issuedOn, { ...held, today: seen.today });
+      const days = daysOfEntry(note.datedOn, corrected, { ...held, today: seen.today });
       await invoices.updateBalance(actor, invoice.id, after, now);
       const made = { number, amount, reason, description, ...days };
       const { body, ...facts } = await creditNotes.insert(actor, invoice, made, now);
@@ -89,7 +90,7 @@ export class CreditNoteService {
       const after = reverseCredit(invoice, note);
       const held = await books.findForUpdate(actor, note.schoolId, now);
       if (held === undefined) throw new Error(`credit note ${id} has no school`);
-      const days = daysOfEntry(reversedOn, note.datedOn, held);
+      const days = daysOfEntry(reversedOn, { happenedOn: note.datedOn, bookedOn: note.bookedOn }, held);
       await invoices.updateBalance(actor, invoice.id, after, now);
       const { body, ...facts } = await creditNotes.insertReversal(actor, note, { reason, ...days }, now);
       return { body, event: { type: 'credit_note_reversed', ...facts } };

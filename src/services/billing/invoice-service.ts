@@ -155,9 +155,9 @@ export class InvoiceService {
       assertVoidable(invoice, await repositories.payments.listLiveIds(actor, id));
       const now = this.#clock.now();
       const books = await holdBooks(actor, repositories, invoice, now);
-      // Booked no earlier than the invoice, whose day may be a later one than it was issued on.
-      const { happenedOn, bookedOn } = daysOfEntry(voidedOn, invoice.issuedOn, books);
-      const days = { happenedOn, bookedOn: bookedOn > invoice.bookedOn ? bookedOn : invoice.bookedOn };
+      // It takes back all that moved the invoice, so it comes after the last of it.
+      const bookedOn = await repositories.books.findLastDayOfInvoice(actor, id);
+      const days = daysOfEntry(voidedOn, { happenedOn: invoice.issuedOn, bookedOn }, books);
       return await repositories.invoices.updateVoid(actor, id, { reason, ...days }, now);
     });
     const event = { type: 'invoice_voided', invoiceId: id, schoolId } as const;

@@ -152,7 +152,7 @@ export class PaymentService {
       const now = this.#clock.now();
       const held = await books.findForUpdate(actor, found.schoolId, now);
       if (held === undefined) throw new Error(`payment ${id} has no school`);
-      const days = daysOfEntry(reversedOn, found.paidOn, held);
+      const days = daysOfEntry(reversedOn, { happenedOn: found.paidOn, bookedOn: found.bookedOn }, held);
       const { body, ...facts } = await payments.insertReversal(actor, found, { reason, ...days }, now);
       const after = reversePayment(invoice, parseMoney(found.amount, invoice.total.currency));
       await invoices.updateBalance(actor, invoice.id, after, now);

@@ -186,6 +186,43 @@ describe('the two days of an entry', () => {
     expectProblem(await billing.delete(`/invoices/${later}?voided_on=2026-09-09`), 422, 'day_out_of_range');
     expect((await billing.invoice(later)).status).toBe('ISSUED');
   });
+
+  test('a void that names a day before a payment or a credit note is booked after them: all reports of a day agree', async () => {
+    const invoice = await billing.anInvoice({ student_id: ana, amount_total: '1000.00' });
+    const credited = await billing.anInvoice({ student_id: ana, amount_total: '500.00' });
+    on('2026-09-20');
+    const cheque = await billing.aPayment(invoice, '1000.00', { paid_at: '2026-09-05' });
+    await billing.post(`/payments/${cheque}/reversal`, { reason: 'Bounced', reversed_on: '2026-09-10' });
+    await credit(credited, { amount: '200.00', dated_on: '2026-09-12' });
+    for (const id of [invoice, credited]) await billing.delete(`/invoices/${id}?voided_on=2026-09-03`);
+    expect((await billing.get(`/invoices/${invoice}`)).body).toMatchObject({ status: 'VOID', voided_on: '2026-09-03' });
+    for (const [day, pending] of [
+      ['2026-09-04', '1500.00'],
+      ['2026-09-07', '500.00'],
+      ['2026-09-10', '500.00'],
+      ['2026-09-12', '0.00'],
+    ] as const) {
+      const ledger = (await billing.get(`/schools/${school}/ledger?to=${day}`)).body['closing_balance'];
+      const aging = (await billing.get(`/schools/${school}/aging?as_of=${day}`)).body['pending'];
+      expect([day, ledger, aging]).toEqual([day, pending, pending]);
+    }
+    const { id, summary: figures } = (await close('2026-09-07')).body;
+    expect(figures).toMatchObject({ opening: '0.00', voided: '0.00', pending: '500.00' });
+    const { findings } = (await billing.get<{ findings: { ids: object }[] }>('/reconciliation')).body;
+    expect(findings.filter(({ ids }) => 'closing_id' in ids && ids.closing_id === id)).toEqual([]);
+  });
+
+  test('a month that is opened again takes back nothing that was booked behind it', async () => {
+    const invoice = await billing.anInvoice({ student_id: ana, amount_total: '5000.00' });
+    on('2026-10-05');
+    const closing = (await close('2026-09-30')).body['id'];
+    const payment = await billing.aPayment(invoice, '5000.00', { paid_at: '2026-09-08' });
+    await billing.delete(`/closings/${closing}?reason=x`);
+    const { body } = await billing.post(`/payments/${payment}/reversal`, { reason: 'x', reversed_on: '2026-09-08' });
+    expect(body).toMatchObject({ reversed_on: '2026-09-08', booked_on: '2026-10-01' });
+    expect(await summary('2026-09-01', '2026-09-30')).toMatchObject({ reversed: '0.00', pending: '5000.00' });
+    expect(await summary('2026-10-01', '2026-10-31')).toMatchObject({ collected: '5000.00', reversed: '5000.00' });
+  });
 });
 
 describe('closings', () => {

@@ -479,7 +479,7 @@ class Book {
     const day = this.#namedDay(days, payment.paid.on);
     const body = day === null ? { reason: 'bounced' } : { reason: 'bounced', reversed_on: day };
     if (this.#isRefused('reverse', await billing.post(`/payments/${payment.id}/reversal`, body), day)) return;
-    payment.reversed = this.#model.days(day ?? this.today());
+    payment.reversed = this.#model.days(day ?? this.today(), payment.paid);
     payment.reversedAt = this.#now;
   }
 
@@ -488,7 +488,7 @@ class Book {
     const note = { amount: decimal(amount), reason: 'discount', ...(day === null ? {} : { dated_on: day }) };
     const answer = await billing.post(`/invoices/${invoice.id}/credit-notes`, note);
     if (this.#isRefused('credit', answer, day)) return;
-    const dated = this.#model.days(day ?? this.today());
+    const dated = this.#model.days(day ?? this.today(), invoice.issued);
     invoice.credits.push({ id: Number(answer.body['id']), amount, dated, reversed: null });
   }
 
@@ -498,14 +498,14 @@ class Book {
     const day = this.#namedDay(days, note.dated.on);
     const body = day === null ? { reason: 'mistyped' } : { reason: 'mistyped', reversed_on: day };
     if (this.#isRefused('uncredit', await billing.post(`/credit-notes/${note.id}/reversal`, body), day)) return;
-    note.reversed = this.#model.days(day ?? this.today());
+    note.reversed = this.#model.days(day ?? this.today(), note.dated);
   }
 
   async #void(invoice: ModelInvoice, days: number): Promise<void> {
     const day = this.#namedDay(days, invoice.issued.on);
     const query = day === null ? '' : `?voided_on=${day}`;
     if (this.#isRefused('void', await billing.delete(`/invoices/${invoice.id}${query}`), day)) return;
-    invoice.voided = this.#model.days(day ?? this.today());
+    invoice.voided = this.#model.days(day ?? this.today(), ...this.#model.daysOf(invoice));
   }
 
   /** Lowers or raises the amount by `by`, and moves the due day. */
