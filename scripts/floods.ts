@@ -1,14 +1,15 @@
 /**
- * Lets floods loose on a server and shows what those who pay notice: `npm run test:floods`, or one of them by words of its
- * title: `npm run test:floods -- PDF`. `--server FILE` takes another build.
+ * Lets floods loose on a server and shows what those who pay notice: `npm run test:floods`, or some of them by patterns
+ * of their titles: `npm run test:floods -- PDF`. `--server FILE` takes another build. `--elsewhere` lets them loose on a process that
+ * answers everything at once with nothing, and shows what payments lose to the floods' own work on the same machine.
  *
  * A built server on a PostgreSQL of its own; floods are processes of their own. Before each of them payments are counted
- * for some seconds, and then beside it. Exit code 1 when they keep less than half of their rate, one is refused, or what
+ * for some seconds, and then beside it; meanwhile it is told how many processors each of them was busy on. Exit code 1 when they keep less than half of their rate, one is refused, or what
  * somebody else asks for is.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,13 +28,22 @@ const SECONDS = 5;
 /** Before a flood is what it will be, and after it until nothing is left of it. */
 const SETTLE_MS = 1_500;
 const KEPT_MIN = 0.5;
+/** In which Linux tells how long a process was busy, on every machine. */
+const TICKS_PER_SECOND = 100;
 
 type Outcome = { perSecond: number; p50: number; p99: number; byStatus: Record<string, number> };
-type Stage = Readonly<{ target: Target; paying: readonly number[]; pid: number; agent: http.Agent }>;
+type Stage = Readonly<{
+  target: Target;
+  paying: readonly number[];
+  agent: http.Agent;
+  pids: Readonly<{ server: number; PostgreSQL: number }>;
+  /** Where the floods are let loose. */
+  flooded: Target;
+}>;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { server: { type: 'string' }, flood: { type: 'string' } },
+  options: { server: { type: 'string' }, flood: { type: 'string' }, elsewhere: { type: 'boolean', default: false } },
 });
 if (values.flood !== undefined) await beFlood(JSON.parse(values.flood));
 else process.exitCode = (await main()) ? 0 : 1;
@@ -51,20 +61,24 @@ async function main(): Promise<boolean> {
   const postgres = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), durable: true });
   const file = values.server ?? fileURLToPath(new URL('../dist/main.js', import.meta.url));
   const { server, port } = await startServer(file, postgres);
+  const elsewhere = values.elsewhere ? await startElsewhere() : undefined;
   const agent = new http.Agent({ keepAlive: true, maxSockets: PAYERS + 1 });
   try {
     const { ids, paying } = await fill(postgres.ownerUrl);
     const target: Target = { host: '127.0.0.1', port, apiKey: API_KEY, ownerUrl: postgres.ownerUrl, ids };
-    const stage: Stage = { target, paying, pid: server.pid ?? 0, agent };
+    const flooded = { ...target, port: elsewhere?.port ?? port };
+    const pids = { server: server.pid ?? 0, PostgreSQL: postgres.pid };
+    const stage: Stage = { target, paying, agent, pids, flooded };
     await pay(stage, 2 * SECONDS);
     let isWell = true;
     for (const [number, flood] of FLOODS.entries()) {
-      if (!positionals.every((word) => flood.title.includes(word))) continue;
+      if (!positionals.every((pattern) => new RegExp(pattern).test(flood.title))) continue;
       isWell = (await measure(stage, flood, number)) && isWell;
     }
     return isWell;
   } finally {
     agent.destroy();
+    elsewhere?.process.kill('SIGKILL');
     server.kill('SIGKILL');
     await once(server, 'exit');
     await postgres.stop();
@@ -74,11 +88,13 @@ async function main(): Promise<boolean> {
 
 async function measure(stage: Stage, flood: Flood, number: number): Promise<boolean> {
   const calm = await pay(stage, SECONDS);
-  const child = await startFlood(stage.target, number);
+  const child = await startFlood(stage.flooded, number);
   await setTimeout(SETTLE_MS);
-  const peak = watchMemory(stage.pid);
+  const peak = watchMemory(stage.pids.server);
+  const busy = watchProcessors({ ...stage.pids, flood: child.pid ?? 0 });
   const [beside, others] = await Promise.all([pay(stage, SECONDS), askBeside(stage, flood)]);
   const rssMb = peak();
+  const processors = busy();
   child.kill('SIGTERM');
   await once(child, 'exit');
   await setTimeout(SETTLE_MS);
@@ -89,7 +105,7 @@ async function measure(stage: Stage, flood: Flood, number: number): Promise<bool
   const isWell = kept >= KEPT_MIN && isPaying && areServed;
   const asked = flood.beside === undefined ? '' : `  another's ${flood.beside(stage.target)}: ${shown(others)}`;
   console.log(
-    `${isWell ? 'ok  ' : 'FAIL'} ${flood.title}\n       payments ${calm.perSecond} -> ${beside.perSecond}/s (${Math.round(100 * kept)} %), p50 ${calm.p50} -> ${beside.p50} ms, p99 ${calm.p99} -> ${beside.p99} ms, ${shown(beside.byStatus)}; ${rssMb} MB${asked}`,
+    `${isWell ? 'ok  ' : 'FAIL'} ${flood.title}\n       payments ${calm.perSecond} -> ${beside.perSecond}/s (${Math.round(100 * kept)} %), p50 ${calm.p50} -> ${beside.p50} ms, p99 ${calm.p99} -> ${beside.p99} ms, ${shown(beside.byStatus)}; ${rssMb} MB${asked}\n       processors busy: ${processors}`,
   );
   return isWell;
 }
@@ -168,6 +184,55 @@ function watchMemory(pid: number): () => number {
   };
 }
 
+/** @returns what tells on how many processors each of them, its children included, was busy since */
+function watchProcessors(pids: Readonly<Record<string, number>>): () => string {
+  const look = (): [string, number][] => Object.entries(pids).map(([name, pid]) => [name, processorSeconds(pid)]);
+  const before = new Map(look());
+  const startedAt = performance.now();
+  return () => {
+    const seconds = (performance.now() - startedAt) / 1_000;
+    return look()
+      .map(([name, spent]) => `${name} ${((spent - (before.get(name) ?? 0)) / seconds).toFixed(2)}`)
+      .join(', ');
+  };
+}
+
+/** Of a process, its children, and those of its children that have ended. */
+function processorSeconds(of: number): number {
+  let ticks = 0;
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    const [parent, spent] = statOf(pid);
+    if (Number(pid) === of || parent === of) ticks += spent;
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+/** @returns parent and ticks */
+function statOf(pid: string): [number, number] {
+  try {
+    // The name, in parentheses, may hold anything.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+      .map(Number);
+    const [, parent = 0] = fields;
+    return [parent, fields.slice(11, 15).reduce((sum, one) => sum + one, 0)];
+  } catch {
+    // It has ended meanwhile.
+    return [0, 0];
+  }
+}
+
+/** A process that answers everything at once, and does nothing for it. */
+async function startElsewhere(): Promise<{ process: ChildProcess; port: number }> {
+  const program = `const server = require('node:http').createServer((request, response) => { request.resume(); response.end('{}'); });
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [said] = await once(child.stdout, 'data');
+  return { process: child, port: Number(said) };
+}
+
 /** Three schools: one that is flooded, one whose currency has no decimals, and one whose invoices are paid meanwhile. */
 async function fill(url: string): Promise<{ ids: Target['ids']; paying: number[] }> {
   const client = new pg.Client({ connectionString: url });
@@ -209,7 +274,8 @@ async function fillBy(client: pg.Client): Promise<{ ids: Target['ids']; paying: 
      select school_id, id, 'R-0', 0.01 from invoices where id = ${flooded[0]} returning id`,
   );
   await client.query(`update invoices set amount_paid = 0.01 where id = ${flooded[0]}`);
-  await client.query(`insert into document_counters values (${school}, 'RECEIPT', 'R-2000', 1)`);
+  await client.query(`insert into document_counters
+     values (${school}, 'RECEIPT', 'R-' || to_char(now() at time zone 'America/Mexico_City', 'YYYY'), 1)`);
   await client.query('call rebuild_school_totals()');
   await client.query('vacuum analyze');
   return { ids: { school, student, busyStudent, payment, invoices: flooded, wholeInvoices }, paying };
@@ -232,10 +298,13 @@ async function startServer(
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let said = '';
-  for await (const chunk of server.stderr) {
+  // Its end is told: a flood that ends it is the worst there is.
+  for await (const chunk of server.stderr.iterator({ destroyOnReturn: false })) {
     said += String(chunk);
     const port = /^ {2}API +http:\/\/[^:]+:(\d+)/m.exec(said)?.[1];
-    if (port !== undefined) return { server, port: Number(port) };
+    if (port === undefined) continue;
+    server.stderr.pipe(process.stderr);
+    return { server, port: Number(port) };
   }
   throw new Error(`the server did not start:\n${said}`);
 }

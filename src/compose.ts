@@ -7,6 +7,7 @@ import { systemClock } from './infrastructure/clock.ts';
 import { BATCHES_MAX } from './infrastructure/concurrency/batcher.ts';
 import { Semaphore } from './infrastructure/concurrency/semaphore.ts';
 import { Shares } from './infrastructure/concurrency/shares.ts';
+import { Writes } from './infrastructure/concurrency/writes.ts';
 import { EventLoopDelay } from './infrastructure/observability/event-loop.ts';
 import type { Logger } from './infrastructure/observability/logging.ts';
 import { Metrics } from './infrastructure/observability/metrics.ts';
@@ -53,6 +54,8 @@ const PROBE_CONNECTIONS_MAX = 1;
 export const FURTHER_CONNECTIONS_MAX = STREAM_CONNECTIONS_MAX + BATCH_CONNECTIONS_MAX + PROBE_CONNECTIONS_MAX;
 /** Of the pool's connections, so many reads may use at once; the others are left to those who pay (docs/decisions/0022). */
 const READS_SHARE = 0.5;
+/** While somebody writes: lists and reports, statements that readers of single rows share, and parts of long answers at once. */
+const BESIDE_WRITES = { reads: 2, batches: 1, streamSteps: 1 };
 /** A reader that takes nothing for so long has gone, whatever its socket says. */
 const STREAM_IDLE_TIMEOUT_MS = 60_000;
 
@@ -119,7 +122,15 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     statementTimeoutMs: ANSWER_WITHIN_MS,
   });
   const { connectionsMax, connectTimeoutMs: waitMaxMs, lockTimeoutMs: lockWaitMaxMs } = config.database;
-  const reads = new Semaphore({ places: Math.ceil(connectionsMax * READS_SHARE), waitMaxMs });
+  const writes = new Writes();
+  const reads = new Semaphore({
+    places: Math.ceil(connectionsMax * READS_SHARE),
+    waitMaxMs,
+    givesWay: { to: writes, places: BESIDE_WRITES.reads },
+  });
+  const unlimited = { places: Number.POSITIVE_INFINITY, waitMaxMs: null };
+  const batchedReads = new Semaphore({ ...unlimited, givesWay: { to: writes, places: BESIDE_WRITES.batches } });
+  const streamSteps = new Semaphore({ ...unlimited, givesWay: { to: writes, places: BESIDE_WRITES.streamSteps } });
   const eventLoop = new EventLoopDelay();
   const pools = {
     main: () => pool.gauge(),
@@ -137,13 +148,13 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     },
     onDiskFull: () => diskSpace.report(),
   });
-  const unitOfWork = new UnitOfWork({ pool, reads, streamPool, retries });
-  const batches = new Batches({ pool, batchPool, waitMaxMs, lockWaitMaxMs, retries });
+  const unitOfWork = new UnitOfWork({ pool, reads, streamPool, streamSteps, writes, retries });
+  const batches = new Batches({ pool, batchPool, waitMaxMs, lockWaitMaxMs, reads: batchedReads, writes, retries });
   const dependencies = { unitOfWork, batches, clock, log };
   const statements = new StatementService(dependencies);
   const ledgers = new LedgerService(dependencies);
   const reports = new ReportService(dependencies);
-  const renderer = new PdfPool();
+  const renderer = new PdfPool({ writes });
   const idempotencyCleaner = new IdempotencyCleaner(dependencies);
   return {
     services: {

@@ -14,6 +14,7 @@ import type { DomainEvent, Outcome } from '../services/shared/events.ts';
 import type { IdempotencyKey } from '../services/shared/idempotency.ts';
 import type { Listing, Rows } from '../services/shared/listing.ts';
 import { answerCreation, JSON_TYPE } from './edge/idempotency-key.ts';
+import { leftSignal } from './edge/load/on-closed.ts';
 import type { ProblemCode } from './edge/problems.ts';
 import { creationDocs, guardedReadDocs, LIST_HEADERS, readDocs, writeDocs } from './openapi.ts';
 import { type Format, formatOf, formatParameter, LIST_FORMATS } from './responses/content-negotiation.ts';
@@ -161,7 +162,8 @@ export function one<P extends TSchema, Q extends TProperties>(
     refuseDialect(call.query);
     if (format === 'pdf' && pdf) {
       if (!isPdfPaged) refusePaging(call.query);
-      const order = { caller: request.callerName, language: languageOf(request, call.query.lang) };
+      const language = languageOf(request, call.query.lang);
+      const order = { caller: request.callerName, language, left: leftSignal(reply.raw) };
       return await sendPdf(reply, await pdf(call, order));
     }
     const body = await json(call);

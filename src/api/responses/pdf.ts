@@ -1,7 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { FinishedDocument } from '../../services/documents/document-service.ts';
 import { LANGUAGES, type Language } from '../../services/documents/locale.ts';
+import { holdBackMs } from '../edge/load/overload.ts';
 import { HttpError } from '../edge/problems.ts';
 import { oneOf } from '../schemas/common.ts';
 import { addVary } from './vary.ts';
@@ -32,9 +34,16 @@ export function languageOf({ headers }: FastifyRequest, asked: Language | undefi
 /** Ranges of an Accept-Language header that are read. */
 const RANGES_MAX = 50;
 
-/** @param document undefined when too many are being made: then the answer is 503 @throws HttpError `overloaded` */
+/**
+ * @param document undefined when too many are being made: then the answer is 503, after a while, because whoever asks again at
+ *   once would keep the process busy with refusing
+ * @throws HttpError `overloaded`
+ */
 export async function sendPdf(reply: FastifyReply, document: FinishedDocument | undefined): Promise<FastifyReply> {
-  if (document === undefined) throw new HttpError('overloaded', 'Too many documents are being made; try again');
+  if (document === undefined) {
+    if (!reply.raw.destroyed) await setTimeout(holdBackMs());
+    throw new HttpError('overloaded', 'Too many documents are being made; try again');
+  }
   const { bytes, name, language } = document;
   addVary(reply, 'Accept-Language');
   return await reply

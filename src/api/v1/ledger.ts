@@ -3,6 +3,7 @@ import type { LedgerHeader } from '../../domain/reporting/ledger.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import type { LedgerService } from '../../services/reporting/ledger-service.ts';
+import { leftSignal } from '../edge/load/on-closed.ts';
 import { one } from '../endpoint.ts';
 import { LIST_HEADERS } from '../openapi.ts';
 import { neighbourLinks, placeIn, readPageRequest } from '../responses/pagination.ts';
@@ -52,7 +53,9 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
     },
     // Entries only, so that a program can read the file; its balances go beside it, so that it can check it.
     table: async ({ actor, params: { id }, query, reply }) => {
-      const { header, entries: batches, readAt } = await ledgers.open(actor, { kind, id }, toLedgerPeriod(query));
+      const period = toLedgerPeriod(query);
+      const left = leftSignal(reply.raw);
+      const { header, entries: batches, readAt } = await ledgers.open(actor, { kind, id }, period, left);
       reply.header('x-ledger-totals', toDictionary(header));
       return { name: `ledger-${kind}-${id}`, columns: CSV_COLUMNS.ledger[kind], rows: { batches, readAt } };
     },

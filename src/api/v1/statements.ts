@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import type { AccountOwner, StatementTotals } from '../../domain/reporting/statement.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import type { Statement, StatementService } from '../../services/reporting/statement-service.ts';
+import { leftSignal } from '../edge/load/on-closed.ts';
 import { one } from '../endpoint.ts';
 import { isKnown } from '../responses/etag.ts';
 import { PAGE_PARAMETERS } from '../responses/pagination.ts';
@@ -66,13 +67,16 @@ function statementRoute(
     query: { limit, offset },
     json: async ({ actor, params: { id }, query, request, reply }) => {
       const range = { limit: query.limit ?? null, offset: query.offset ?? 0 };
-      const begin = async (): Promise<void> => await request.beginLongAnswer(reply);
+      const begin = async (): Promise<AbortSignal> => {
+        await request.beginLongAnswer(reply);
+        return leftSignal(reply.raw);
+      };
       const statement = await statements.open(actor, { kind, id }, range, begin);
       return (await isWholeKnown(request, reply, statement)) ? undefined : toStatementResponse(statement);
     },
     // Lines only, so that a program can read the file; their totals go beside it, so that it can check it.
     table: async ({ actor, params: { id }, reply }) => {
-      const { header, rows } = await statements.stream(actor, { kind, id });
+      const { header, rows } = await statements.stream(actor, { kind, id }, leftSignal(reply.raw));
       reply.header('x-statement-totals', toDictionary(header.totals));
       return { name: `statement-${kind}-${id}`, columns: CSV_COLUMNS.statement, rows };
     },

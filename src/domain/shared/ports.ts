@@ -64,14 +64,17 @@ export type PrintedTable = Readonly<{
   emptyText: string;
 }>;
 
-/** For whom a document is, who gets their turn among all who want one; and how long it will be, roughly. */
-export type DocumentOrder = Readonly<{ caller: string; lines: number }>;
+/**
+ * For whom a document is, who gets their turn among all who want one; how long it will be, roughly; and what says that
+ * nobody wants it any more.
+ */
+export type DocumentOrder = Readonly<{ caller: string; lines: number; left?: AbortSignal | undefined }>;
 
 /** Draws documents, somewhere that does not keep the caller from answering others. */
 export interface DocumentRenderer {
   /**
    * @param read makes the document once it is its turn; what it throws is thrown on
-   * @returns a PDF; undefined when too many documents are waiting
+   * @returns a PDF; undefined when too many documents are waiting, or nobody wants it any more
    */
   render(order: DocumentOrder, read: () => Promise<PrintedDocument>): Promise<Uint8Array | undefined>;
 }

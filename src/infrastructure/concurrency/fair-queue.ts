@@ -49,6 +49,16 @@ export class FairQueue<T extends Waiting> {
     return undefined;
   }
 
+  /** Takes one out of line, wherever it stands; does nothing if it is not in it. */
+  remove(one: T): void {
+    const own = this.#byCaller.get(one.caller) ?? [];
+    const place = own.indexOf(one);
+    if (place === -1) return;
+    own.splice(place, 1);
+    this.#length -= 1;
+    if (own.length === 0) this.#byCaller.delete(one.caller);
+  }
+
   /** Empties the line. */
   takeAll(): T[] {
     const all = [...this.#byCaller.values()].flat();

@@ -2,38 +2,50 @@ import { PoolExhausted } from '../postgres/errors.ts';
 
 type Waiting = { readonly enter: () => void };
 
+/** While somebody writes there are fewer places, and each is left empty for so many times as long as it was taken. */
+export type GivesWay = Readonly<{ to: { readonly areUnderWay: boolean }; places: number }>;
+const REST_FACTOR = 2;
+const REST_MAX_MS = 200;
+
 /**
  * Lets a number of callers in at once; the others wait in line, first come, first served. Named after the walls that keep
  * a ship afloat when one part is full of water: work of one kind cannot take what another kind needs
- * (docs/decisions/0022).
+ * (docs/decisions/0022). One that gives way takes a third of a processor for each of its places while somebody writes, and
+ * on a busy machine less: unless its work takes so long that it would have to rest for long, too.
  */
 export class Semaphore {
   readonly #places: number;
-  readonly #waitMaxMs: number;
+  readonly #waitMaxMs: number | null;
+  readonly #givesWay: GivesWay | undefined;
   readonly #line: Waiting[] = [];
   #inside = 0;
 
-  /** @param of.places may be Infinity: then nobody ever waits */
-  constructor(of: { places: number; waitMaxMs: number }) {
+  /**
+   * @param of.places may be Infinity: then nobody ever waits, unless for those who write
+   * @param of.waitMaxMs null: as long as it takes
+   */
+  constructor(of: { places: number; waitMaxMs: number | null; givesWay?: GivesWay }) {
     this.#places = of.places;
     this.#waitMaxMs = of.waitMaxMs;
+    this.#givesWay = of.givesWay;
   }
 
   /**
-   * Runs `work` as soon as there is a place, which is free again when it has ended.
+   * Runs `work` as soon as there is a place, which is free again when it has ended (and has rested, if it gives way).
    *
-   * @throws PoolExhausted when there was none within the time a caller may wait; nothing has run then
+   * @param left says that nobody wants it any more: whoever is in line then leaves it
+   * @throws PoolExhausted when there was none within the time a caller may wait, or before it was left; nothing has run then
    */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#inside < this.#places) this.#inside += 1;
-    else await this.#wait();
+  async run<T>(work: () => Promise<T>, left?: AbortSignal): Promise<T> {
+    if (left?.aborted === true) throw new PoolExhausted(new Error('nobody waits for it'));
+    if (this.#hasPlace()) this.#inside += 1;
+    else await this.#wait(left);
+    const begunAt = this.#givesWay === undefined ? 0 : performance.now();
     try {
       return await work();
     } finally {
-      const next = this.#line.shift();
-      // A place is handed on while it is still taken: nobody who comes in between can be faster.
-      if (next === undefined) this.#inside -= 1;
-      else next.enter();
+      if (this.#givesWay?.to.areUnderWay !== true) this.#leave();
+      else setTimeout(() => this.#leave(), Math.min(REST_FACTOR * (performance.now() - begunAt), REST_MAX_MS));
     }
   }
 
@@ -42,15 +54,41 @@ export class Semaphore {
     return { total: this.#inside, idle: 0, waiting: this.#line.length, max: this.#places };
   }
 
-  async #wait(): Promise<void> {
+  #hasPlace(): boolean {
+    const { to, places = 0 } = this.#givesWay ?? {};
+    return this.#inside < (to?.areUnderWay === true ? places : this.#places);
+  }
+
+  /** Hands the place on while it is still taken, so that nobody who comes in between can be faster. */
+  #leave(): void {
+    this.#inside -= 1;
+    while (this.#line.length > 0 && this.#hasPlace()) {
+      this.#inside += 1;
+      this.#line.shift()?.enter();
+    }
+  }
+
+  async #wait(left: AbortSignal | undefined): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const giveUp = setTimeout(() => {
+      const waitMaxMs = this.#waitMaxMs;
+      const end = (): void => {
+        clearTimeout(tooLong);
+        left?.removeEventListener('abort', leave);
+      };
+      const giveUp = (why: string): void => {
+        end();
         this.#line.splice(this.#line.indexOf(waiting), 1);
-        reject(new PoolExhausted(new Error(`no place was free within ${this.#waitMaxMs} ms`)));
-      }, this.#waitMaxMs);
+        reject(new PoolExhausted(new Error(why)));
+      };
+      const leave = (): void => giveUp('nobody waits for it any more');
+      const tooLong =
+        waitMaxMs === null
+          ? undefined
+          : setTimeout(() => giveUp(`no place was free within ${waitMaxMs} ms`), waitMaxMs);
+      left?.addEventListener('abort', leave, { once: true });
       const waiting: Waiting = {
         enter: () => {
-          clearTimeout(giveUp);
+          end();
           resolve();
         },
       };

@@ -16,6 +16,8 @@ export const SHORT_LINES_MAX = 200;
 export const WAITING_MAX = 32;
 /** Far beyond the longest document allowed. A worker that takes longer is ended. */
 const RENDER_MAX_MS = 60_000;
+/** After a document a worker rests as long as that took while somebody writes, at most so long. */
+const REST_MAX_MS = 2_000;
 /** A worker takes 40 MB, most of it for the library that draws, and a third of a second to start. */
 const IDLE_MAX_MS = 5_000;
 /** The longest document that is allowed, its cells full of text, is drawn in 64. */
@@ -32,38 +34,64 @@ type Waiting = DocumentOrder & Readonly<{ size: number; start: (slot: Slot | und
  * Draws PDFs in worker threads: started when the first document is asked for, ended when none has been for a while.
  *
  * A document is read from the database only once a worker is free to draw it, so what waits costs no memory. Callers take
- * turns, and of one caller the shortest comes first, see {@link FairQueue}.
+ * turns, and of one caller the shortest comes first, see {@link FairQueue}. What nobody waits for any more is neither read
+ * nor drawn, and a long one is not drawn to its end.
  */
 export class PdfPool implements DocumentRenderer {
   readonly #slots: Slot[] = [];
   readonly #waiting: FairQueue<Waiting>;
   readonly #workersMax: number;
   readonly #idleMaxMs: number;
+  readonly #writes: Readonly<{ areUnderWay: boolean }>;
   #isClosed = false;
 
-  /** @param of.workersMax besides the one for short documents */
-  constructor({ workersMax = WORKERS_MAX, waitingMax = WAITING_MAX, idleMaxMs = IDLE_MAX_MS } = {}) {
-    this.#workersMax = workersMax;
+  /**
+   * @param of.workersMax besides the one for short documents
+   * @param of.writes to which drawing gives way
+   */
+  constructor(
+    of: {
+      workersMax?: number;
+      waitingMax?: number;
+      idleMaxMs?: number;
+      writes?: Readonly<{ areUnderWay: boolean }>;
+    } = {},
+  ) {
+    const { waitingMax = WAITING_MAX } = of;
+    this.#workersMax = of.workersMax ?? WORKERS_MAX;
     this.#waiting = new FairQueue({ placesMax: waitingMax, onGivenUp: ({ start }) => start(undefined) });
-    this.#idleMaxMs = idleMaxMs;
+    this.#idleMaxMs = of.idleMaxMs ?? IDLE_MAX_MS;
+    this.#writes = of.writes ?? { areUnderWay: false };
   }
 
   /**
    * @param read makes the document, once it is its turn; what it throws is thrown on
-   * @returns undefined when too many are waiting
+   * @returns undefined when too many are waiting, or nobody wants it any more
    * @throws RenderFailed
    */
   async render(order: DocumentOrder, read: () => Promise<PrintedDocument>): Promise<Uint8Array | undefined> {
+    const { left, lines } = order;
     const slot = this.#free(order) ?? (await this.#wait(order));
     if (this.#isClosed) throw new RenderFailed('the server stops');
     if (slot === undefined) return undefined;
     slot.isBusy = true;
+    const begunAt = performance.now();
+    const end = (): void => void slot.end();
     try {
-      const document = await read();
+      const document = left?.aborted === true ? undefined : await read();
       if (this.#isClosed) throw new RenderFailed('the server stops');
+      if (document === undefined || left?.aborted === true) return undefined;
+      // To draw the rest of a short one takes less than to start a worker.
+      if (lines > SHORT_LINES_MAX) left?.addEventListener('abort', end, { once: true });
       return await slot.render(document);
+    } catch (error) {
+      if (left?.aborted === true && error instanceof RenderFailed) return undefined;
+      throw error;
     } finally {
-      this.#release(slot);
+      left?.removeEventListener('abort', end);
+      const restMs = this.#writes.areUnderWay ? Math.min(performance.now() - begunAt, REST_MAX_MS) : 0;
+      if (restMs === 0) this.#release(slot);
+      else setTimeout(() => this.#release(slot), restMs).unref();
     }
   }
 
@@ -91,8 +119,19 @@ export class PdfPool implements DocumentRenderer {
   }
 
   async #wait(order: DocumentOrder): Promise<Slot | undefined> {
-    return await new Promise((start) => {
-      if (!this.#waiting.add({ ...order, size: order.lines, start })) start(undefined);
+    const { left } = order;
+    return await new Promise((resolve) => {
+      const giveUp = (): void => {
+        this.#waiting.remove(waiting);
+        waiting.start(undefined);
+      };
+      const start = (slot: Slot | undefined): void => {
+        left?.removeEventListener('abort', giveUp);
+        resolve(slot);
+      };
+      const waiting = { ...order, size: order.lines, start };
+      if (left?.aborted === true || !this.#waiting.add(waiting)) start(undefined);
+      else left?.addEventListener('abort', giveUp, { once: true });
     });
   }
 

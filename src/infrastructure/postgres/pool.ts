@@ -41,6 +41,8 @@ export type PoolOptions = Readonly<{
 
 export type BeginMode = Readonly<{ snapshot?: boolean; lockTimeoutMs?: number }>;
 
+/** What is left during a step ends the statement only when that takes longer: a connection that stays whole can be used again. */
+const CANCEL_AFTER_MS = 100;
 /** Longer than the server's own statement timeout: only a server that answers nothing at all runs into it. */
 const SILENCE_TIMEOUT_MARGIN_MS = 5_000;
 
@@ -108,13 +110,22 @@ export class Pool implements Sql {
   /**
    * What `work` yields while it reads one frozen view of the database. The connection is given back when the generator
    * ends, is left early, or throws; so whoever starts it must drain it or call `return`. That also ends the statement
-   * that is under way at that moment, whose step then throws.
+   * that is under way at that moment, if it takes long; its step then throws.
+   *
+   * @param work told by `left` that nobody wants what it still makes
    */
-  streamSnapshot<T>(work: (sql: Sql) => AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+  streamSnapshot<T>(
+    work: (sql: Sql, left: AbortSignal) => AsyncGenerator<T, void, undefined>,
+  ): AsyncGenerator<T, void, undefined> {
     const lease: Lease = { connection: undefined, isCanceled: false };
-    return interruptible(this.readSnapshot(work, lease), () => {
-      lease.isCanceled = true;
-      lease.connection?.cancel();
+    const left = new AbortController();
+    const steps = this.readSnapshot((sql) => work(sql, left.signal), lease);
+    return interruptible(steps, () => {
+      left.abort();
+      return setTimeout(() => {
+        lease.isCanceled = true;
+        lease.connection?.cancel();
+      }, CANCEL_AFTER_MS);
     });
   }
 
@@ -218,11 +229,12 @@ function connectionConfig(options: PoolOptions): pg.ClientConfig {
 export type Lease = { connection: Connection | undefined; isCanceled: boolean };
 
 /**
- * The same generator, but `return` during a step does not wait in line behind it: `interrupt` is called to end the step.
+ * The same generator, but `return` during a step does not just wait in line behind it: `interrupt` is called, which returns
+ * a timer that ends the step.
  */
 function interruptible<T>(
   generator: AsyncGenerator<T, void, undefined>,
-  interrupt: () => void,
+  interrupt: () => NodeJS.Timeout,
 ): AsyncGenerator<T, void, undefined> {
   let steps = 0;
   return {
@@ -235,8 +247,12 @@ function interruptible<T>(
       }
     },
     return: async () => {
-      if (steps > 0) interrupt();
-      return await generator.return();
+      const interruption = steps > 0 ? interrupt() : undefined;
+      try {
+        return await generator.return();
+      } finally {
+        clearTimeout(interruption);
+      }
     },
     throw: async (error) => await generator.throw(error),
     [Symbol.asyncIterator]() {

@@ -1,12 +1,12 @@
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
-import { HELD, type LockMode } from '../shared/locks.ts';
+import { Held, type LockMode, looks } from '../shared/locks.ts';
 
 /**
  * CTEs that end in `held`: the `place` of those rows of `wanted` whose school somebody else holds, be it the school itself,
- * the counter of its documents or its totals. These rows of all other schools are locked once `held` has been read, so
+ * the counter of its documents or its totals. These rows of all others in `wanted` are locked once `held` has been read, so
  * whoever reads it first waits for none of them. What is not there yet is held by nobody.
  *
- * `wanted` has `school_id`, `series` and `place`. The statement reads from {@link answers} at its end.
+ * `wanted` has `school_id`, `series` and `place` of those whose school is suspect. The statement reads from {@link answers} at its end.
  */
 export function heldSchools(kind: 'INVOICE' | 'RECEIPT'): Statement {
   const counters = sql`
@@ -21,28 +21,30 @@ export function heldSchools(kind: 'INVOICE' | 'RECEIPT'): Statement {
     ), free_totals as (
       ${totals} for no key update skip locked
     ), held as (
-      select place, true as is_held from wanted
+      select place, school_id as held_school_id from wanted
       where school_id not in (select id from free_school)
         or (school_id, series) in (${counters} except select school_id, series from free_counter)
         or school_id in (${totals} except select school_id from free_totals)
     )`;
 }
 
-/** What was made for one of several requests, by its place among them from 1. Where `is_held` is true, nothing was. */
-export type Placed<Made extends object> = Made & Readonly<{ place: number; is_held: boolean | null }>;
+/** What was made for one of several requests, by its place among them from 1. Nothing, where a school is said to be held. */
+export type Placed<Made extends object> = Made & Readonly<{ place: number; held_school_id: number | null }>;
 
-/** From `answer`, and from `held` if the statement skips: one row for each place, with `is_held`. */
+/** From `answer`, and from `held` if the statement looks: one row for each place, with `held_school_id`. */
 export function answers(locks: LockMode): Statement {
-  return locks === 'skip'
+  return looks(locks)
     ? sql`answer full join held using (place)`
-    : sql`answer cross join (select null::boolean as is_held) held`;
+    : sql`answer cross join (select null::bigint as held_school_id) held`;
 }
 
-/** In the order of the requests: what was made, {@link HELD}, or undefined. */
+/** In the order of the requests: what was made, {@link Held}, or undefined. */
 export function inOrder<Made extends object>(
   requests: readonly unknown[],
   rows: readonly Placed<Made>[],
-): (Omit<Placed<Made>, 'place' | 'is_held'> | typeof HELD | undefined)[] {
-  const byPlace = new Map(rows.map(({ place, is_held, ...made }) => [place, is_held === true ? HELD : made]));
+): (Omit<Placed<Made>, 'place' | 'held_school_id'> | Held | undefined)[] {
+  const byPlace = new Map(
+    rows.map(({ place, held_school_id: held, ...made }) => [place, held === null ? made : new Held(held)]),
+  );
   return requests.map((_, index) => byPlace.get(index + 1));
 }

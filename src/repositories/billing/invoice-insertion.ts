@@ -2,7 +2,7 @@ import type { InvoiceCreated } from '../../domain/billing/events.ts';
 import type { NewInvoice } from '../../domain/billing/invoice.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
-import { type LockMode, lockTimeoutOf } from '../shared/locks.ts';
+import { isSuspect, type LockMode, lockTimeoutOf, looks } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
 import { dayOf, isPayableIn, noonOf } from '../shared/sql-fragments.ts';
 import { numbered, seriesOf } from './document-numbers.ts';
@@ -15,9 +15,11 @@ export type InvoiceRequest = Readonly<{ invoice: NewInvoice; now: Date; claim: I
 
 export type IssuedInvoice = Written<Omit<InvoiceCreated, 'type'>>;
 
-/** For `skip`: those invoices that could be issued and meet no row of their school that somebody holds. */
-const DOCUMENT_UNLESS_HELD = sql`${heldSchools('INVOICE')}, document as (
-      select * from wanted where place not in (select place from held)
+/** Those invoices that could be issued and meet no row of a suspect school that somebody holds. */
+const documentUnlessHeld = (locks: LockMode): Statement => sql`wanted as (
+      select * from issuable where ${isSuspect(locks, sql`school_id`)}
+    ), ${heldSchools('INVOICE')}, document as (
+      select * from issuable where place not in (select place from held)
     ),`;
 
 /**
@@ -41,7 +43,7 @@ export function invoiceInsertion(
         ${claimArrays(requests.map(({ claim }) => claim))}
       ) with ordinality
         each (student_id, amount, asked_currency, due_date, description, issued_day, now, ${CLAIM_COLUMNS}, place)
-    ), ${locks === 'skip' ? sql`wanted` : sql`document`} as (
+    ), ${looks(locks) ? sql`issuable` : sql`document`} as (
       select asked.*, st.school_id, sc.currency, days.issued_on,
              case when issued_day is null then now else ${noonOf(sql`issued_day`, sql`now`)} end as issued_at,
              ${seriesOf(sql`sc.invoice_prefix`, sql`days.issued_on`)} as series
@@ -51,7 +53,7 @@ export function invoiceInsertion(
       cross join lateral (select coalesce(issued_day, ${dayOf(sql`now`)}) as issued_on) days
       where (asked.asked_currency is null or sc.currency = asked.asked_currency)
         and ${isPayableIn(sql`asked.amount`, sql`sc.currency`)} and ${isVisible} and ${IS_FREE}
-    ), ${locks === 'skip' ? DOCUMENT_UNLESS_HELD : sql``} ${numbered('INVOICE')}, totals as (
+    ), ${looks(locks) ? documentUnlessHeld(locks) : sql``} ${numbered('INVOICE')}, totals as (
       ${addToTotals(sql`numbered`)}
     ), i as (
       insert into invoices
@@ -70,6 +72,6 @@ export function invoiceInsertion(
     ), kept as (
       ${keepAnswers(sql`answer`)}
     )
-    select place, "invoiceId", "studentId", "schoolId", "amountTotal", currency, body, is_held
+    select place, "invoiceId", "studentId", "schoolId", "amountTotal", currency, body, held_school_id
     from ${answers(locks)}`;
 }

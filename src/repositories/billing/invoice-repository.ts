@@ -8,7 +8,7 @@ import type { Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isCheckViolation, isForeignKeyViolation } from '../shared/database-failures.ts';
-import { HELD } from '../shared/locks.ts';
+import { Held, type Suspects } from '../shared/locks.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
 import { type Found, findEach, type Written } from '../shared/projection.ts';
 import { visibleTo } from '../shared/sql-fragments.ts';
@@ -133,14 +133,17 @@ export class InvoiceRepository {
    * not exist, `currency` is given and not the school's, the amount does not exist in it; the key has an answer, or somebody
    * is at work under it. No two may be under one key.
    *
-   * Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, or not at all (`skip`): then
-   * those are {@link HELD} whose school somebody holds.
+   * Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, and for those of suspect schools
+   * not at all: {@link Held} are those whose school somebody holds.
    */
   async insertMany(
     requests: readonly InvoiceRequest[],
-    locks: 'wait' | 'skip',
-  ): Promise<(IssuedInvoice | typeof HELD | undefined)[]> {
-    return inOrder(requests, await this.#sql.rows<Placed<IssuedInvoice>>(invoiceInsertion(requests, locks, sql`true`)));
+    suspects: Suspects,
+  ): Promise<(IssuedInvoice | Held | undefined)[]> {
+    return inOrder(
+      requests,
+      await this.#sql.rows<Placed<IssuedInvoice>>(invoiceInsertion(requests, suspects, sql`true`)),
+    );
   }
 
   /**
@@ -158,7 +161,7 @@ export class InvoiceRepository {
         visibleTo(actor, sql`st.school_id`),
       );
       const [made] = inOrder([invoice], await this.#sql.rows<Placed<IssuedInvoice>>(statement));
-      return made === HELD ? undefined : made;
+      return made instanceof Held ? undefined : made;
     } catch (error) {
       throw toRefusal(error, invoice);
     }

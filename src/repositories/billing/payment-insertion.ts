@@ -2,7 +2,7 @@ import type { PaymentProcessed } from '../../domain/billing/events.ts';
 import type { NewPayment } from '../../domain/billing/payment.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
-import { type LockMode, lockTimeoutOf } from '../shared/locks.ts';
+import { isSuspect, type LockMode, lockTimeoutOf, looks } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
 import { dayOf, isPayableIn, noonOf } from '../shared/sql-fragments.ts';
 import { numbered, seriesOf } from './document-numbers.ts';
@@ -19,15 +19,15 @@ export type RecordedPayment = Written<Omit<PaymentProcessed, 'type'>>;
 const FITS = sql`i.voided_at is null and i.amount_paid + i.amount_credited + amount <= i.amount_total
   and ${isPayableIn(sql`amount`, sql`i.currency`)}`;
 
-/** For `skip`: the payments that could be made, and which of them meet rows of their school that somebody holds. */
-const WANTED_AND_HELD = sql`
+/** The payments that could be made at suspect schools, and which of them meet rows that somebody holds. */
+const wantedAndHeld = (locks: LockMode): Statement => sql`
   wanted as (
     select asked.place, i.school_id, ${seriesOf(sql`sc.receipt_prefix`, dayOf(sql`asked.now`))} as series
     from asked join invoices i on i.id = asked.invoice_id join schools sc on sc.id = i.school_id
-    where ${FITS} and ${IS_FREE}
+    where ${FITS} and ${isSuspect(locks, sql`i.school_id`)} and ${IS_FREE}
   ), ${heldSchools('RECEIPT')},`;
 
-const IS_WANTED = sql`asked.place in (select place from wanted) and asked.place not in (select place from held)`;
+const IS_NOT_HELD = sql`asked.place not in (select place from held)`;
 
 /**
  * The update holds each invoice's row, looks again at what it then finds, and only if the amount still fits is there a
@@ -55,9 +55,9 @@ export function paymentInsertion(
         ${of(({ paidAt }) => (paidAt instanceof Date ? null : paidAt))}::date[], ${requests.map(({ now }) => now)}::timestamptz[],
         ${claimArrays(requests.map(({ claim }) => claim))}
       ) with ordinality each (invoice_id, amount, method, reference, paid_at, paid_day, now, ${CLAIM_COLUMNS}, place)
-    ), ${locks === 'skip' ? WANTED_AND_HELD : sql``} free as (
+    ), ${looks(locks) ? wantedAndHeld(locks) : sql``} free as (
       select asked.* from asked join invoices i on i.id = asked.invoice_id
-      where ${FITS} and ${isVisible} and ${locks === 'skip' ? IS_WANTED : IS_FREE}
+      where ${FITS} and ${isVisible} and ${IS_FREE} ${looks(locks) ? sql`and ${IS_NOT_HELD}` : sql``}
       for no key update of i skip locked
     ), raised as (
       update invoices i set amount_paid = i.amount_paid + amount, updated_at = now
@@ -89,5 +89,5 @@ export function paymentInsertion(
     ), kept as (
       ${keepAnswers(sql`answer`)}
     )
-    select place, "paymentId", "invoiceId", "schoolId", amount, method, body, is_held from ${answers(locks)}`;
+    select place, "paymentId", "invoiceId", "schoolId", amount, method, body, held_school_id from ${answers(locks)}`;
 }

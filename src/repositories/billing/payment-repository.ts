@@ -7,7 +7,7 @@ import type { Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isUniqueViolation } from '../shared/database-failures.ts';
-import { HELD } from '../shared/locks.ts';
+import { Held, type Suspects } from '../shared/locks.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
 import { type Found, findEach, type Written } from '../shared/projection.ts';
 import { visibleTo, ZONE_MARGIN } from '../shared/sql-fragments.ts';
@@ -130,16 +130,16 @@ export class PaymentRepository {
    * knows no decimals, or somebody holds its row; the key has an answer, or somebody is at work under it. No two may be of
    * one invoice or key.
    *
-   * For whoever sees all schools. Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, or
-   * not at all (`skip`): then those are {@link HELD} whose school somebody holds.
+   * For whoever sees all schools. Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, and
+   * for those of suspect schools not at all: {@link Held} are those whose school somebody holds.
    */
   async insertMany(
     requests: readonly PaymentRequest[],
-    locks: 'wait' | 'skip',
-  ): Promise<(RecordedPayment | typeof HELD | undefined)[]> {
+    suspects: Suspects,
+  ): Promise<(RecordedPayment | Held | undefined)[]> {
     return inOrder(
       requests,
-      await this.#sql.rows<Placed<RecordedPayment>>(paymentInsertion(requests, locks, sql`true`)),
+      await this.#sql.rows<Placed<RecordedPayment>>(paymentInsertion(requests, suspects, sql`true`)),
     );
   }
 
@@ -147,7 +147,7 @@ export class PaymentRepository {
   async insert(actor: Actor, payment: NewPayment, now: Date): Promise<RecordedPayment | undefined> {
     const statement = paymentInsertion([{ payment, now, claim: null }], 'patient', visibleTo(actor, sql`i.school_id`));
     const [made] = inOrder([payment], await this.#sql.rows<Placed<RecordedPayment>>(statement));
-    return made === HELD ? undefined : made;
+    return made instanceof Held ? undefined : made;
   }
 
   /** @throws DomainError `payment_already_reversed` */

@@ -1,8 +1,10 @@
 import { UnavailableError } from '../../domain/shared/errors.ts';
 import { BATCHES_MAX, Batcher } from '../../infrastructure/concurrency/batcher.ts';
+import type { Semaphore } from '../../infrastructure/concurrency/semaphore.ts';
+import { Writes } from '../../infrastructure/concurrency/writes.ts';
 import type { Pool } from '../../infrastructure/postgres/pool.ts';
 import { isFaultOfOne, isLockTimeout, isRefusedConnection, translate } from './database-failures.ts';
-import { type HELD, LockCaution, untilFree } from './locks.ts';
+import { type Held, HeldSchools, type Suspects } from './locks.ts';
 import { type Repositories, repositoriesOn } from './repositories.ts';
 import { Retries } from './retries.ts';
 
@@ -34,6 +36,8 @@ export class Batches {
   readonly #onPool: Repositories;
   readonly #waitMaxMs: number;
   readonly #lockWaitMaxMs: number;
+  readonly #reads: Semaphore | undefined;
+  readonly #writes: Writes;
   readonly #retries: Retries;
   readonly #batchers: Readonly<{ kind: BatchKind; batcher: { readonly waiting: number } }>[] = [];
 
@@ -42,12 +46,24 @@ export class Batches {
    * @param of.batchPool connections of their own, so that batches wait for nobody else; default: the pool
    * @param of.waitMaxMs how long a caller may wait for others
    * @param of.lockWaitMaxMs how long a caller of a write may wait for rows that somebody holds
+   * @param of.reads how many batches of reads may be at work at once; default: all
+   * @param of.writes told of every write that is under way
    */
-  constructor(of: { pool: Pool; batchPool?: Pool; waitMaxMs?: number; lockWaitMaxMs?: number; retries?: Retries }) {
+  constructor(of: {
+    pool: Pool;
+    batchPool?: Pool;
+    waitMaxMs?: number;
+    lockWaitMaxMs?: number;
+    reads?: Semaphore;
+    writes?: Writes;
+    retries?: Retries;
+  }) {
     this.#onPool = repositoriesOn(of.pool);
     this.#onBatchPool = repositoriesOn(of.batchPool ?? of.pool);
     this.#waitMaxMs = of.waitMaxMs ?? WAIT_MAX_MS;
     this.#lockWaitMaxMs = of.lockWaitMaxMs ?? LOCK_WAIT_MAX_MS;
+    this.#reads = of.reads;
+    this.#writes = of.writes ?? new Writes();
     this.#retries = of.retries ?? new Retries(of);
   }
 
@@ -62,7 +78,7 @@ export class Batches {
   /**
    * For a write that commits by itself.
    *
-   * @param work undefined where nothing was done, as for all when one of them breaks a constraint; {@link HELD} for whom
+   * @param work undefined where nothing was done, as for all when one of them breaks a constraint; {@link Held} for whom
    *   it is done again, because somebody else has rows that this one needs
    * @param claimsOf what only one of them may have, see {@link Batcher}
    */
@@ -70,15 +86,15 @@ export class Batches {
     work: (
       repositories: Repositories,
       requests: readonly Request[],
-      locks: 'wait' | 'skip',
-    ) => Promise<readonly (Answer | typeof HELD | undefined)[]>,
+      suspects: Suspects,
+    ) => Promise<readonly (Answer | Held | undefined)[]>,
     claimsOf: (request: Request) => readonly string[],
   ): Batched<Request, Answer> {
-    const caution = new LockCaution();
-    const cautious: BatchWork<Request, Answer | typeof HELD> = async (repositories, requests) =>
-      await caution.run(async (locks) => await work(repositories, requests, locks));
+    const held = new HeldSchools();
+    const cautious: BatchWork<Request, Answer | Held> = async (repositories, requests) =>
+      await held.run(async (suspects) => await work(repositories, requests, suspects));
     const run = this.#batched('statement', cautious, claimsOf);
-    const tryOnce = async (request: Request): Promise<Answer | typeof HELD | undefined> => {
+    const tryOnce = async (request: Request): Promise<Answer | Held | undefined> => {
       try {
         return await run(request);
       } catch (error) {
@@ -87,7 +103,7 @@ export class Batches {
         return undefined;
       }
     };
-    return async (request) => await untilFree(async () => await tryOnce(request), this.#lockWaitMaxMs);
+    return async (request) => await held.untilFree(async () => await tryOnce(request), this.#lockWaitMaxMs);
   }
 
   /** How many callers wait in order to go together with others, of reads or of writes. */
@@ -105,6 +121,10 @@ export class Batches {
     work: BatchWork<Request, Answer>,
     claimsOf: (request: Request) => readonly string[],
   ): Batched<Request, Answer> {
+    const inTurn = async <T>(serve: () => Promise<T>): Promise<T> => {
+      if (kind === 'statement') return await this.#writes.run(serve);
+      return this.#reads === undefined ? await serve() : await this.#reads.run(serve);
+    };
     const run = async (requests: readonly Request[]): Promise<readonly (Answer | undefined)[]> => {
       try {
         return await work(this.#onBatchPool, requests);
@@ -114,7 +134,8 @@ export class Batches {
       }
     };
     const batcher = new Batcher<Request, Answer>({
-      serve: async (requests) => await this.#retries.run(kind, async () => await run(requests)),
+      serve: async (requests) =>
+        await this.#retries.run(kind, async () => await inTurn(async () => await run(requests))),
       claimsOf,
       isFaultOfOne,
       waitMaxMs: this.#waitMaxMs,

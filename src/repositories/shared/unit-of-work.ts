@@ -1,4 +1,6 @@
 import type { Semaphore } from '../../infrastructure/concurrency/semaphore.ts';
+import { Writes } from '../../infrastructure/concurrency/writes.ts';
+import { PoolExhausted } from '../../infrastructure/postgres/errors.ts';
 import type { Pool } from '../../infrastructure/postgres/pool.ts';
 import { type Repositories, repositoriesOn } from './repositories.ts';
 import { Retries } from './retries.ts';
@@ -24,17 +26,30 @@ export class UnitOfWork {
   readonly #pool: Pool;
   readonly #streamPool: Pool;
   readonly #reads: Semaphore | undefined;
+  readonly #streamSteps: Semaphore | undefined;
+  readonly #writes: Writes;
   readonly #onPool: Repositories;
   readonly #retries: Retries;
 
   /**
    * @param of.reads how many of the pool's connections reads may use at once; default: all
    * @param of.streamPool connections for answers that are read slowly, so that they cannot use up those that take payments
+   * @param of.streamSteps how many of them may be at work at once; default: all
+   * @param of.writes told of every write that is under way
    */
-  constructor(of: { pool: Pool; streamPool: Pool; reads?: Semaphore; retries?: Retries }) {
+  constructor(of: {
+    pool: Pool;
+    streamPool: Pool;
+    reads?: Semaphore;
+    streamSteps?: Semaphore;
+    writes?: Writes;
+    retries?: Retries;
+  }) {
     this.#pool = of.pool;
     this.#streamPool = of.streamPool;
     this.#reads = of.reads;
+    this.#streamSteps = of.streamSteps;
+    this.#writes = of.writes ?? new Writes();
     this.#onPool = repositoriesOn(of.pool);
     this.#retries = of.retries ?? new Retries(of);
   }
@@ -46,7 +61,9 @@ export class UnitOfWork {
 
   /** One writing statement that commits by itself. A lost connection leaves its outcome unknown, and says so. */
   async write<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
-    return await this.#retries.run('statement', async () => await work(this.#onPool));
+    return await this.#writes.run(
+      async () => await this.#retries.run('statement', async () => await work(this.#onPool)),
+    );
   }
 
   /**
@@ -65,7 +82,8 @@ export class UnitOfWork {
     const mode = isRepeatable ? { lockTimeoutMs: KEY_WAIT_MS } : {};
     const run = async (): Promise<T> =>
       await this.#pool.transaction(mode, async (sql) => await work(repositoriesOn(sql)));
-    return await this.#retries.run(isRepeatable ? 'repeatable' : 'transaction', run);
+    const kind = isRepeatable ? 'repeatable' : 'transaction';
+    return await this.#writes.run(async () => await this.#retries.run(kind, run));
   }
 
   /** Runs `work` against one frozen, read-only view of the database, so that two queries agree. */
@@ -78,30 +96,68 @@ export class UnitOfWork {
   /**
    * Opens a result of any size in one snapshot: `first` is read at once, `rest` as its consumer asks for it. Whoever
    * gets `rest` must drain it or call `return`, because it holds a connection until then.
+   *
+   * @param left says that nobody wants it any more: then it is not opened, if its turn has not come
    */
   async stream<First, Row>(
     first: (repositories: Repositories) => Promise<First>,
     rest: (repositories: Repositories) => AsyncGenerator<Row, void, undefined>,
+    left?: AbortSignal,
   ): Promise<{ first: First; rest: AsyncGenerator<Row, void, undefined> }> {
+    const steps = this.#streamSteps;
     return await this.#retries.run('read', async () => {
       let head: { value: First } | undefined;
-      const generator = this.#streamPool.streamSnapshot(async function* (sql): AsyncGenerator<
+      const generator = this.#streamPool.streamSnapshot(async function* (sql, leftMeanwhile): AsyncGenerator<
         Row | null,
         void,
         undefined
       > {
         const repositories = repositoriesOn(sql);
-        head = { value: await first(repositories) };
+        const opened = await inTurn(steps, left, async () => ({ value: await first(repositories) }));
+        if (opened === undefined) return;
+        head = opened;
         yield null;
-        yield* rest(repositories);
+        yield* inSteps(rest(repositories), steps, leftMeanwhile);
       });
       await generator.next();
-      if (head === undefined) throw new Error('a stream begins with its head');
+      if (head === undefined) throw new PoolExhausted(new Error('nobody waits for the stream any more'));
       return { first: head.value, rest: generator as AsyncGenerator<Row, void, undefined> };
     });
   }
 
   async #asRead<T>(work: () => Promise<T>): Promise<T> {
     return this.#reads === undefined ? await work() : await this.#reads.run(work);
+  }
+}
+
+/** A part of an answer, when it is its turn; undefined when it was left before. The connection stays as it is. */
+async function inTurn<T>(
+  steps: Semaphore | undefined,
+  left: AbortSignal | undefined,
+  step: () => Promise<T>,
+): Promise<T | undefined> {
+  if (steps === undefined) return await step();
+  try {
+    return await steps.run(step, left);
+  } catch (error) {
+    if (left?.aborted === true && error instanceof PoolExhausted) return undefined;
+    throw error;
+  }
+}
+
+/** The same rows, each of whose parts takes its turn. */
+async function* inSteps<Row>(
+  rows: AsyncGenerator<Row, void, undefined>,
+  steps: Semaphore | undefined,
+  left: AbortSignal,
+): AsyncGenerator<Row, void, undefined> {
+  try {
+    for (;;) {
+      const step = await inTurn(steps, left, async () => await rows.next());
+      if (step === undefined || step.done === true) return;
+      yield step.value;
+    }
+  } finally {
+    await rows.return();
   }
 }

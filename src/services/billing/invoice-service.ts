@@ -40,7 +40,7 @@ export class InvoiceService {
     this.#log = dependencies.log;
     this.#find = dependencies.batches.read(async ({ invoices }, ids) => await invoices.findEach(ids));
     this.#insert = dependencies.batches.write(
-      async ({ invoices }, requests, locks) => await invoices.insertMany(requests, locks),
+      async ({ invoices }, requests, suspects) => await invoices.insertMany(requests, suspects),
       ({ claim }) => keyOf(claim),
     );
   }

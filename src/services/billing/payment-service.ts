@@ -35,7 +35,7 @@ export class PaymentService {
     this.#log = dependencies.log;
     this.#find = dependencies.batches.read(async ({ payments }, ids) => await payments.findEach(ids));
     this.#insert = dependencies.batches.write(
-      async ({ payments }, requests, locks) => await payments.insertMany(requests, locks),
+      async ({ payments }, requests, suspects) => await payments.insertMany(requests, suspects),
       ({ payment, claim }) => [`invoice ${payment.invoiceId}`, ...keyOf(claim)],
     );
   }

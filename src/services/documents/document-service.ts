@@ -25,8 +25,11 @@ export type DocumentSubject =
 /** `name` is that of the file: ASCII, without a person's name in it, and without an ending. */
 export type FinishedDocument = Readonly<{ bytes: Uint8Array; name: string; language: string }>;
 
-/** How a document is wanted, and by whom: callers take turns. `language` null takes that of the school's country. */
-export type PrintOrder = Readonly<{ caller: string; language: Language | null }>;
+/**
+ * How a document is wanted, and by whom: callers take turns. `language` null takes that of the school's country; `left`
+ * says that nobody wants it any more.
+ */
+export type PrintOrder = Readonly<{ caller: string; language: Language | null; left?: AbortSignal }>;
 
 /** Every paper, from the projections the JSON is made of. */
 export class DocumentService {
@@ -39,7 +42,7 @@ export class DocumentService {
   }
 
   /**
-   * A PDF, or undefined when too many are being made.
+   * A PDF, or undefined when too many are being made, or nobody wants it any more.
    *
    * @throws DomainError `student_not_found`, `school_not_found`, `invoice_not_found`, `payment_not_found`,
    *   `credit_note_not_found`, `document_too_long`, `balance_pending`
@@ -47,11 +50,11 @@ export class DocumentService {
   async render(
     actor: Actor,
     subject: DocumentSubject,
-    { caller, language }: PrintOrder,
+    { caller, language, left }: PrintOrder,
   ): Promise<FinishedDocument | undefined> {
     let about: { name: string; language: string } | undefined;
     const lines = await countLines(this.#sources, actor, subject);
-    const bytes = await this.#renderer.render({ caller, lines }, async () => {
+    const bytes = await this.#renderer.render({ caller, lines, left }, async () => {
       const { name, document } = await read(this.#sources, actor, subject, language);
       about = { name, language: document.language };
       return document;

@@ -51,13 +51,15 @@ export class LedgerService {
   /**
    * Every entry of the period, at any number of them in bounded memory, in one snapshot with their sums.
    *
+   * @param left says that nobody wants it any more
    * @throws DomainError `student_not_found`, `school_not_found`
    */
-  async open(actor: Actor, owner: AccountOwner, period: LedgerPeriod): Promise<OpenLedger> {
+  async open(actor: Actor, owner: AccountOwner, period: LedgerPeriod, left?: AbortSignal): Promise<OpenLedger> {
     const readAt = this.#clock.now();
     const { first: header, rest: entries } = await this.#unitOfWork.stream(
       async ({ ledger }) => await ledger.findHeader(actor, owner, period),
       ({ ledger }) => ledger.streamEntries(actor, owner, period, STREAM_BATCH_ENTRIES),
+      left,
     );
     if (header === undefined) {
       await entries.return();

@@ -46,18 +46,19 @@ export class StatementService {
    * What was invoiced, credited and paid, and what is owed, in one snapshot with the lines it adds up. Totals cover
    * every invoice that is not void, whatever lines are asked for.
    *
-   * @param beforeStreaming awaited before a database connection is held for lines that are still to be read
+   * @param beforeStreaming awaited before a database connection is held for lines that are still to be read; it may tell
+   *   what says that nobody wants them any more
    * @throws DomainError `student_not_found`, `school_not_found`
    */
   async open(
     actor: Actor,
     owner: AccountOwner,
     range: LineRange,
-    beforeStreaming: () => Promise<void> = async () => undefined,
+    beforeStreaming: () => Promise<AbortSignal | undefined> = async () => undefined,
   ): Promise<Statement> {
     const whole = await this.#whole(actor, owner, range, this.#clock.now());
-    if (whole === undefined) await beforeStreaming();
-    const statement = whole ?? (await this.#streamed(actor, owner, range.offset, this.#clock.now()));
+    const left = whole === undefined ? await beforeStreaming() : undefined;
+    const statement = whole ?? (await this.#streamed(actor, owner, range.offset, this.#clock.now(), left));
     announce(this.#log, accountRead(owner, 'statement'));
     return statement;
   }
@@ -65,11 +66,16 @@ export class StatementService {
   /**
    * The same with every line still to be read, however few there are: for answers that are written line by line.
    *
+   * @param left says that nobody wants it any more
    * @throws DomainError `student_not_found`, `school_not_found`
    */
-  async stream(actor: Actor, owner: AccountOwner): Promise<Readonly<{ header: StatementHeader; rows: Rows }>> {
+  async stream(
+    actor: Actor,
+    owner: AccountOwner,
+    left?: AbortSignal,
+  ): Promise<Readonly<{ header: StatementHeader; rows: Rows }>> {
     const readAt = this.#clock.now();
-    const { header, lines } = await this.#streamed(actor, owner, 0, readAt);
+    const { header, lines } = await this.#streamed(actor, owner, 0, readAt, left);
     announce(this.#log, accountRead(owner, 'statement'));
     return { header, rows: { batches: lines, readAt } };
   }
@@ -94,10 +100,17 @@ export class StatementService {
     return { owner, header: whole.header, lines: whole.lines };
   }
 
-  async #streamed(actor: Actor, owner: AccountOwner, offset: number, now: Date): Promise<StreamedStatement> {
+  async #streamed(
+    actor: Actor,
+    owner: AccountOwner,
+    offset: number,
+    now: Date,
+    left: AbortSignal | undefined,
+  ): Promise<StreamedStatement> {
     const opened = await this.#unitOfWork.stream(
       async ({ statements }) => await statements.findHeader(actor, owner, now),
       ({ statements }) => statements.streamLines(actor, owner, offset, now, STREAM_BATCH_LINES),
+      left,
     );
     if (opened.first !== undefined) return { owner, header: opened.first, lines: opened.rest };
     await opened.rest.return();

@@ -56,3 +56,18 @@ test('emptied, it has places again', () => {
   expect(queue.takeAll()).toEqual([{ caller: 'a', size: 1 }]);
   expect([add('b1'), queue.length]).toEqual([[true], 1]);
 });
+
+test('one that is taken out of line is not missed, and one that is not in it changes nothing', () => {
+  const { queue, add, all } = queueOf(9);
+  const [leaving, other] = [
+    { caller: 'b', size: 4 },
+    { caller: 'b', size: 4 },
+  ];
+  add('a1', 'b9');
+  queue.add(leaving);
+  queue.remove(leaving);
+  queue.remove(leaving);
+  queue.remove(other);
+  expect(queue.length).toBe(2);
+  expect(all()).toEqual(['a1', 'b9']);
+});

@@ -1,6 +1,7 @@
-import { setImmediate } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
 import { Semaphore } from '../../../src/infrastructure/concurrency/semaphore.ts';
+import { Writes } from '../../../src/infrastructure/concurrency/writes.ts';
 import { PoolExhausted } from '../../../src/infrastructure/postgres/errors.ts';
 
 const LONG_MS = 60_000;
@@ -96,4 +97,64 @@ test('without an end of places nobody ever waits', async () => {
   expect(begun).toEqual(['a', 'b', 'c']);
   for (const { end } of all) end();
   await Promise.all(all.map(async ({ ended }) => await ended));
+});
+
+describe('one that gives way to those who write', () => {
+  const writes = new Writes();
+  const givesWay = { to: writes, places: 1 };
+  /** Somebody writes until it is called. */
+  const write = () => {
+    let end: () => void = () => undefined;
+    const ended = writes.run(async () => await new Promise<void>((resolve) => (end = resolve)));
+    return async (): Promise<void> => {
+      end();
+      await ended;
+    };
+  };
+
+  test('lets fewer in while somebody writes, and all others when nobody does', async () => {
+    const semaphore = new Semaphore({ places: 3, waitMaxMs: null, givesWay });
+    const { begun, start } = starter(semaphore);
+    const endWrite = write();
+    const [a, b, c, d] = [start('a'), start('b'), start('c'), start('d')];
+    expect(begun).toEqual(['a']);
+    await endWrite();
+    a.end();
+    await a.ended;
+    await setImmediate();
+    expect(begun).toEqual(['a', 'b', 'c', 'd']);
+    for (const { end } of [b, c, d]) end();
+    await Promise.all([b.ended, c.ended, d.ended]);
+  });
+
+  test('leaves a place empty after work of some length, and the next still comes', async () => {
+    const semaphore = new Semaphore({ places: 3, waitMaxMs: null, givesWay });
+    const { begun, start } = starter(semaphore);
+    const endWrite = write();
+    const [a, b] = [start('a'), start('b')];
+    await setTimeout(20);
+    a.end();
+    await a.ended;
+    for (let turn = 0; turn < 5; turn++) await setImmediate();
+    expect(begun).toEqual(['a']);
+    while (begun.length < 2) await setTimeout(1);
+    b.end();
+    await b.ended;
+    await endWrite();
+  });
+
+  test('who is not waited for any more leaves the line, and never runs', async () => {
+    const semaphore = new Semaphore({ places: 1, waitMaxMs: null });
+    const { begun, start } = starter(semaphore);
+    const [holding, left] = [start('holding'), new AbortController()];
+    const leaving = semaphore.run(async () => begun.push('left'), left.signal);
+    left.abort();
+    await expect(leaving).rejects.toThrow(PoolExhausted);
+    expect(semaphore.gauge().waiting).toBe(0);
+    await expect(semaphore.run(async () => begun.push('late'), left.signal)).rejects.toThrow(PoolExhausted);
+    holding.end();
+    await holding.ended;
+    expect(begun).toEqual(['holding']);
+    expect(semaphore.gauge().total).toBe(0);
+  });
 });

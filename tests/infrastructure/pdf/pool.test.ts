@@ -85,6 +85,50 @@ describe('PdfPool', () => {
     expect(await titleOf(await pool.render(LONG, read('fourth')))).toBe('fourth');
   });
 
+  test('what nobody waits for any more is neither read nor drawn, and a long one is not drawn to its end', async () => {
+    pool = new PdfPool({ workersMax: 1 });
+    const { opened, open } = gate();
+    const reads: string[] = [];
+    const left = [new AbortController(), new AbortController(), new AbortController()];
+    const order = (place: number) => ({ ...LONG, left: left[place]?.signal });
+    const read = (title: string) => async () => {
+      reads.push(title);
+      await opened;
+      return aDocument(title);
+    };
+    const whileRead = pool.render(order(0), read('while it is read'));
+    const inLine = pool.render(order(1), read('in line'));
+    left[0]?.abort();
+    left[1]?.abort();
+    expect(await inLine).toBeUndefined();
+    open();
+    expect(await whileRead).toBeUndefined();
+
+    // Far longer than this test: it ends because its worker is ended.
+    const endless = pool.render(order(2), async () => aDocument('endless', DOCUMENT_LINES_MAX * 20));
+    const next = pool.render(LONG, read('next'));
+    await new Promise(setImmediate);
+    left[2]?.abort();
+    expect(await endless).toBeUndefined();
+    expect(await titleOf(await next)).toBe('next');
+    expect(reads).toEqual(['while it is read', 'next']);
+  });
+
+  test('a worker rests after a document while somebody writes, and the next one is drawn all the same', async () => {
+    const writes = { areUnderWay: true };
+    pool = new PdfPool({ workersMax: 1, writes });
+    const reads: string[] = [];
+    const read = (title: string) => async () => {
+      reads.push(title);
+      return aDocument(title);
+    };
+    const [first, second] = [pool.render(LONG, read('first')), pool.render(LONG, read('second'))];
+    expect(await titleOf(await first)).toBe('first');
+    // It would have been read before the first was there to be looked at.
+    expect(reads).toEqual(['first']);
+    expect(await titleOf(await second)).toBe('second');
+  });
+
   test('a short one is not behind long ones, and neither is that of another caller behind all of the first', async () => {
     pool = new PdfPool({ workersMax: 1 });
     const { opened, open } = gate();

@@ -7,6 +7,9 @@ import type { ConnectionLimits } from './connection-limits.ts';
 
 /** Accepted beyond the limit, for as long as it takes to see who gives one up. */
 const CONNECTIONS_SPARE = 64;
+/** Given up without ever having asked anything, and closed this often, so many at most; beyond that at once. */
+const CLOSE_EVERY_MS = 1_000;
+const CLOSING_MAX = 1_024;
 
 /** Why a connection was ended: its address has its share, there are no more, or its reader is too slow. */
 export type CutReason = 'share' | 'full' | 'slow';
@@ -27,11 +30,15 @@ export type Connection = {
  * The open connections of a server, of which each address gets a share: so many, and when there are no more at all, the
  * address that holds most gives one up for another. A new connection takes the place of one that is of less use: that
  * never asked anything, or is idle, or reads, the oldest first. One that has shown the key is not given up.
+ *
+ * One that never asked anything is closed a little later: whoever opens another for each that is closed would otherwise
+ * keep the process busy with nothing else. It counts no more, and nothing is read from it.
  */
 export class Connections implements Iterable<Connection> {
   readonly #bySocket = new Map<Socket, Connection>();
   /** In the order in which they came. */
   readonly #byAddress = new Map<string, Set<Connection>>();
+  #closing: Socket[] = [];
   readonly #limits: ConnectionLimits;
   readonly #addresses: ClientAddresses;
   readonly #onCut: OnCut;
@@ -72,9 +79,17 @@ export class Connections implements Iterable<Connection> {
   }
 
   cut(connection: Connection, why: CutReason): void {
+    const { socket, answer } = connection;
     this.#forget(connection);
-    connection.socket.destroy();
+    if (answer !== undefined || this.#closing.length >= CLOSING_MAX) socket.destroy();
+    else this.#closing.push(socket.pause());
     this.#onCut(why);
+  }
+
+  /** Closes what was given up since the last time. */
+  closeGivenUp(): void {
+    for (const socket of this.#closing) socket.destroy();
+    this.#closing = [];
   }
 
   /** False: the new one has to go. */
@@ -143,12 +158,20 @@ export function limitConnections(
   of: { limits: ConnectionLimits; addresses: ClientAddresses; onCut: OnCut },
 ): Connections {
   const connections = new Connections(of);
-  app.server.maxConnections = of.limits.connectionsMax + CONNECTIONS_SPARE;
+  app.server.maxConnections = of.limits.connectionsMax + CONNECTIONS_SPARE + CLOSING_MAX;
   app.server.on('connection', (socket: Socket) => connections.add(socket));
   app.server.on('request', ({ socket }: IncomingMessage, answer: ServerResponse) => connections.asked(socket, answer));
   app.addHook('onRequest', ({ method, raw }, _reply, done) => {
     if (!isRead(method)) connections.know(raw.socket);
     done();
+  });
+  let timer: NodeJS.Timeout | undefined;
+  app.server.once('listening', () => {
+    timer = setInterval(() => connections.closeGivenUp(), CLOSE_EVERY_MS).unref();
+  });
+  app.addHook('onClose', () => {
+    clearInterval(timer);
+    connections.closeGivenUp();
   });
   return connections;
 }

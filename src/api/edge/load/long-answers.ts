@@ -32,5 +32,7 @@ export function shareLongAnswers(
     const leave = await places.enter(callerOf(this));
     if (leave === undefined) throw new HttpError('overloaded', 'You read as many long answers at once as you may');
     onClosed(reply.raw, leave);
+    // Nobody reads this: whose client left meanwhile begins nothing.
+    if (reply.raw.destroyed) throw new HttpError('overloaded', 'The client has left');
   });
 }

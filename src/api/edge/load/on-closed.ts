@@ -12,3 +12,10 @@ export function onClosed(response: ServerResponse, release: () => void): void {
   if (response.destroyed) release();
   else response.once('close', release);
 }
+
+/** Aborted when the response is over, like {@link onClosed}: for work that nobody wants when its client has left. */
+export function leftSignal(response: ServerResponse): AbortSignal {
+  const left = new AbortController();
+  onClosed(response, () => left.abort());
+  return left.signal;
+}

@@ -48,6 +48,12 @@ export const IN_FLIGHT_MIN = 64;
  * process busy with refusing: a thousand of them ask some 670 times a second this way, and not all at the same moment.
  */
 const REFUSE_AFTER_MS = 1_000;
+
+/** How long a refusal is held back, in milliseconds. */
+export function holdBackMs(): number {
+  return REFUSE_AFTER_MS * (1 + Math.random());
+}
+
 /** So many are held back at once: as many as there are connections. Whoever is refused beyond that is so at once. */
 const HELD_MAX = CONNECTION_LIMITS.connectionsMax;
 
@@ -92,8 +98,9 @@ export function shedLoad(
   },
 ): void {
   const { prefix, isKnown, onShed, refusals } = of;
-  const turns = new Turns();
-  const guard = new Guard(of, turns);
+  const inFlight: InFlight = { lists: 0, rows: 0, writes: 0 };
+  const turns = new Turns(() => inFlight.writes > 0);
+  const guard = new Guard(of, turns, inFlight);
   const holdBack = holder();
 
   const leave = (request: FastifyRequest, what: LoadClass, isAnswered: boolean): void => {
@@ -156,15 +163,19 @@ function classOf(prefix: string, { url = '', method = '' }: IncomingMessage): Lo
   return /\/\d+(?:\?|$)/.test(url) ? 'rows' : 'lists';
 }
 
+/** Requests that have begun, and have no answer yet. */
+type InFlight = Record<LoadClass, number>;
+
 /** Says whether there is too much to do for a class. */
 class Guard {
   readonly #load: Load;
   readonly #connections: number;
   readonly #turns: Turns;
   readonly #pace: Pace;
-  readonly #inFlight: Record<LoadClass, number> = { lists: 0, rows: 0, writes: 0 };
+  readonly #inFlight: InFlight;
 
-  constructor({ load, connections }: { load: Load; connections: number }, turns: Turns) {
+  constructor({ load, connections }: { load: Load; connections: number }, turns: Turns, inFlight: InFlight) {
+    this.#inFlight = inFlight;
     this.#load = load;
     this.#connections = connections;
     this.#turns = turns;
@@ -226,6 +237,6 @@ function holder(): (refuse: () => void) => void {
       held -= 1;
       refuse();
     };
-    setTimeout(letGo, REFUSE_AFTER_MS * (1 + Math.random()));
+    setTimeout(letGo, holdBackMs());
   };
 }

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import Fastify from 'fastify';
@@ -37,12 +38,17 @@ function sixConnections() {
 const destroyed = (sockets: readonly Socket[]): boolean[] => sockets.map((socket) => socket.destroyed);
 
 test('beyond the share of an address the oldest connection that asked nothing makes room', () => {
-  const { connect, ask, cuts } = sixConnections();
+  const { connections, connect, ask, cuts } = sixConnections();
   const sockets = [connect('a'), connect('a'), connect('a')];
   for (const socket of sockets.slice(0, 1)) ask(socket);
   const another = connect('a');
-  expect(destroyed([...sockets, another])).toEqual([false, true, false, false]);
+  expect([...connections]).toHaveLength(3);
   expect(cuts).toEqual(['share']);
+  // Not one by one: whoever opens another for each that is closed would keep the process busy with that.
+  expect(destroyed([...sockets, another])).toEqual([false, false, false, false]);
+  expect(sockets[1]?.isPaused()).toBe(true);
+  connections.closeGivenUp();
+  expect(destroyed([...sockets, another])).toEqual([false, true, false, false]);
 });
 
 test('an idle connection makes room before one that reads, and one that has shown the key never', () => {
@@ -112,5 +118,25 @@ test('who takes an answer too slowly is cut, who takes it is not', async () => {
   while (cuts.length === 0) await setTimeout(10);
   await expect(slow.arrayBuffer()).rejects.toThrow();
   expect(cuts).toEqual(['slow']);
+  await app.close();
+});
+
+test('connections that are given up and not yet closed are bounded, and are closed in the end', async () => {
+  const { connect } = sixConnections();
+  const sockets = Array.from({ length: 1_030 }, () => connect('a'));
+  // All but three are given up, and all but 1,024 of those are closed at once.
+  expect(sockets.filter((socket) => socket.destroyed)).toHaveLength(3);
+
+  const app = Fastify();
+  const limits = { ...CONNECTION_LIMITS, connectionsPerAddressMax: 1 };
+  limitConnections(app, { limits, addresses: clientAddresses(0), onCut: () => undefined });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const silent = new Socket().connect(port, '127.0.0.1');
+  await once(silent, 'connect');
+  const another = new Socket().connect(port, '127.0.0.1');
+  await once(silent.resume(), 'close');
+  expect(another.destroyed).toBe(false);
+  another.destroy();
   await app.close();
 });

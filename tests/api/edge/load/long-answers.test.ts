@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import http from 'node:http';
-import { afterAll, describe, expect, test } from 'vitest';
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { composeServer } from '../../../../src/compose.ts';
 import { Shares } from '../../../../src/infrastructure/concurrency/shares.ts';
 import { createLogger } from '../../../../src/infrastructure/observability/logging.ts';
@@ -54,6 +57,30 @@ describe('long answers', () => {
     expect(await statusOf(statement)).toBe(200);
   });
 
+  test('whoever leaves before it is their turn opens nothing', async () => {
+    const patient = new Shares({ placesEach: 1, waitMaxMs: 60_000 });
+    const app = await composeServer({ ...billing.product, longAnswers: patient }, runtime);
+    const address = await app.listen({ host: '127.0.0.1', port: 0 });
+    const sockets: Socket[] = [];
+    app.server.on('connection', (socket: Socket) => sockets.push(socket));
+    const taken = await patient.enter('127.0.0.1');
+    const [entered, opened] = [vi.spyOn(patient, 'enter'), vi.spyOn(billing.product.unitOfWork, 'stream')];
+    onTestFinished(() => opened.mockRestore());
+
+    const request = http.get(`${address}/api/v1/schools/${schoolId}/statement`, { agent: false });
+    request.on('error', () => undefined);
+    while (entered.mock.calls.length === 0) await setImmediate();
+    const [socket] = sockets;
+    const gone = socket && once(socket, 'close');
+    request.destroy();
+    await gone;
+    taken?.();
+    while (patient.size > 0) await setImmediate();
+    for (let turn = 0; turn < 5; turn++) await setImmediate();
+    expect(opened).not.toHaveBeenCalled();
+    await app.close();
+  });
+
   test('a place is given back by whoever leaves, be it before the answer has begun', async () => {
     const holder = await billing.owner.connect();
     await holder.query('begin');
@@ -66,7 +93,7 @@ describe('long answers', () => {
     await new Promise((resolve) => request.once('close', resolve));
     await holder.query('rollback');
     holder.release();
-    while (shares.size > 0) await new Promise(setImmediate);
+    while (shares.size > 0) await setImmediate();
     expect(await statusOf(statement)).toBe(200);
   });
 });

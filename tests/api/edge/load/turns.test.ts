@@ -4,7 +4,8 @@ import { type Lane, Turns } from '../../../../src/api/edge/load/turns.ts';
 
 /** Work of a known length, told in the order in which it begins. */
 function worker() {
-  const turns = new Turns();
+  const paying = { isPaying: false };
+  const turns = new Turns(() => paying.isPaying);
   const begun: string[] = [];
   const begin = (lane: Lane, name: string, ms = 0): void => {
     turns.begin(lane, () => {
@@ -12,7 +13,7 @@ function worker() {
       for (const end = performance.now() + ms; performance.now() < end; );
     });
   };
-  return { turns, begun, begin };
+  return { turns, begun, begin, paying };
 }
 
 /** Longer than a turn of the loop may take. */
@@ -64,4 +65,24 @@ test('what needs no key takes a part of the time and no more; it waits, and nobo
   expect(turns.waiting('others')).toBe(1);
   while (turns.waiting('others') > 0) await setTimeout(1);
   expect(begun).toEqual(['first', 'row', 'list', 'second']);
+});
+
+test('while somebody pays reads have a share of the time and no more, however short the turns are', async () => {
+  const { turns, begun, begin, paying } = worker();
+  paying.isPaying = true;
+  // All that they may take at once, and more than comes back in the turns that follow.
+  begin('rows', 'first', 20);
+  begin('rows', 'second');
+  begin('lists', 'list');
+  for (let turn = 0; turn < 10; turn++) await setImmediate();
+  expect(begun).toEqual(['first']);
+  expect([turns.waiting('rows'), turns.waiting('lists')]).toEqual([1, 1]);
+  // They go on as soon as nobody pays, and before that in their time.
+  paying.isPaying = false;
+  while (turns.waiting('rows') + turns.waiting('lists') > 0) await setTimeout(1);
+  paying.isPaying = true;
+  begin('rows', 'third', LONG_MS);
+  begin('rows', 'fourth');
+  while (turns.waiting('rows') > 0) await setTimeout(1);
+  expect(begun.slice(-2)).toEqual(['third', 'fourth']);
 });
