@@ -1,11 +1,12 @@
 /**
- * Lets floods loose on a server and shows what those who pay notice: `npm run test:floods`, or some of them by patterns
- * of their titles: `npm run test:floods -- PDF`. `--server FILE` takes another build. `--elsewhere` lets them loose on a process that
- * answers everything at once with nothing, and shows what payments lose to the floods' own work on the same machine.
+ * Lets floods loose on a server and shows what those who pay notice: `npm run test:floods`, or some of them by patterns of
+ * their titles: `npm run test:floods -- PDF`. `--server FILE` takes another build. `--elsewhere` lets them loose on a
+ * process that answers everything at once with nothing, and shows what payments lose to the floods' own work on the same
+ * machine.
  *
  * A built server on a PostgreSQL of its own; floods are processes of their own. Before each of them payments are counted
- * for some seconds, and then beside it; meanwhile it is told how many processors each of them was busy on. Exit code 1 when they keep less than half of their rate, one is refused, or what
- * somebody else asks for is.
+ * for some seconds, and then beside it; meanwhile it is told how many processors each of them was busy on. Exit code 1 when
+ * they keep less than half of their rate, one is refused, or what somebody else asks for is.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -270,8 +271,8 @@ async function fillBy(client: pg.Client): Promise<{ ids: Target['ids']; paying: 
   const wholeInvoices = await invoices(whole, 'CLP', 5, await students(whole, 40));
   const paying = await invoices(paid, 'MXN', 5, await students(paid, 200));
   const [payment = 0] = await ids(
-    `insert into payments (school_id, invoice_id, number, amount)
-     select school_id, id, 'R-0', 0.01 from invoices where id = ${flooded[0]} returning id`,
+    `insert into payments (school_id, invoice_id, number, amount, paid_on)
+     select school_id, id, 'R-0', 0.01, current_date from invoices where id = ${flooded[0]} returning id`,
   );
   await client.query(`update invoices set amount_paid = 0.01 where id = ${flooded[0]}`);
   await client.query(`insert into document_counters
