@@ -87,7 +87,7 @@ export class HeldSchools {
 
   /**
    * Tries until the rows are free. Between two tries the caller has neither a connection nor a place in a batch, and while
-   * others wait for the same school only one of them tries: any number may wait, and no other notices.
+   * others wait for the same school only one of them tries. So however many wait, no other notices.
    *
    * @throws UnavailableError `database_busy` when they were held all the time
    */
