@@ -15,7 +15,7 @@ import { type Answer, type Json, startBilling } from '../../support/billing.ts';
 import { asText, asTextWithStudent } from '../../support/csv.ts';
 
 /** More on demand: PROPERTY_RUNS=1000 npx vitest run tests/api/reports/accounts-agree.property.test.ts */
-const RUNS = Number(process.env['PROPERTY_RUNS'] || 30);
+const RUNS = Number(process.env['PROPERTY_RUNS'] || 12);
 /** Looking for the smallest history that fails takes minutes: PROPERTY_SHRINK=1. */
 const SHRINK = process.env['PROPERTY_SHRINK'] === '1';
 const RUN_MS = 15_000;

@@ -1,8 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { joinOrStartEmbeddedPostgres } from '../../../src/infrastructure/embedded-postgres/embedded-postgres.ts';
 import { aChild, aDirectory, aUsedDirectory, gone, IS_ROOT, kill, query, start } from './embedded-postgres.support.ts';
@@ -41,7 +52,12 @@ describe('a socket, as is the default', () => {
     const socket = join(directoryOf(server.url), '.s.PGSQL.5432');
     const knock = `require('node:net').connect(${JSON.stringify(socket)}).on('connect', () => console.log('in')).on('error', (error) => console.log(error.code)).on('connect', process.exit)`;
 
-    const { stdout } = spawnSync(process.execPath, ['-e', knock], { uid: STRANGER, gid: STRANGER, encoding: 'utf8' });
+    // That of this process may lie where a stranger cannot run it.
+    const node = join(mkdtempSync(join(tmpdir(), 'mattilda-node-')), 'node');
+    chmodSync(dirname(node), 0o755);
+    copyFileSync(process.execPath, node);
+    const { stdout } = spawnSync(node, ['-e', knock], { uid: STRANGER, gid: STRANGER, encoding: 'utf8' });
+    rmSync(dirname(node), { recursive: true });
 
     expect(stdout.trim()).toBe('EACCES');
     const open = readdirSync(home).filter((name) => {
