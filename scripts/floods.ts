@@ -271,8 +271,8 @@ async function fillBy(client: pg.Client): Promise<{ ids: Target['ids']; paying: 
   const wholeInvoices = await invoices(whole, 'CLP', 5, await students(whole, 40));
   const paying = await invoices(paid, 'MXN', 5, await students(paid, 200));
   const [payment = 0] = await ids(
-    `insert into payments (school_id, invoice_id, number, amount, paid_on)
-     select school_id, id, 'R-0', 0.01, current_date from invoices where id = ${flooded[0]} returning id`,
+    `insert into payments (school_id, invoice_id, number, amount, paid_on, booked_on)
+     select school_id, id, 'R-0', 0.01, current_date, current_date from invoices where id = ${flooded[0]} returning id`,
   );
   await client.query(`update invoices set amount_paid = 0.01 where id = ${flooded[0]}`);
   await client.query(`insert into document_counters
