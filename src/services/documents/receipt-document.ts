@@ -61,7 +61,8 @@ export async function readReceipt(
       [words.credited, locale.money(before.credited)],
       [words.paidBefore, locale.money(before.paid)],
       [words.amountReceived, locale.money(payment.amount)],
-      [words.balanceLeft, locale.money(formatMoney(left))],
+      // What was left is owed again since: on its own the figure would say that nothing is.
+      [payment.reversedOn === null ? words.balanceLeft : words.balanceBeforeReversal, locale.money(formatMoney(left))],
     ],
     notes: reversalNote(payment, context),
   };

@@ -48,11 +48,11 @@ describe('A receipt', () => {
       'Importe recibido|MXN 2,000.00',
       'Saldo restante|MXN 1,749.50',
     ]);
-    // Reversed since, it still shows what it was; a note that was taken back by then is none.
+    // Reversed since, it still shows what it was, and does not call it what is left; a note that was taken back by then is none.
     expect((await figures(wrong)).slice(-3)).toEqual([
       'Pagado antes|MXN 1,000.50',
       'Importe recibido|MXN 700.00',
-      'Saldo restante|MXN 3,049.50',
+      'Saldo antes del reverso|MXN 3,049.50',
     ]);
     expect((await figures(last)).slice(-4)).toEqual([
       'Notas de crédito|MXN 250.00',

@@ -503,7 +503,7 @@ describe('A receipt', () => {
           ['Credited', 'MXN 0.00'],
           ['Paid before', 'MXN 0.00'],
           ['Amount received', 'MXN 50.00'],
-          ['Balance left', 'MXN 150.50'],
+          ['Balance before the reversal', 'MXN 150.50'],
         ],
         notes: ['This payment was reversed on 15 Feb 2026 and no longer counts. Reason: Bounced'],
       },

@@ -46,6 +46,7 @@ export const ENGLISH: Words = {
   receivedBy: 'Received by',
   paidBefore: 'Paid before',
   balanceLeft: 'Balance left',
+  balanceBeforeReversal: 'Balance before the reversal',
   corrects: 'Corrects',
   creditedAmount: 'Amount credited',
   noteCountsNoMore: 'This credit note was reversed on {day} and no longer counts.',

@@ -52,6 +52,7 @@ export const SPANISH = {
   receivedBy: 'Recibido por',
   paidBefore: 'Pagado antes',
   balanceLeft: 'Saldo restante',
+  balanceBeforeReversal: 'Saldo antes del reverso',
   corrects: 'Corrige',
   creditedAmount: 'Importe acreditado',
   noteCountsNoMore: 'Esta nota de crédito fue revertida el {day} y ya no cuenta.',

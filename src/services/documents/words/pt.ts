@@ -47,6 +47,7 @@ export const PORTUGUESE: Words = {
   receivedBy: 'Recebido por',
   paidBefore: 'Pago antes',
   balanceLeft: 'Saldo restante',
+  balanceBeforeReversal: 'Saldo antes do estorno',
   corrects: 'Corrige',
   creditedAmount: 'Valor creditado',
   noteCountsNoMore: 'Esta nota de crédito foi estornada em {day} e não vale mais.',
