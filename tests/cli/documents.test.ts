@@ -84,7 +84,7 @@ describe('statement', () => {
     [['--student', '1', '--school', '1'], 'Usage: mattilda-billing statement'],
     [['--student', '0'], '--student must be an id'],
     [['--student', '1e3'], '--student must be an id'],
-    [['--student', '1', '--format', 'xml'], '--format must be one of json, csv, pdf'],
+    [['--student', '1', '--format', 'xml'], '--format must be one of json, csv, xlsx, pdf'],
     [['--student', '1', '--lang', 'fr'], '--lang must be one of es, en, pt'],
     [['--student', '1', '--from', '2026-02-30'], '--from must be a calendar date'],
     [['--student', '1', '--from', '2026-02-02', '--to', '2026-02-01'], '--from must not be after --to'],
@@ -96,10 +96,22 @@ describe('statement', () => {
     expect(err).not.toContain('    at ');
   });
 
-  test('2: a PDF on a terminal', async () => {
+  test('0: a spreadsheet, of the statement and of the ledger, by the name of the file', async () => {
+    for (const [args, address] of [
+      [['--student', String(studentId)], `/students/${studentId}/statement`],
+      [['--school', String(schoolId), '--from', '2020-01-01'], `/schools/${schoolId}/ledger?from=2020-01-01`],
+    ] as const) {
+      const path = join(temporaryDirectory(), 'account.xlsx');
+      const { code, err } = await cli(['statement', ...args, '-o', path], env);
+      expect({ code, err }).toEqual({ code: 0, err: `Written to ${path}\n` });
+      expect(readXlsx(readFileSync(path))).toEqual((await getXlsx(billing, address)).file);
+    }
+  });
+
+  test.each(['pdf', 'xlsx'])('2: %s on a terminal', async (format) => {
     const terminal = new Terminal(env, { out: true, say: true });
-    expect(await run(['statement', '--student', '1', '--format', 'pdf'], terminal.io)).toBe(2);
-    expect(terminal.err).toContain('-o statement.pdf');
+    expect(await run(['statement', '--student', '1', '--format', format], terminal.io)).toBe(2);
+    expect(terminal.err).toContain(`-o statement.${format}`);
   });
 
   test('1: an account that does not exist, a file that cannot be written: nothing is left behind', async () => {

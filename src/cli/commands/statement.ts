@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 import { csvChunks } from '../../api/responses/csv.ts';
+import type { Table } from '../../api/responses/table.ts';
+import { xlsxChunks } from '../../api/responses/xlsx.ts';
 import { CSV_COLUMNS } from '../../api/schemas/csv-columns.ts';
 import { toLedgerResponse } from '../../api/schemas/ledger.ts';
 import { toStatementResponse } from '../../api/schemas/statement.ts';
@@ -20,13 +22,13 @@ export const STATEMENT_HELP = `Usage: mattilda-billing statement (--student ID |
 
   --student ID, --school ID   whose account
   --from DAY, --to DAY        every movement of these days with its balance (the ledger), YYYY-MM-DD in the school's zone
-  --format FORMAT             json, csv or pdf; default: by the ending of FILE, else json
+  --format FORMAT             json, csv, xlsx or pdf; default: by the ending of FILE, else json
   --lang LANG                 es, en or pt, for PDF; default: by the school's country
   -o, --out FILE              where to write; default: standard output
 
 Works on DATABASE_URL, else on the embedded database.`;
 
-const FORMATS = ['json', 'csv', 'pdf'] as const;
+const FORMATS = ['json', 'csv', 'xlsx', 'pdf'] as const;
 type Format = (typeof FORMATS)[number];
 
 /** `period` null is the statement: what is owed now. */
@@ -57,8 +59,9 @@ export async function statement(args: string[], config: Config, io: Io): Promise
     format: readFormat(values.format, values.out),
     language: readLanguage(values.lang),
   };
-  if (request.format === 'pdf' && values.out === undefined && io.isTerminal.out) {
-    throw new UsageError('A terminal cannot show a PDF. Name a file: -o statement.pdf');
+  const { format } = request;
+  if ((format === 'pdf' || format === 'xlsx') && values.out === undefined && io.isTerminal.out) {
+    throw new UsageError(`A terminal cannot show it. Name a file: -o statement.${format}`);
   }
   return await withProduct(config, io, async ({ services }) => {
     const { chunks, close } = await open(services, request);
@@ -74,6 +77,9 @@ export async function statement(args: string[], config: Config, io: Io): Promise
 
 /** What is to be written, and how to give back what it is read from, also when it was never read. */
 type Opened = Readonly<{ chunks: Chunks; close: () => Promise<unknown> }>;
+
+/** Forms of the rows alone. */
+const TABLES = { csv: (table: Table) => csvChunks(table), xlsx: (table: Table) => xlsxChunks(table) };
 
 const NOTHING_TO_CLOSE = async (): Promise<void> => undefined;
 
@@ -91,10 +97,10 @@ async function open(services: Services, { owner, period, format, language }: Req
 }
 
 async function openStatement({ statements }: Services, owner: AccountOwner, format: Format): Promise<Opened> {
-  if (format === 'csv') {
+  if (format === 'csv' || format === 'xlsx') {
     const { rows } = await statements.stream(COMMAND_LINE, owner);
-    const chunks = csvChunks({ columns: CSV_COLUMNS.statement, rows });
-    return { chunks, close: async () => await rows.batches.return() };
+    const table = { name: `statement-${owner.kind}-${owner.id}`, columns: CSV_COLUMNS.statement, rows };
+    return { chunks: TABLES[format](table), close: async () => await rows.batches.return() };
   }
   const opened = await statements.open(COMMAND_LINE, owner, { limit: null, offset: 0 });
   const { lines } = opened;
@@ -112,10 +118,10 @@ async function openLedger(
   format: Format,
 ): Promise<Opened> {
   const { header, entries, readAt } = await ledgers.open(COMMAND_LINE, owner, period);
-  if (format === 'csv') {
+  if (format === 'csv' || format === 'xlsx') {
     const rows = { batches: entries, readAt };
-    const chunks = csvChunks({ columns: CSV_COLUMNS.ledger[owner.kind], rows });
-    return { chunks, close: async () => await entries.return() };
+    const table = { name: `ledger-${owner.kind}-${owner.id}`, columns: CSV_COLUMNS.ledger[owner.kind], rows };
+    return { chunks: TABLES[format](table), close: async () => await entries.return() };
   }
   const all: string[] = [];
   for await (const batch of entries) all.push(...batch);
