@@ -8,7 +8,7 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   serve      start the API (and, without DATABASE_URL, its embedded PostgreSQL)
   migrate    up, down, status, make: the database schema
   seed       sample schools, students, invoices and payments
-  statement  an account as JSON, CSV or PDF
+  statement  an account as JSON, CSV, XLSX or PDF
   export     lists, statements, ledgers and reports as CSV, XLSX or JSON lines
   check      compare every stored figure with the rows it is made of
   backup     every row of one moment in a file
