@@ -4,14 +4,21 @@ import { isoTime } from '../shared/sql-fragments.ts';
 /** An earlier live payment may be the same when it is no further away than this. */
 const DUPLICATE_DAYS_MAX = 7;
 
-/** The newest earlier payment that may be the same: a hint for people, never a refusal. */
-const POSSIBLE_DUPLICATE = sql`(
-  select max(d.id) from payments d
-  where d.school_id = p.school_id and d.reference = p.reference and d.amount = p.amount
-    and d.method is not distinct from p.method and d.id < p.id
-    and d.paid_on between p.paid_on - ${DUPLICATE_DAYS_MAX}::int and p.paid_on + ${DUPLICATE_DAYS_MAX}::int
-    and not exists (select from payment_reversals dr where dr.payment_id = d.id and dr.school_id = d.school_id)
-)`;
+/**
+ * The newest earlier payment that may be the same: a hint for people, never a refusal. "offset 0": or the planner looks for
+ * the largest id among all payments, backwards from this one, instead of among the few with the reference.
+ */
+const POSSIBLE_DUPLICATE = sql`case when p.reference is not null then (
+  select max(id)
+  from (
+    select d.id from payments d
+    where d.school_id = p.school_id and d.reference = p.reference and d.amount = p.amount
+      and d.method is not distinct from p.method and d.id < p.id
+      and d.paid_on between p.paid_on - ${DUPLICATE_DAYS_MAX}::int and p.paid_on + ${DUPLICATE_DAYS_MAX}::int
+      and not exists (select from payment_reversals dr where dr.payment_id = d.id and dr.school_id = d.school_id)
+    offset 0
+  ) same
+) end`;
 
 /** A payment `p` with its reversal `r` as the API shows it. */
 const JSON_COLUMNS = sql`p.id, p.number, p.invoice_id, p.amount::text as amount, ${isoTime(sql`p.paid_at`)} as paid_at,
