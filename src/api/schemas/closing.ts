@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { FIRST_DAY } from '../../domain/billing/books.ts';
 import {
   amountOut,
   DayOrNull,
@@ -13,7 +14,12 @@ import {
 } from './common.ts';
 
 export const ClosingCreate = Type.Object(
-  { through: NamedDay('The last day to close: after the last closing, and over in the school.') },
+  {
+    through: {
+      ...NamedDay('The last day to close: after the last closing, and over in the school.'),
+      'x-days': [FIRST_DAY, '9999-12-31'],
+    },
+  },
   { ...STRICT, $id: 'ClosingCreate' },
 );
 
