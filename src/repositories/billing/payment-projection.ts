@@ -3,21 +3,24 @@ import { isoTime } from '../shared/sql-fragments.ts';
 
 /** An earlier live payment may be the same when it is no further away than this. */
 const DUPLICATE_DAYS_MAX = 7;
+/** So many of the newest are looked at: what more payments than that refer to, such as CASH, tells none from another. */
+const CANDIDATES_MAX = 50;
 
 /**
- * The newest earlier payment that may be the same: a hint for people, never a refusal. "offset 0": or the planner looks for
- * the largest id among all payments, backwards from this one, instead of among the few with the reference.
+ * The newest earlier payment that may be the same: a hint for people, never a refusal. A reference of nothing but spaces
+ * is none. Whatever a school writes there, this looks at a few entries of one index (migration 0017).
  */
-const POSSIBLE_DUPLICATE = sql`case when p.reference is not null then (
-  select max(id)
+const POSSIBLE_DUPLICATE = sql`case when btrim(p.reference) <> '' then (
+  select d.id
   from (
-    select d.id from payments d
-    where d.school_id = p.school_id and d.reference = p.reference and d.amount = p.amount
-      and d.method is not distinct from p.method and d.id < p.id
-      and d.paid_on between p.paid_on - ${DUPLICATE_DAYS_MAX}::int and p.paid_on + ${DUPLICATE_DAYS_MAX}::int
-      and not exists (select from payment_reversals dr where dr.payment_id = d.id and dr.school_id = d.school_id)
-    offset 0
-  ) same
+    select d.id, d.school_id, d.method, d.paid_on from payments d
+    where d.school_id = p.school_id and d.reference = p.reference and d.amount = p.amount and -d.id > -p.id
+    order by -d.id limit ${CANDIDATES_MAX}::int
+  ) d
+  where d.method is not distinct from p.method
+    and d.paid_on between p.paid_on - ${DUPLICATE_DAYS_MAX}::int and p.paid_on + ${DUPLICATE_DAYS_MAX}::int
+    and not exists (select from payment_reversals dr where dr.payment_id = d.id and dr.school_id = d.school_id)
+  order by d.id desc limit 1
 ) end`;
 
 /** A payment `p` with its reversal `r` as the API shows it. */

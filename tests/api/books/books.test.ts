@@ -275,6 +275,11 @@ describe('closings', () => {
     expect((await billing.get(`/closings/${first['id']}`)).body).toEqual(first);
   });
 
+  test('422: a year that nobody means', async () => {
+    expectProblem(await close('0206-08-31'), 422, 'request_invalid', ['#/through']);
+    expectProblem(await close('1989-12-31'), 422, 'request_invalid', ['#/through']);
+  });
+
   test('400: today, a day that is closed already; 404: no such school', async () => {
     on('2026-10-05');
     expectProblem(await close('2026-10-05'), 400, 'closing_out_of_order');
@@ -377,5 +382,13 @@ describe('a payment that may have been entered twice', () => {
     expect((await pay({}))['possible_duplicate_of']).toBeNull();
     await billing.post(`/payments/${first['id']}/reversal`, { reason: 'x' });
     expect((await billing.get(`/payments/${second['id']}`)).body['possible_duplicate_of']).toBeNull();
+  });
+
+  test('a reference of nothing but spaces is none', async () => {
+    const invoice = await billing.anInvoice({ student_id: ana, amount_total: '1000.00' });
+    for (const reference of ['', '', ' ', ' ']) {
+      const { body } = await billing.post('/payments', { invoice_id: invoice, amount: '10.00', reference });
+      expect([body['reference'], body['possible_duplicate_of']]).toEqual([reference, null]);
+    }
   });
 });
