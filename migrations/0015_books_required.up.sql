@@ -47,16 +47,25 @@ alter table payment_reversals
 alter table credit_notes validate constraint credit_notes_booked_check, validate constraint credit_notes_days_check;
 
 -- migrate:next
-alter table invoices
-  alter column issued_on set not null, alter column booked_on set not null, drop constraint invoices_booked_check;
-alter table payments
-  alter column paid_on set not null, alter column booked_on set not null, drop constraint payments_booked_check;
-alter table payment_reversals
-  alter column reversed_on set not null, alter column booked_on set not null,
-  drop constraint payment_reversals_booked_check;
+-- Each table for itself, so that nobody waits for two; and the checks go later: in one statement with this they would be gone
+-- before it, and all rows be read once more while everybody waits.
+alter table invoices alter column issued_on set not null, alter column booked_on set not null;
+
+-- migrate:next
+alter table payments alter column paid_on set not null, alter column booked_on set not null;
+
+-- migrate:next
+alter table payment_reversals alter column reversed_on set not null, alter column booked_on set not null;
+
+-- migrate:next
 alter table credit_notes
-  alter column number set not null, alter column dated_on set not null, alter column booked_on set not null,
-  drop constraint credit_notes_booked_check;
+  alter column number set not null, alter column dated_on set not null, alter column booked_on set not null;
+
+-- migrate:next
+alter table invoices drop constraint if exists invoices_booked_check;
+alter table payments drop constraint if exists payments_booked_check;
+alter table payment_reversals drop constraint if exists payment_reversals_booked_check;
+alter table credit_notes drop constraint if exists credit_notes_booked_check;
 
 -- migrate:next
 -- Read no more: ledgers go by the booked day.
