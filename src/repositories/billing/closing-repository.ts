@@ -14,10 +14,13 @@ type Row = { id: number; school_id: number; starts_on: string | null; through: s
 
 /** A closing `c` as the API shows it. */
 const JSON_COLUMNS = sql`c.id, c.school_id, c.starts_on, c.through,
-  json_build_object(
-    'opening', c.opening::text, 'invoiced', c.invoiced::text, 'credited', c.credited::text, 'voided', c.voided::text,
-    'collected', c.collected::text, 'reversed', c.reversed::text,
-    'net_collected', (c.collected - c.reversed)::text, 'refunded', c.refunded::text, 'pending', c.pending::text
+  (
+    select row_to_json(figures)
+    from (
+      select c.opening::text as opening, c.invoiced::text as invoiced, c.credited::text as credited,
+             c.voided::text as voided, c.collected::text as collected, c.reversed::text as reversed,
+             (c.collected - c.reversed)::text as net_collected, c.refunded::text as refunded, c.pending::text as pending
+    ) figures
   ) as summary,
   ${isoTime(sql`c.created_at`)} as created_at, ${isoTime(sql`c.reopened_at`)} as reopened_at, c.reopen_reason`;
 
