@@ -1,5 +1,7 @@
 -- Takes the second day, closings, reversals of credit notes and letterheads away. A reversed credit note would count
--- again, and books that were kept open for late entries would change: refused while there is either.
+-- again, and books that were kept open for late entries would change: refused while there is either. The look is under the
+-- lock that the drops need: what commits while they wait for it would be dropped unseen.
+lock table closings, credit_note_reversals in access exclusive mode;
 do $$
 begin
   if exists (select from credit_note_reversals) or exists (select from closings) then

@@ -196,7 +196,11 @@ begin
   update invoices document
   set amount_written_off = written_off.amount
   from (
-    select invoice_id, school_id, sum(amount) as amount from credit_notes where reason = 'write_off' group by 1, 2
+    select invoice_id, note.school_id, sum(amount) as amount from credit_notes note
+    where reason = 'write_off' and not exists (
+      select from credit_note_reversals back where back.credit_note_id = note.id and back.school_id = note.school_id
+    )
+    group by 1, 2
   ) written_off
   where document.id = written_off.invoice_id and document.school_id = written_off.school_id
     and document.amount_written_off <> written_off.amount;

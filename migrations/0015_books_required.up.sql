@@ -30,12 +30,18 @@ alter table payment_reversals
 alter table credit_notes
   drop constraint if exists credit_notes_booked_check,
   drop constraint if exists credit_notes_days_check,
-  add constraint credit_notes_booked_check
-    check (number is not null and dated_on is not null and booked_on is not null) not valid,
+  add constraint credit_notes_booked_check check (dated_on is not null and booked_on is not null) not valid,
   add constraint credit_notes_days_check check (booked_on >= dated_on) not valid;
 
 -- migrate:next
 call book_what_exists();
+
+-- migrate:next
+-- Not before: a credit note gets its days first and then its number, and with this check the days would be refused. None
+-- without a number can come in any more, because whoever gives none gives no days either.
+alter table credit_notes
+  drop constraint if exists credit_notes_numbered_check,
+  add constraint credit_notes_numbered_check check (number is not null) not valid;
 
 -- migrate:next
 alter table invoices
@@ -65,7 +71,8 @@ alter table credit_notes
 alter table invoices drop constraint if exists invoices_booked_check;
 alter table payments drop constraint if exists payments_booked_check;
 alter table payment_reversals drop constraint if exists payment_reversals_booked_check;
-alter table credit_notes drop constraint if exists credit_notes_booked_check;
+alter table credit_notes
+  drop constraint if exists credit_notes_booked_check, drop constraint if exists credit_notes_numbered_check;
 
 -- migrate:next
 -- Read no more: ledgers go by the booked day.
