@@ -479,3 +479,19 @@ async function insertOldRows(url: string, count: { invoices: number; payments: n
       select 1, 1, 1, timestamptz '2026-06-01' - n * interval '1 minute' from generate_series(1, ${count.payments}) n;`,
   );
 }
+
+test('0018 lets students be without an email, however many; its way back is closed while there is one', async () => {
+  const url = await anEmptyDatabase();
+  await migrateUp({ url, to: '0018' });
+  await query(
+    url,
+    `insert into schools (name, name_key, country, currency) values ('A', 'a', 'MX', 'MXN');
+     insert into students (school_id, first_name, last_name, email) values (1, 'A', 'A', null), (1, 'B', 'B', null);`,
+  );
+
+  await expect(migrateDown({ url, steps: 1 })).rejects.toThrow('students without an e-mail');
+  await query(url, `update students set email = id || '@example.com'`);
+  await migrateDown({ url, steps: 1 });
+
+  await expect(query(url, `update students set email = null`)).rejects.toThrow('not-null');
+});

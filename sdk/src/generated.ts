@@ -1567,11 +1567,11 @@ export type Student = {
      */
     last_name: string;
     /**
-     * Lower-cased. Unique over all schools.
+     * Lower-cased. Unique over all schools. Null for a child without a mailbox.
      * @maxLength 255
      * @format email
      */
-    email: string;
+    email: string | null;
     /**
      * @format date-time
      */
@@ -1628,11 +1628,11 @@ export type StudentCreate = {
      */
     last_name: string;
     /**
-     * Lower-cased. Unique over all schools.
+     * Lower-cased. Unique over all schools. Null for a child without a mailbox.
      * @maxLength 255
      * @format email
      */
-    email: string;
+    email: string | null;
 };
 
 export type StudentLedger = {

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import type { NewStudent, StudentChanges } from '../../domain/accounts/student.ts';
-import { Id, nameText, STRICT, Timestamp, updatedSince } from './common.ts';
+import { emailOrNull, Id, nameText, STRICT, Timestamp, updatedSince } from './common.ts';
 import { searchOf } from './search.ts';
 
 const FirstName = nameText(100, 'María');
@@ -11,9 +11,13 @@ const Email = Type.String({
   description: 'Lower-cased. Unique over all schools.',
   examples: ['maria.hernandez@example.com'],
 });
+const EmailOrNull = emailOrNull({
+  description: 'Lower-cased. Unique over all schools. Null for a child without a mailbox.',
+  examples: ['maria.hernandez@example.com'],
+});
 
 export const StudentCreate = Type.Object(
-  { school_id: Id, first_name: FirstName, last_name: LastName, email: Email },
+  { school_id: Id, first_name: FirstName, last_name: LastName, email: EmailOrNull },
   { ...STRICT, $id: 'StudentCreate' },
 );
 
@@ -34,7 +38,7 @@ export const StudentResponse = Type.Object(
     school_id: Id,
     first_name: FirstName,
     last_name: LastName,
-    email: Email,
+    email: EmailOrNull,
     created_at: Timestamp,
     updated_at: Timestamp,
   },
@@ -46,7 +50,7 @@ export function toNewStudent(body: Static<typeof StudentCreate>): NewStudent {
     schoolId: body.school_id,
     firstName: body.first_name,
     lastName: body.last_name,
-    email: body.email.toLowerCase(),
+    email: body.email?.toLowerCase() ?? null,
   };
 }
 

@@ -3,8 +3,8 @@ export type Student = Readonly<{
   schoolId: number;
   firstName: string;
   lastName: string;
-  /** Lower case; unique over all schools. */
-  email: string;
+  /** Lower case; unique over all schools. Null for a child without a mailbox. */
+  email: string | null;
 }>;
 
 export type NewStudent = Omit<Student, 'id'>;

@@ -15,7 +15,7 @@ type StudentRow = {
   school_id: number;
   first_name: string;
   last_name: string;
-  email: string;
+  email: string | null;
 };
 
 type StudentFacts = Readonly<{ studentId: number; schoolId: number }>;

@@ -61,7 +61,7 @@ export class StudentService {
         now,
         inTransaction: async ({ students }) => {
           const made = await students.insert(actor, student, now);
-          if (made === undefined) throw emailTaken(student.email);
+          if (made === undefined) throw emailTaken(student.email ?? '');
           const { body, ...facts } = made;
           return { body, event: { type: 'student_created', ...facts } };
         },

@@ -52,7 +52,7 @@ export function frame(
       : {
           label: words.student,
           name: `${student.firstName} ${student.lastName}`,
-          details: [student.email, `${words.studentNumber} ${student.id}`],
+          details: [...(student.email === null ? [] : [student.email]), `${words.studentNumber} ${student.id}`],
         };
   return {
     language: locale.tag,

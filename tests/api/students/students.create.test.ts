@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { startBilling } from '../../support/billing.ts';
 import { studentBody } from '../../support/factories.ts';
+import { papersOf } from '../../support/pdf.ts';
 import { expectProblem } from '../../support/problem.ts';
 
 const billing = await startBilling();
@@ -36,6 +37,40 @@ describe('POST /students', () => {
     const { status, body } = await billing.post('/students', studentBody(schoolId, { email }));
     expect(status).toBe(201);
     expect(body['email']).toBe(email);
+  });
+
+  // A small child has no mailbox, and one that is made up would be somebody's.
+  test('201: without an email, as often as it comes; found, listed, billed, printed and deleted like the others', async () => {
+    const bodies = [
+      studentBody(schoolId, { first_name: 'Nadia', last_name: 'Sinbuzón', email: null }),
+      studentBody(schoolId, { first_name: 'Noé', last_name: 'Sinbuzón', email: null }),
+    ];
+    const ids: number[] = [];
+    for (const body of bodies) {
+      const made = await billing.post('/students', body, { 'idempotency-key': `none-${ids.length}` });
+      expect(made).toMatchObject({ status: 201, body: { ...body, email: null } });
+      ids.push(Number(made.body['id']));
+    }
+    const [id = 0, other = 0] = ids;
+    expect((await billing.get(`/students/${id}`)).body['email']).toBeNull();
+    const found = await billing.get(`/students?school_id=${schoolId}&q=sinbuzon%20nadia`);
+    expect(found.body).toMatchObject([{ id, email: null }]);
+    const csv = await billing.get(`/students?school_id=${schoolId}&q=sinbuzon%20nadia&format=csv`);
+    expect(csv.text).toContain(`\r\n${id},${schoolId},Nadia,Sinbuzón,,2`);
+    const changed = await billing.patch(`/students/${id}`, { first_name: 'Nadya' });
+    expect(changed).toMatchObject({ status: 200, body: { first_name: 'Nadya', email: null } });
+    await billing.anInvoice({ student_id: id });
+    const paper = await papersOf(billing)(`/students/${id}/statement`);
+    expect(paper.text).toContain('Nadya Sinbuzón');
+    expect(paper.text).not.toContain('null');
+    expect((await billing.get(`/students/${id}/statement`)).body).toMatchObject({ student: { email: null } });
+
+    expect((await billing.delete(`/students/${other}`)).status).toBe(204);
+    const again = await billing.post('/students', bodies[1], { 'idempotency-key': 'none-1' });
+    expectProblem(again, 409, 'idempotency_answer_erased');
+    const given = await billing.patch(`/students/${id}`, { email: 'Nadya@example.com' });
+    expect(given).toMatchObject({ status: 200, body: { email: 'nadya@example.com' } });
+    expect((await billing.get('/reconciliation')).body).toMatchObject({ ok: true });
   });
 
   test.each([

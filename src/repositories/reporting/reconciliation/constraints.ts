@@ -94,6 +94,6 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
     id name country currency timezone is_active created_at updated_at invoice_prefix receipt_prefix credit_note_prefix
   `,
   students: `
-    id school_id school_is_active first_name last_name email created_at updated_at
+    id school_id school_is_active first_name last_name created_at updated_at
   `,
 };
