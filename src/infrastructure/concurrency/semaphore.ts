@@ -8,10 +8,9 @@ const REST_FACTOR = 2;
 const REST_MAX_MS = 200;
 
 /**
- * Lets a number of callers in at once; the others wait in line, first come, first served. Named after the walls that keep
- * a ship afloat when one part is full of water: work of one kind cannot take what another kind needs
- * (docs/decisions/0022). One that gives way takes a third of a processor for each of its places while somebody writes, and
- * on a busy machine less: unless its work takes so long that it would have to rest for long, too.
+ * Lets a number of callers in at once; the others wait in line, first come, first served. So work of one kind cannot take
+ * what another kind needs (docs/decisions/0022). One that gives way takes a third of a processor for each of its places
+ * while somebody writes, and on a busy machine less: unless its work takes so long that it would have to rest for long, too.
  */
 export class Semaphore {
   readonly #places: number;
@@ -38,6 +37,8 @@ export class Semaphore {
    */
   async run<T>(work: () => Promise<T>, left?: AbortSignal): Promise<T> {
     if (left?.aborted === true) throw new PoolExhausted(new Error('nobody waits for it'));
+    // Those in line first: where nobody writes any more, there are places that nobody has left.
+    this.#letIn();
     if (this.#hasPlace()) this.#inside += 1;
     else await this.#wait(left);
     const begunAt = this.#givesWay === undefined ? 0 : performance.now();
@@ -62,6 +63,10 @@ export class Semaphore {
   /** Hands the place on while it is still taken, so that nobody who comes in between can be faster. */
   #leave(): void {
     this.#inside -= 1;
+    this.#letIn();
+  }
+
+  #letIn(): void {
     while (this.#line.length > 0 && this.#hasPlace()) {
       this.#inside += 1;
       this.#line.shift()?.enter();

@@ -127,6 +127,21 @@ describe('one that gives way to those who write', () => {
     await Promise.all([b.ended, c.ended, d.ended]);
   });
 
+  test('whoever comes when nobody writes any more does not get a place before those in line', async () => {
+    const semaphore = new Semaphore({ places: 2, waitMaxMs: null, givesWay });
+    const { begun, start } = starter(semaphore);
+    const endWrite = write();
+    const [inside, inLine] = [start('inside'), start('in line')];
+    await endWrite();
+    const late = start('late');
+    await setImmediate();
+    expect(begun).toEqual(['inside', 'in line']);
+
+    for (const { end } of [inside, inLine, late]) end();
+    await Promise.all([inside.ended, inLine.ended, late.ended]);
+    expect(begun).toEqual(['inside', 'in line', 'late']);
+  });
+
   test('leaves a place empty after work of some length, and the next still comes', async () => {
     const semaphore = new Semaphore({ places: 3, waitMaxMs: null, givesWay });
     const { begun, start } = starter(semaphore);
