@@ -8,6 +8,7 @@ import { DomainError } from '../shared/errors.ts';
 import { addMoney, formatMoney, isPayable, type Money, parseMoney, subtractMoney } from '../shared/money.ts';
 import type { CreditNote, CreditNoteReason } from './credit-note.ts';
 import type { Invoice, InvoiceStatus } from './invoice.ts';
+import type { Payment } from './payment.ts';
 
 /** What is still owed: billed, less credited, less paid. */
 export function calculatePending({ total, credited, paid }: Pick<Invoice, 'total' | 'credited' | 'paid'>): Money {
@@ -46,9 +47,19 @@ export function applyPayment(invoice: Invoice, amount: Money): Invoice {
   return rebalance({ ...invoice, paid: addMoney(invoice.paid, amount) });
 }
 
-/** The invoice as it stands after one of its live payments, of `amount`, was taken back. */
-export function reversePayment(invoice: Invoice, amount: Money): Invoice {
-  return rebalance({ ...invoice, paid: subtractMoney(invoice.paid, amount) });
+/**
+ * The invoice as it stands after one of its payments was taken back.
+ *
+ * @throws DomainError `payment_already_reversed`
+ */
+export function reversePayment(invoice: Invoice, payment: Pick<Payment, 'id' | 'amount' | 'reversedAt'>): Invoice {
+  if (payment.reversedAt !== null) {
+    throw new DomainError('payment_already_reversed', `Payment ${payment.id} is already reversed`);
+  }
+  return rebalance({
+    ...invoice,
+    paid: subtractMoney(invoice.paid, parseMoney(payment.amount, invoice.total.currency)),
+  });
 }
 
 /**

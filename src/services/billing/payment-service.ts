@@ -136,8 +136,7 @@ export class PaymentService {
   /**
    * Takes a payment back that was wrong. It stays on record and stops counting; the invoice's status follows.
    *
-   * @throws DomainError `payment_not_found`, `payment_already_reversed`, a refusal of {@link daysOfEntry} or of
-   *   {@link createOnce}
+   * @throws DomainError `payment_not_found`, a refusal of {@link reversePayment}, {@link daysOfEntry} or {@link createOnce}
    */
   async reverse(
     actor: Actor,
@@ -149,12 +148,14 @@ export class PaymentService {
       if (found === undefined) throw notFound(id);
       const invoice = await invoices.findForUpdate(actor, found.invoiceId);
       if (invoice === undefined) throw new Error(`payment ${id} has no invoice`);
+      // Read again under the invoice's lock: somebody may have reversed it meanwhile.
+      const payment = (await payments.find(actor, id)) ?? found;
+      const after = reversePayment(invoice, payment);
       const now = this.#clock.now();
-      const held = await books.findForUpdate(actor, found.schoolId, now);
+      const held = await books.findForUpdate(actor, payment.schoolId, now);
       if (held === undefined) throw new Error(`payment ${id} has no school`);
-      const days = daysOfEntry(reversedOn, { happenedOn: found.paidOn, bookedOn: found.bookedOn }, held);
-      const { body, ...facts } = await payments.insertReversal(actor, found, { reason, ...days }, now);
-      const after = reversePayment(invoice, parseMoney(found.amount, invoice.total.currency));
+      const days = daysOfEntry(reversedOn, { happenedOn: payment.paidOn, bookedOn: payment.bookedOn }, held);
+      const { body, ...facts } = await payments.insertReversal(actor, payment, { reason, ...days }, now);
       await invoices.updateBalance(actor, invoice.id, after, now);
       return { body, event: { type: 'payment_reversed', ...facts } };
     };
