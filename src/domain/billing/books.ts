@@ -16,7 +16,7 @@ export const FIRST_DAY = '1990-01-01';
 
 /** The day an entry is booked on: the day it happened, or, where that is closed, the first open day. */
 export function bookingDay(happenedOn: string, { closedThrough }: Books): string {
-  return isClosed(happenedOn, closedThrough) ? dayAfter(closedThrough ?? happenedOn) : happenedOn;
+  return closedThrough !== null && happenedOn <= closedThrough ? dayAfter(closedThrough) : happenedOn;
 }
 
 /**
@@ -28,6 +28,7 @@ export function bookingDay(happenedOn: string, { closedThrough }: Books): string
  *   is closed
  */
 export function daysOfEntry(named: string | null, corrected: EntryDays, books: Books): EntryDays {
+  // Never before what it corrects, even where the school's calendar was changed meanwhile.
   const happenedOn = named ?? laterOf(corrected.happenedOn, books.today);
   if (named !== null) {
     assertInRange(named, corrected.happenedOn, books.today);
@@ -47,7 +48,7 @@ export function assertInRange(day: string, first: string, last: string): void {
  * @throws DomainError `period_closed`
  */
 export function assertOpen(bookedOn: string, { closedThrough }: Books, what: string): void {
-  if (closedThrough === null || !isClosed(bookedOn, closedThrough)) return;
+  if (closedThrough === null || bookedOn > closedThrough) return;
   throw new DomainError(
     'period_closed',
     `The books are closed through ${closedThrough}: nothing can be ${what} (${bookedOn})`,
@@ -71,11 +72,6 @@ export function assertClosable(through: string, { today, closedThrough }: Books)
   }
 }
 
-function isClosed(day: string, closedThrough: string | null): boolean {
-  return closedThrough !== null && day <= closedThrough;
-}
-
-/** An entry without a named day is never before what it corrects, even where the school's calendar was changed meanwhile. */
 function laterOf(a: string, b: string): string {
   return a > b ? a : b;
 }

@@ -2,7 +2,6 @@ import type { Actor } from '../../domain/access/actor.ts';
 import { daysOfEntry } from '../../domain/billing/books.ts';
 import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { CreditNoteCreated, CreditNoteReversed } from '../../domain/billing/events.ts';
-import type { Invoice } from '../../domain/billing/invoice.ts';
 import { applyCredit, reverseCredit } from '../../domain/billing/invoice-rules.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { parseMoney } from '../../domain/shared/money.ts';
@@ -13,6 +12,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
+import { invoiceNotFound, lockBooks, lockInvoice } from './locks.ts';
 
 /** `amount` is decimal text with two places, in the invoice's currency; `datedOn` null means today. */
 export type IssueCreditNote = Readonly<{
@@ -55,8 +55,7 @@ export class CreditNoteService {
       const { happenedOn } = daysOfEntry(note.datedOn, corrected, seen);
       const number = await creditNotes.updateCounter(actor, invoice.schoolId, happenedOn);
       // Again, now that the books are held, because they may have been closed since. After the counter: see `numbered`.
-      const held = await books.findForUpdate(actor, invoice.schoolId, now);
-      if (held === undefined) throw new Error(`invoice ${invoice.id} has no school`);
+      const held = await lockBooks(actor, repositories, invoice.schoolId, now);
       const days = daysOfEntry(note.datedOn, corrected, { ...held, today: seen.today });
       await invoices.updateBalance(actor, invoice.id, after, now);
       const made = { number, amount, reason, description, ...days };
@@ -81,15 +80,14 @@ export class CreditNoteService {
   ): Promise<Outcome<CreditNoteReversed>> {
     const now = this.#clock.now();
     const decide = async (repositories: Repositories): Promise<Outcome<CreditNoteReversed>> => {
-      const { invoices, creditNotes, books } = repositories;
+      const { invoices, creditNotes } = repositories;
       const found = await creditNotes.find(actor, id);
       if (found === undefined) throw notFound(id);
       const invoice = await lockInvoice(actor, repositories, found.invoiceId);
       // Read again under the invoice's lock: somebody may have reversed it meanwhile.
       const note = (await creditNotes.find(actor, id)) ?? found;
       const after = reverseCredit(invoice, note);
-      const held = await books.findForUpdate(actor, note.schoolId, now);
-      if (held === undefined) throw new Error(`credit note ${id} has no school`);
+      const held = await lockBooks(actor, repositories, note.schoolId, now);
       const days = daysOfEntry(reversedOn, { happenedOn: note.datedOn, bookedOn: note.bookedOn }, held);
       await invoices.updateBalance(actor, invoice.id, after, now);
       const { body, ...facts } = await creditNotes.insertReversal(actor, note, { reason, ...days }, now);
@@ -145,16 +143,6 @@ export class CreditNoteService {
 
 async function lookUp(actor: Actor, { invoices }: Repositories, id: number): Promise<void> {
   if ((await invoices.find(actor, id)) === undefined) throw invoiceNotFound(id);
-}
-
-async function lockInvoice(actor: Actor, { invoices }: Repositories, id: number): Promise<Invoice> {
-  const invoice = await invoices.findForUpdate(actor, id);
-  if (invoice === undefined) throw invoiceNotFound(id);
-  return invoice;
-}
-
-function invoiceNotFound(id: number): DomainError {
-  return new DomainError('invoice_not_found', `Invoice with id ${id} not found`);
 }
 
 function notFound(id: number): DomainError {

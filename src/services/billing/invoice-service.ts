@@ -1,7 +1,7 @@
 import { type Actor, sees } from '../../domain/access/actor.ts';
-import { assertInRange, assertOpen, type Books, daysOfEntry, FIRST_DAY } from '../../domain/billing/books.ts';
+import { assertInRange, assertOpen, daysOfEntry, FIRST_DAY } from '../../domain/billing/books.ts';
 import type { InvoiceCreated, InvoiceUpdated, InvoiceVoided } from '../../domain/billing/events.ts';
-import type { Invoice, InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
+import type { InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
 import {
   assertInvoiceChangeable,
   assertIssuable,
@@ -20,6 +20,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { type Creation, createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
+import { invoiceNotFound, lockBooks, lockInvoice } from './locks.ts';
 
 /** `voidedOn` null means today. */
 export type VoidInvoice = Readonly<{ id: number; reason: string | null; voidedOn: string | null }>;
@@ -63,7 +64,7 @@ export class InvoiceService {
   /** The invoice as JSON text, as the API shows it. @throws DomainError `invoice_not_found` */
   async findJson(actor: Actor, id: number): Promise<string> {
     const found = await this.#find(id);
-    if (found === undefined || !sees(actor, found.schoolId)) throw notFound(id);
+    if (found === undefined || !sees(actor, found.schoolId)) throw invoiceNotFound(id);
     return found.body;
   }
 
@@ -86,8 +87,9 @@ export class InvoiceService {
         const made = await repositories.invoices.insert(actor, invoice, now);
         if (made === undefined) return await refuse(actor, repositories, invoice);
         // Again, now that the school's books are held: they may have been closed since.
-        if (invoice.issuedOn !== null)
-          assertOpen(invoice.issuedOn, await holdBooks(actor, repositories, made, now), ISSUED);
+        if (invoice.issuedOn !== null) {
+          assertOpen(invoice.issuedOn, await lockBooks(actor, repositories, made.schoolId, now), ISSUED);
+        }
         return issued(made);
       },
     });
@@ -129,13 +131,13 @@ export class InvoiceService {
   async update(actor: Actor, id: number, changes: InvoiceChanges): Promise<Outcome<InvoiceUpdated>> {
     if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
     const { body, ...facts } = await this.#unitOfWork.transaction(async (repositories) => {
-      const invoice = await lock(actor, repositories, id);
+      const invoice = await lockInvoice(actor, repositories, id);
       assertInvoiceChangeable(invoice);
       const { amountTotal, dueDate = invoice.dueDate, description = invoice.description } = changes;
       const { total } =
         amountTotal === undefined ? invoice : changeTotal(invoice, parseMoney(amountTotal, invoice.total.currency));
       const now = this.#clock.now();
-      assertOpen(invoice.bookedOn, await holdBooks(actor, repositories, invoice, now), CHANGED);
+      assertOpen(invoice.bookedOn, await lockBooks(actor, repositories, invoice.schoolId, now), CHANGED);
       return await repositories.invoices.update(actor, id, { total, dueDate, description }, now);
     });
     const event = { type: 'invoice_updated', ...facts } as const;
@@ -151,10 +153,10 @@ export class InvoiceService {
    */
   async void(actor: Actor, { id, reason, voidedOn }: VoidInvoice): Promise<InvoiceVoided> {
     const { schoolId } = await this.#unitOfWork.transaction(async (repositories) => {
-      const invoice = await lock(actor, repositories, id);
+      const invoice = await lockInvoice(actor, repositories, id);
       assertVoidable(invoice, await repositories.payments.listLiveIds(actor, id));
       const now = this.#clock.now();
-      const books = await holdBooks(actor, repositories, invoice, now);
+      const books = await lockBooks(actor, repositories, invoice.schoolId, now);
       // It takes back all that moved the invoice, so it comes after the last of it.
       const bookedOn = await repositories.books.findLastDayOfInvoice(actor, id);
       const days = daysOfEntry(voidedOn, { happenedOn: invoice.issuedOn, bookedOn }, books);
@@ -177,28 +179,11 @@ async function assertBookable(
   { studentId, issuedOn }: NewInvoice,
   now: Date,
 ): Promise<void> {
-  const found = issuedOn === null ? undefined : await books.findOfStudent(actor, studentId, now);
-  if (found === undefined || issuedOn === null) return;
+  if (issuedOn === null) return;
+  const found = await books.findOfStudent(actor, studentId, now);
+  if (found === undefined) return;
   assertInRange(issuedOn, FIRST_DAY, found.today);
   assertOpen(issuedOn, found, ISSUED);
-}
-
-/** The books of the invoice's school, held until the transaction ends. */
-async function holdBooks(
-  actor: Actor,
-  { books }: Repositories,
-  { schoolId }: Pick<Invoice, 'schoolId'>,
-  now: Date,
-): Promise<Books> {
-  const held = await books.findForUpdate(actor, schoolId, now);
-  if (held === undefined) throw new Error(`school ${schoolId} has no books`);
-  return held;
-}
-
-async function lock(actor: Actor, { invoices }: Repositories, id: number): Promise<Invoice> {
-  const invoice = await invoices.findForUpdate(actor, id);
-  if (invoice === undefined) throw notFound(id);
-  return invoice;
 }
 
 /** Says why an invoice was not issued. */
@@ -214,8 +199,4 @@ async function refuse(actor: Actor, { students, schools }: Repositories, invoice
     'invoice_currency_mismatch',
     `Invoice currency differs from the school's currency (${school.currency})`,
   );
-}
-
-function notFound(id: number): DomainError {
-  return new DomainError('invoice_not_found', `Invoice with id ${id} not found`);
 }

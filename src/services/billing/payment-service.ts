@@ -15,6 +15,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
+import { invoiceNotFound, lockBooks, lockInvoice } from './locks.ts';
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the invoice's currency. */
 export type RecordPayment = Omit<NewPayment, 'paidAt'> & Readonly<{ paidAt: NewPayment['paidAt'] | null }>;
@@ -143,17 +144,16 @@ export class PaymentService {
     { id, reason, reversedOn }: ReversePayment,
     key: IdempotencyKey | null,
   ): Promise<Outcome<PaymentReversed>> {
-    const decideReversal = async ({ payments, invoices, books }: Repositories): Promise<Outcome<PaymentReversed>> => {
+    const decideReversal = async (repositories: Repositories): Promise<Outcome<PaymentReversed>> => {
+      const { payments, invoices } = repositories;
       const found = await payments.find(actor, id);
       if (found === undefined) throw notFound(id);
-      const invoice = await invoices.findForUpdate(actor, found.invoiceId);
-      if (invoice === undefined) throw new Error(`payment ${id} has no invoice`);
+      const invoice = await lockInvoice(actor, repositories, found.invoiceId);
       // Read again under the invoice's lock: somebody may have reversed it meanwhile.
       const payment = (await payments.find(actor, id)) ?? found;
       const after = reversePayment(invoice, payment);
       const now = this.#clock.now();
-      const held = await books.findForUpdate(actor, payment.schoolId, now);
-      if (held === undefined) throw new Error(`payment ${id} has no school`);
+      const held = await lockBooks(actor, repositories, payment.schoolId, now);
       const days = daysOfEntry(reversedOn, { happenedOn: payment.paidOn, bookedOn: payment.bookedOn }, held);
       const { body, ...facts } = await payments.insertReversal(actor, payment, { reason, ...days }, now);
       await invoices.updateBalance(actor, invoice.id, after, now);
@@ -173,22 +173,17 @@ function processed({ body, ...facts }: RecordedPayment): Outcome<PaymentProcesse
 /** Decides a payment under the invoice's lock: pays, or refuses by the rule that forbids it. */
 async function decide(
   actor: Actor,
-  { invoices, payments }: Repositories,
+  repositories: Repositories,
   payment: NewPayment,
   now: Date,
 ): Promise<RecordedPayment> {
-  const invoice = await invoices.findForUpdate(actor, payment.invoiceId);
-  if (invoice === undefined) throw invoiceNotFound(payment.invoiceId);
+  const invoice = await lockInvoice(actor, repositories, payment.invoiceId);
 
   applyPayment(invoice, parseMoney(payment.amount, invoice.total.currency));
 
-  const made = await payments.insert(actor, payment, now);
+  const made = await repositories.payments.insert(actor, payment, now);
   if (made === undefined) throw new Error(`invoice ${invoice.id}: the guard refused what the rule allows`);
   return made;
-}
-
-function invoiceNotFound(id: number): DomainError {
-  return new DomainError('invoice_not_found', `Invoice with id ${id} not found`);
 }
 
 function notFound(id: number): DomainError {

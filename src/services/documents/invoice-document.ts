@@ -60,9 +60,9 @@ export async function readInvoice(
     const credits = await repositories.creditNotes.list(actor, { invoiceId: id }, page);
     if (payments.next !== null || credits.next !== null) throw tooLong('whole invoice');
     const parties = await partiesOfInvoice(actor, repositories, invoice);
-    const payed: PaymentLine[] = JSON.parse(payments.json);
+    const paid: PaymentLine[] = JSON.parse(payments.json);
     const credited: CreditLine[] = JSON.parse(credits.json);
-    return { invoice, payments: payed, credits: credited, ...parties };
+    return { invoice, payments: paid, credits: credited, ...parties };
   });
   const { invoice, student, credits } = found;
   const context = renderContext(sources, found.school, language);
