@@ -15,7 +15,7 @@ async function isServing(address: string): Promise<boolean> {
 test.each(['SIGTERM', 'SIGINT'] as const)(
   'npm run dev ends the server with itself on %s',
   { timeout: 60_000 },
-  async () => {
+  async (signal) => {
     const port = await freePort();
     const address = `http://127.0.0.1:${port}`;
     const { PATH = '', HOME = '' } = process.env;
@@ -31,7 +31,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     });
     await until(async () => await isServing(address));
 
-    npm.kill('SIGTERM');
+    npm.kill(signal);
 
     if (npm.exitCode === null) await once(npm, 'exit');
     expect(npm.exitCode).toBe(0);

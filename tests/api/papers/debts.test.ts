@@ -100,7 +100,7 @@ describe('Letters to debtors', () => {
       'F-2026-000002|Vence 2026-02-28|28 feb 2026|10|100.50|100.00',
       'F-2026-000001|Vence 2026-03-31|31 mar 2026|0|9,000.00|9,000.00',
     ]);
-    const mx = (amount = ''): string => amount.replaceAll(/\B(?=(\d{3})+\.)/g, ',');
+    const mx = (amount: unknown): string => String(amount).replaceAll(/\B(?=(\d{3})+\.)/g, ',');
     for (const [index, text] of [beto, ana].entries()) {
       const { pending, overdue } = body[index] ?? {};
       expect(text).toContain(`Total|${mx(pending)}`);
