@@ -35,7 +35,7 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
     id: KINDS[kind].id,
     summary: `What moved the account of a ${kind}, entry by entry`,
     description:
-      'In order of value date, with a running balance. Opening balance, totals and closing balance cover the whole period, whatever page of entries is shown; `X-Total-Count` is how many entries there are. The closing balance of an open period is what the statement calls pending. An entry recorded later changes an earlier day only if its value date lies there.',
+      'In order of the days entries are booked on, with a running balance. Opening balance, totals and closing balance cover the whole period, whatever page of entries is shown; `X-Total-Count` is how many entries there are. The closing balance of an open period is what the statement calls pending. An entry recorded later changes an earlier day only if it is booked on that day or before.',
     refusals: [`${kind}_not_found`, 'document_too_long'],
     answer: { schema: KINDS[kind].schema, description: 'The ledger.', headers: LIST_HEADERS },
     isConditional: true,

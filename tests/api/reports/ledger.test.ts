@@ -112,7 +112,7 @@ describe('GET /students/{id}/ledger and GET /schools/{id}/ledger', () => {
     });
   });
 
-  // An earlier day shows today what it showed then: only a value date that lies there changes it.
+  // An earlier day shows today what it showed then: only what is booked there changes it.
   test('200: as_of leaves later entries out, and takes in a payment that was recorded later for an earlier day', async () => {
     const { studentId, first } = await anAccount();
 
