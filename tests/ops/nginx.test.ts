@@ -12,6 +12,8 @@ import { freePort, until } from '../cli/support.ts';
 import { API_KEY, startBilling } from '../support/billing.ts';
 
 const CONF = readFileSync(new URL('../../ops/nginx.conf', import.meta.url), 'utf8');
+/** From 1.25.1 on; `http2 on`, which takes its place, is unknown to 1.22. */
+const KNOWN_WARNING = '"listen ... http2" directive is deprecated';
 const isMissing = ['nginx', 'openssl'].some((name) => spawnSync(name, ['version']).error !== undefined);
 if (isMissing)
   console.warn('SKIPPED: ops/nginx.conf was NOT tried, because there is no nginx here (apt-get install nginx).');
@@ -51,7 +53,8 @@ async function startProxy(name: string, upstreamPort: number): Promise<Proxy> {
     `pid ${directory}/${name}.pid;\nerror_log ${directory}/${name}.log;\nevents {}\nhttp {\naccess_log off;\n${temporary.join('\n')}\n${site}}\n`,
   );
   const tested = spawnSync('nginx', ['-t', '-c', file], { encoding: 'utf8' });
-  if (tested.status !== 0 || tested.stderr.includes('[warn]')) throw new Error(tested.stderr);
+  const warnings = tested.stderr.split('\n').filter((line) => line.includes('[warn]') && !line.includes(KNOWN_WARNING));
+  if (tested.status !== 0 || warnings.length > 0) throw new Error(tested.stderr);
   running.push(spawn('nginx', ['-c', file, '-g', 'daemon off;'], { stdio: 'ignore' }));
 
   const ask: Proxy['ask'] = async (path, options = {}, body = '') => {
@@ -196,7 +199,7 @@ describe.skipIf(isMissing)('ops/nginx.conf', () => {
       const { port } = stub.address() as AddressInfo;
       const proxy = await startProxy('stub', port);
 
-      // Ten requests in one breath on one connection of the client.
+      // Ten requests without a pause on one connection of the client, and ten at once.
       const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
       const headers = { 'x-forwarded-for': '10.9.8.7', 'x-request-id': '"><script>' };
       await Promise.all(Array.from({ length: 10 }, async () => await proxy.ask('/', { agent, headers })));
