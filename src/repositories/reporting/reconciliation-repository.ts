@@ -4,10 +4,11 @@ import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { walkSchools, walkStudents, walkTotals } from './reconciliation/accounts.ts';
 import { walkAnswers } from './reconciliation/answers.ts';
 import { walkClosings } from './reconciliation/closings.ts';
-import { walkCreditNoteReversals, walkCreditNotes } from './reconciliation/credit-notes.ts';
+import { walkCreditNotes } from './reconciliation/credit-notes.ts';
 import { walkInvoices } from './reconciliation/invoices.ts';
 import { walkNumbers } from './reconciliation/numbers.ts';
-import { walkPayments, walkReversals } from './reconciliation/payments.ts';
+import { walkPayments } from './reconciliation/payments.ts';
+import { walkCreditNoteReversals, walkPaymentReversals } from './reconciliation/reversals.ts';
 import { PARTS_COUNT, walkStructure } from './reconciliation/structure.ts';
 import { CLOCKS_DIFFER_MAX_MS, type Step } from './reconciliation/walk.ts';
 
@@ -49,7 +50,7 @@ const WALKS: Readonly<Record<Subject, (step: Step) => Statement>> = {
   students: walkStudents,
   invoices: walkInvoices,
   payments: walkPayments,
-  reversals: walkReversals,
+  reversals: walkPaymentReversals,
   credit_notes: walkCreditNotes,
   credit_note_reversals: walkCreditNoteReversals,
   closings: walkClosings,
