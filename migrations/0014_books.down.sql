@@ -25,7 +25,7 @@ alter table credit_notes
   drop column number, drop column description, drop column dated_on, drop column booked_on;
 alter table school_totals drop column closed_through;
 alter table payment_reversals drop column reversed_on, drop column booked_on;
-alter table payments drop column paid_on, drop column booked_on, drop column received_by;
+alter table payments drop column paid_on, drop column booked_on;
 drop index if exists invoices_school_due_idx;
 create index invoices_school_due_idx on invoices (school_id, due_date, id)
   include (student_id, amount_total, issued_at, voided_at);

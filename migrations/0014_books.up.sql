@@ -26,9 +26,7 @@ alter table invoices
   add column if not exists amount_written_off numeric(12,2) not null default 0.00;
 alter table payments
   add column if not exists paid_on date,
-  add column if not exists booked_on date,
-  -- The principal that recorded it; null for those recorded before this was kept.
-  add column if not exists received_by text;
+  add column if not exists booked_on date;
 alter table payment_reversals
   add column if not exists reversed_on date,
   add column if not exists booked_on date;
@@ -130,7 +128,7 @@ begin
       on closings to mattilda_app;
     grant usage on sequence credit_note_reversals_id_seq, closings_id_seq to mattilda_app;
     grant insert (issued_on, booked_on), update (amount_written_off, voided_on, void_booked_on) on invoices to mattilda_app;
-    grant insert (paid_on, booked_on, received_by) on payments to mattilda_app;
+    grant insert (paid_on, booked_on) on payments to mattilda_app;
     grant insert (reversed_on, booked_on) on payment_reversals to mattilda_app;
     grant insert (number, description, dated_on, booked_on) on credit_notes to mattilda_app;
     grant update (closed_through) on school_totals to mattilda_app;
