@@ -1,9 +1,10 @@
 import { PoolExhausted } from '../postgres/errors.ts';
+import type { Writes } from './writes.ts';
 
 type Waiting = { readonly enter: () => void };
 
 /** While somebody writes there are fewer places, and each is left empty for so many times as long as it was taken. */
-export type GivesWay = Readonly<{ to: { readonly areUnderWay: boolean }; places: number }>;
+export type GivesWay = Readonly<{ to: Writes; places: number }>;
 const REST_FACTOR = 2;
 const REST_MAX_MS = 200;
 
@@ -27,6 +28,8 @@ export class Semaphore {
     this.#places = of.places;
     this.#waitMaxMs = of.waitMaxMs;
     this.#givesWay = of.givesWay;
+    // Nobody in line waits for the end of a long one inside when those who wrote have gone.
+    of.givesWay?.to.onCalm(() => this.#letIn());
   }
 
   /**

@@ -142,6 +142,20 @@ describe('one that gives way to those who write', () => {
     expect(begun).toEqual(['inside', 'in line', 'late']);
   });
 
+  test('lets in who came while somebody wrote once nobody does, and not only when the one inside has ended', async () => {
+    const semaphore = new Semaphore({ places: 3, waitMaxMs: null, givesWay });
+    const { begun, start } = starter(semaphore);
+    const endWrite = write();
+    const [long, inLine] = [start('long'), start('in line')];
+    await setImmediate();
+    expect(begun).toEqual(['long']);
+    await endWrite();
+    inLine.end();
+    expect(await inLine.ended).toBe('in line');
+    long.end();
+    await long.ended;
+  });
+
   test('leaves a place empty after work of some length, and the next still comes', async () => {
     const semaphore = new Semaphore({ places: 3, waitMaxMs: null, givesWay });
     const { begun, start } = starter(semaphore);
