@@ -20,6 +20,7 @@ import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { median } from '../bench/statistics.ts';
 import { startEmbeddedPostgres } from '../src/infrastructure/embedded-postgres/embedded-postgres.ts';
+import { BUILT_SERVER, startServer } from './built-server.ts';
 import type { Flood, Target } from './floods/flood.ts';
 import { FLOODS } from './floods/list.ts';
 
@@ -60,8 +61,8 @@ async function main(): Promise<boolean> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mattilda-floods-'));
   chmodSync(dataDir, 0o755);
   const postgres = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), durable: true });
-  const file = values.server ?? fileURLToPath(new URL('../dist/main.js', import.meta.url));
-  const { server, port } = await startServer(file, postgres);
+  const { server, base } = await startServer(values.server ?? BUILT_SERVER, { ...postgres, apiKey: API_KEY });
+  const port = Number(new URL(base).port);
   const elsewhere = values.elsewhere ? await startElsewhere() : undefined;
   const agent = new http.Agent({ keepAlive: true, maxSockets: PAYERS + 1 });
   try {
@@ -280,32 +281,4 @@ async function fillBy(client: pg.Client): Promise<{ ids: Target['ids']; paying: 
   await client.query('call rebuild_school_totals()');
   await client.query('vacuum analyze');
   return { ids: { school, student, busyStudent, payment, invoices: flooded, wholeInvoices }, paying };
-}
-
-async function startServer(
-  file: string,
-  { url, ownerUrl }: { url: string; ownerUrl: string },
-): Promise<{ server: ChildProcess; port: number }> {
-  const server = spawn(process.execPath, [file, 'serve'], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      API_KEY,
-      PORT: '0',
-      READ_ACCESS: 'public',
-      ENVIRONMENT: 'production',
-      DATABASE_URL: url,
-      DATABASE_MIGRATION_URL: ownerUrl,
-    },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  // Its end is told: a flood that ends it is the worst there is.
-  for await (const chunk of server.stderr.iterator({ destroyOnReturn: false })) {
-    said += String(chunk);
-    const port = /^ {2}API +http:\/\/[^:]+:(\d+)/m.exec(said)?.[1];
-    if (port === undefined) continue;
-    server.stderr.pipe(process.stderr);
-    return { server, port: Number(port) };
-  }
-  throw new Error(`the server did not start:\n${said}`);
 }

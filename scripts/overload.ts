@@ -20,6 +20,7 @@ import { cpuMs, familyCpuMs } from '../bench/processes.ts';
 import { median } from '../bench/statistics.ts';
 import { startEmbeddedPostgres } from '../src/infrastructure/embedded-postgres/embedded-postgres.ts';
 import { migrateUp } from '../src/infrastructure/postgres/migrate.ts';
+import { BUILT_SERVER, startServer } from './built-server.ts';
 
 const API_KEY = 'overload-key-of-more-than-thirty-two-characters';
 const STUDENTS = 2_000;
@@ -103,7 +104,7 @@ async function measure(): Promise<boolean> {
   try {
     await migrateUp({ url: postgres.ownerUrl });
     const invoiceIds = await fill(postgres.ownerUrl);
-    const started = await startServer(postgres.url, postgres.ownerUrl);
+    const started = await startServer(BUILT_SERVER, { ...postgres, apiKey: API_KEY });
     server = started.server;
     const reads: Record<string, string> = {
       'school statement ?limit=100': `${started.base}/api/v1/schools/1/statement?limit=100`,
@@ -261,27 +262,4 @@ async function fill(url: string): Promise<number[]> {
   const { rows } = await client.query<{ id: string }>('select id from invoices order by id limit 10');
   await client.end();
   return rows.map(({ id }) => Number(id));
-}
-
-async function startServer(url: string, ownerUrl: string): Promise<{ server: ChildProcess; base: string }> {
-  const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-  const server = spawn(process.execPath, [main, 'serve'], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      API_KEY,
-      PORT: '0',
-      READ_ACCESS: 'public',
-      ENVIRONMENT: 'production',
-      DATABASE_URL: url,
-      DATABASE_MIGRATION_URL: ownerUrl,
-    },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  for await (const chunk of server.stderr) {
-    said += String(chunk);
-    const base = /^ {2}API +(http:\/\/[^/\s]+)/m.exec(said)?.[1];
-    if (base !== undefined) return { server, base };
-  }
-  throw new Error(`the server did not start:\n${said}`);
 }
