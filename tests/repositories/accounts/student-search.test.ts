@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { ANONYMOUS } from '../../../src/domain/access/actor.ts';
 import { searchWords } from '../../../src/domain/shared/text.ts';
-import type { Sql } from '../../../src/infrastructure/postgres/pool.ts';
-import { type Statement, sql, textOf } from '../../../src/infrastructure/postgres/sql.ts';
+import { type Statement, sql } from '../../../src/infrastructure/postgres/sql.ts';
 import { type StudentFilter, StudentRepository } from '../../../src/repositories/accounts/student-repository.ts';
 import { startBilling } from '../../support/billing.ts';
+import { explain, statementsOf } from '../../support/plans.ts';
 
 const billing = await startBilling();
 await billing.owner.query(`
@@ -18,48 +18,30 @@ await billing.owner.query(`
 await billing.owner.query('vacuum analyze students');
 
 /** The statements of a page and of the count. */
-async function statementsOf(filter: StudentFilter): Promise<Statement[]> {
-  const seen: Statement[] = [];
-  const recorder: Pick<Sql, 'first'> = {
-    first: async <Row>(statement: Statement): Promise<Row | undefined> => {
-      seen.push(statement);
-      return undefined;
-    },
-  };
-  const students = new StudentRepository(Object.assign(Object.create(null), recorder));
-  await students.list(ANONYMOUS, filter, { limit: 100, offset: 0, cursor: null }).catch(() => undefined);
-  await students.count(ANONYMOUS, filter);
-  return seen;
+async function askedFor(filter: StudentFilter): Promise<Statement[]> {
+  return await statementsOf(async (recorder) => {
+    const students = new StudentRepository(recorder);
+    await students.list(ANONYMOUS, filter, { limit: 100, offset: 0, cursor: null }).catch(() => undefined);
+    await students.count(ANONYMOUS, filter);
+  });
 }
 
 // Without the index every student is read, 12 µs each: a fifth of a second at 20,000.
 test.each(['nunez maria', 'wu', 'de la o'])('the search for %j reads the index, whatever plan is kept', async (q) => {
-  for (const statement of await statementsOf({ words: searchWords(q) })) {
-    for (const mode of ['force_custom_plan', 'force_generic_plan']) {
-      expect(await planOf(statement, mode)).toMatch(/Bitmap Index Scan on students_search_idx/);
+  const statements = await askedFor({ words: searchWords(q) });
+  expect(statements).toHaveLength(2);
+  for (const statement of statements) {
+    for (const mode of ['force_custom_plan', 'force_generic_plan'] as const) {
+      const plan = (await explain<string>(billing.owner, statement, { mode })).join('\n');
+      expect(plan).toMatch(/Bitmap Index Scan on students_search_idx/);
     }
   }
 });
 
 test('students of a school are read in the order of names from the index', async () => {
-  const [page] = await statementsOf({ schoolId: 3 });
-  const plan = await planOf(page ?? sql`select`, 'force_generic_plan');
+  const [page] = await askedFor({ schoolId: 3 });
+  const mode = 'force_generic_plan';
+  const plan = (await explain<string>(billing.owner, page ?? sql`select`, { mode })).join('\n');
   expect(plan).toMatch(/Index Scan using students_school_name_idx/);
   expect(plan).not.toMatch(/Sort/);
 });
-
-async function planOf(statement: Statement, mode: string): Promise<string> {
-  const client = await billing.owner.connect();
-  try {
-    await client.query('begin');
-    await client.query(`set local plan_cache_mode = ${mode}`);
-    await client.query(`prepare asked as ${textOf(statement)}`);
-    const values = statement.values.map((value) => `'${String(value)}'`).join(', ');
-    const { rows } = await client.query<{ 'QUERY PLAN': string }>(`explain execute asked (${values})`);
-    return rows.map((row) => row['QUERY PLAN']).join('\n');
-  } finally {
-    await client.query('rollback');
-    await client.query('deallocate all');
-    client.release();
-  }
-}

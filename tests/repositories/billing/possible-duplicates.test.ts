@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { ANONYMOUS } from '../../../src/domain/access/actor.ts';
-import type { Sql } from '../../../src/infrastructure/postgres/pool.ts';
-import { type Statement, textOf } from '../../../src/infrastructure/postgres/sql.ts';
+import { sql } from '../../../src/infrastructure/postgres/sql.ts';
 import { PaymentRepository } from '../../../src/repositories/billing/payment-repository.ts';
 import { startBilling } from '../../support/billing.ts';
+import { explain, statementsOf } from '../../support/plans.ts';
 
 const billing = await startBilling();
 
@@ -25,9 +25,14 @@ test.each(['EFECTIVO', ''])(
       [school, invoice, reference],
     );
     await billing.owner.query('vacuum analyze payments');
-    const statement = await statementOf(school);
-    for (const mode of ['force_custom_plan', 'force_generic_plan']) {
-      const looks = stepsOf(await planOf(statement, mode)).filter(
+    const page = { limit: 1000, offset: 0, cursor: null };
+    const [statement] = await statementsOf(async (recorder) => {
+      await new PaymentRepository(recorder).list(ANONYMOUS, { schoolId: school }, page).catch(() => undefined);
+    });
+    for (const mode of ['force_custom_plan', 'force_generic_plan'] as const) {
+      const options = '(analyze, timing off, format json)';
+      const [plan] = await explain<[{ Plan: Step }]>(billing.owner, statement ?? sql`select`, { mode, options });
+      const looks = (plan === undefined ? [] : stepsOf(plan[0].Plan)).filter(
         (step) => step['Index Name'] === 'payments_school_reference_idx',
       );
       expect(looks.map((step) => step['Actual Rows'] <= 50)).toEqual([true]);
@@ -35,42 +40,6 @@ test.each(['EFECTIVO', ''])(
   },
 );
 
-/** The statement of a page of a school's payments. */
-async function statementOf(schoolId: number): Promise<Statement> {
-  const seen: Statement[] = [];
-  const recorder: Pick<Sql, 'first'> = {
-    first: async <Row>(statement: Statement): Promise<Row | undefined> => {
-      seen.push(statement);
-      return undefined;
-    },
-  };
-  const payments = new PaymentRepository(Object.assign(Object.create(null), recorder));
-  await payments.list(ANONYMOUS, { schoolId }, { limit: 1000, offset: 0, cursor: null }).catch(() => undefined);
-  const [page] = seen;
-  if (page === undefined) throw new Error('no statement was asked');
-  return page;
-}
-
 function stepsOf(step: Step): Step[] {
   return [step, ...(step.Plans ?? []).flatMap(stepsOf)];
-}
-
-async function planOf(statement: Statement, mode: string): Promise<Step> {
-  const client = await billing.owner.connect();
-  try {
-    await client.query('begin');
-    await client.query(`set local plan_cache_mode = ${mode}`);
-    await client.query(`prepare asked as ${textOf(statement)}`);
-    const values = statement.values.map((value) => `'${String(value)}'`).join(', ');
-    const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Step }] }>(
-      `explain (analyze, timing off, format json) execute asked (${values})`,
-    );
-    const [row] = rows;
-    if (row === undefined) throw new Error('no plan');
-    return row['QUERY PLAN'][0].Plan;
-  } finally {
-    await client.query('rollback');
-    await client.query('deallocate all');
-    client.release();
-  }
 }
