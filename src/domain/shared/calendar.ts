@@ -3,6 +3,8 @@ const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
 const TIMESTAMP =
   /^(\d{4}-\d{2}-\d{2})[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
+const DAY_MS = 86_400_000;
+
 /** Whether `text` is a day of the Gregorian calendar as YYYY-MM-DD, from 0001-01-01 to 9999-12-31. */
 export function isCalendarDate(text: string): boolean {
   const [, year = 0, month = 0, day = 0] = (DATE.exec(text) ?? []).map(Number);
@@ -26,6 +28,11 @@ export function parseTimestamp(text: string): Date {
 export function dayIn(timezone: string, instant: Date): string {
   // Sweden writes dates as ISO 8601 does.
   return new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeZone: timezone }).format(instant);
+}
+
+/** Days from one calendar day to a later one, both YYYY-MM-DD; below zero when it is earlier. */
+export function daysBetween(first: string, last: string): number {
+  return (Date.parse(last) - Date.parse(first)) / DAY_MS;
 }
 
 /** The day after a day of the calendar, as YYYY-MM-DD. */

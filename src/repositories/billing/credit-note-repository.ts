@@ -151,6 +151,16 @@ export class CreditNoteRepository {
     }
   }
 
+  /** Why the invoices were credited, by the notes that count, in no order. No limit: the caller bounds the ids. */
+  async listReasons(
+    actor: Actor,
+    invoiceIds: readonly number[],
+  ): Promise<{ invoiceId: number; reason: CreditNoteReason }[]> {
+    return await this.#sql.rows<{ invoiceId: number; reason: CreditNoteReason }>(sql`
+      select distinct c.invoice_id as "invoiceId", c.reason from ${FROM}
+      where c.invoice_id = any(${invoiceIds}::bigint[]) and r.id is null and ${visibleTo(actor, sql`c.school_id`)}`);
+  }
+
   async list(actor: Actor, filter: CreditNoteFilter, page: PageRequest): Promise<Page> {
     return await readPage(this.#sql, toList(actor, filter), page);
   }

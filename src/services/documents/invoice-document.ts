@@ -3,6 +3,7 @@ import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { Invoice } from '../../domain/billing/invoice.ts';
 import { calculateOwed } from '../../domain/billing/invoice-rules.ts';
 import type { PaymentMethod } from '../../domain/billing/payment.ts';
+import { daysBetween } from '../../domain/shared/calendar.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney } from '../../domain/shared/money.ts';
 import type { PrintedDocument, PrintedTable } from '../../domain/shared/ports.ts';
@@ -18,7 +19,7 @@ import { DOCUMENT_LINES_MAX, tooLong } from './lines.ts';
 import type { Language } from './locale.ts';
 import { type MovementText, textOf } from './movement-text.ts';
 import { partiesOfInvoice } from './parties.ts';
-import { type PaperStatus, paperStatus } from './settlement.ts';
+import { type PaperStatus, paperStatus, statusText } from './settlement.ts';
 import type { Words } from './words/words.ts';
 
 /** Payments and credit notes of an invoice, as the projections of their lists write them. */
@@ -75,7 +76,7 @@ export async function readInvoice(
     facts: [
       [words.issueDay, locale.day(invoice.issuedOn)],
       [words.dueDay, locale.day(invoice.dueDate)],
-      [words.status, words.invoiceStatus[status]],
+      [words.status, statusText(status, owed.minor > 0n ? daysBetween(invoice.dueDate, locale.isoDay(now)) : 0, words)],
       ...(invoice.voidedOn === null ? [] : [[words.voided, locale.day(invoice.voidedOn)] as const]),
       [words.currency, locale.currency()],
       [words.generated, locale.moment(now)],

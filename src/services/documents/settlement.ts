@@ -1,5 +1,6 @@
 import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { InvoiceStatus } from '../../domain/billing/invoice.ts';
+import { fill, type Words } from './words/words.ts';
 
 /** How an invoice stands, as its papers say it: "paid" is said only of what somebody paid. */
 export type PaperStatus = InvoiceStatus | 'CREDITED' | 'WRITTEN_OFF' | 'FORGIVEN';
@@ -26,4 +27,9 @@ export function paperStatus({ status, paid, credited, writtenOff, reasons }: Set
   if (status !== 'PAID' || paid !== NOTHING) return status;
   if (writtenOff === credited) return 'WRITTEN_OFF';
   return reasons.length > 0 && reasons.every((reason) => FORGIVING.has(reason)) ? 'FORGIVEN' : 'CREDITED';
+}
+
+/** What stands under "status" on every paper. @param daysOverdue 0 where nothing is owed, or it is not late */
+export function statusText(status: PaperStatus, daysOverdue: number, words: Words): string {
+  return daysOverdue > 0 ? fill(words.late, { days: String(daysOverdue) }) : words.invoiceStatus[status];
 }

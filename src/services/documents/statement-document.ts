@@ -1,5 +1,6 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Student } from '../../domain/accounts/student.ts';
+import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { InvoiceStatus, Settlement } from '../../domain/billing/invoice.ts';
 import type { AccountOwner, StatementTotals } from '../../domain/reporting/statement.ts';
 import type { PrintedDocument, PrintedTable } from '../../domain/shared/ports.ts';
@@ -14,11 +15,11 @@ import {
 import { collect } from './lines.ts';
 import type { Language } from './locale.ts';
 import { partiesOfAccount } from './parties.ts';
-import { type PaperStatus, paperStatus } from './settlement.ts';
-import { fill } from './words/words.ts';
+import { type PaperStatus, paperStatus, statusText } from './settlement.ts';
 
 /** A statement's line as the projection writes it. */
 type StatementLine = Readonly<{
+  id: number;
   number: string;
   student_id: number;
   amount_total: string;
@@ -67,10 +68,13 @@ export async function readStatement(
   return { name: `statement-${owner.kind}-${owner.id}-${locale.isoDay(now)}`, document };
 }
 
-/** Without the reasons of its credit notes, which a line does not name. */
-function statusOf({ status, settlement, paid, credited }: StatementLine): PaperStatus {
+/** @param reasons of its credit notes that count; needed only where they alone settled it */
+function statusOf(
+  { status, settlement, paid, credited }: StatementLine,
+  reasons: readonly CreditNoteReason[],
+): PaperStatus {
   const writtenOff = settlement === 'WRITE_OFF' ? credited : '';
-  return paperStatus({ status, paid, credited, writtenOff, reasons: [] });
+  return paperStatus({ status, paid, credited, writtenOff, reasons });
 }
 
 /** @param student whose statement it is; undefined for a school's, whose lines name the students */
@@ -82,19 +86,21 @@ async function readLines(
   student: Student | undefined,
 ): Promise<(readonly string[])[]> {
   const names = new Map<number, string>();
+  const reasons = new Map<number, CreditNoteReason[]>();
   const rowOf = (line: StatementLine): readonly string[] => [
     line.number,
     ...(student === undefined ? [names.get(line.student_id) ?? ''] : []),
     locale.day(line.issued_on),
     locale.day(line.due_date),
     line.description ?? '',
-    line.days_overdue > 0 ? fill(words.late, { days: String(line.days_overdue) }) : words.invoiceStatus[statusOf(line)],
+    statusText(statusOf(line, reasons.get(line.id) ?? []), line.days_overdue, words),
     ...[line.amount_total, line.credited, line.paid, line.pending].map((amount) => locale.amount(amount)),
   ];
   const helps = student === undefined ? 'school statement' : 'student statement';
   const write = (line: StatementLine) => ({ issuedOn: line.issued_on, row: rowOf(line) });
   const lines = await collect(batches, helps, write, async (batch: readonly StatementLine[]) => {
     if (student === undefined) await addNames(sources, actor, names, batch);
+    await addReasons(sources, actor, reasons, batch);
   });
   // Those of one day in the order they were entered. Days written YYYY-MM-DD are in order of their text.
   return lines
@@ -117,6 +123,19 @@ async function addNames(
   if (missing.size === 0) return;
   const found = await unitOfWork.read(async ({ students }) => await students.listNames(actor, [...missing]));
   for (const { id, name } of found) names.set(id, name);
+}
+
+/** Looks up why those lines were credited that credit notes alone settled: the JSON of a line does not say. */
+async function addReasons(
+  { unitOfWork }: Sources,
+  actor: Actor,
+  reasons: Map<number, CreditNoteReason[]>,
+  lines: readonly StatementLine[],
+): Promise<void> {
+  const credited = lines.filter(({ settlement }) => settlement === 'CREDIT').map(({ id }) => id);
+  if (credited.length === 0) return;
+  const found = await unitOfWork.read(async ({ creditNotes }) => await creditNotes.listReasons(actor, credited));
+  for (const { invoiceId, reason } of found) reasons.set(invoiceId, [...(reasons.get(invoiceId) ?? []), reason]);
 }
 
 function tableOf(

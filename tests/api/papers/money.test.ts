@@ -164,6 +164,30 @@ describe('What settled an invoice', () => {
     const stamps = text.match(/SALDADA POR NOTA DE CRÉDITO|CONDONADA|CASTIGADA|PAGADA/g);
     expect(stamps).toEqual([stamp]);
     expect(text).toContain('Saldo pendiente|MXN 0.00');
+    // The statement says the same of it.
+    const { student_id } = (await billing.get(`/invoices/${invoiceId}`)).body;
+    const statement = (await pdf(`/students/${student_id}/statement`)).text;
+    expect(statement).toContain(`|${/\nEstado\|(.+)/.exec(text)?.[1]}|1,000.00|`);
+  });
+
+  test('of a debt that is late the invoice says for how long, as the statement does', async () => {
+    travel('2026-09-01');
+    const invoiceId = await billing.anInvoice({ amount_total: '1000.00', due_date: '2026-09-10' });
+    const { student_id } = (await billing.get(`/invoices/${invoiceId}`)).body;
+    const status = async (): Promise<string | undefined> => {
+      const said = /\nEstado\|(.+)/.exec((await pdf(`/invoices/${invoiceId}`)).text)?.[1];
+      expect((await pdf(`/students/${student_id}/statement`)).text).toContain(`|${said}|1,000.00|`);
+      return said;
+    };
+    // The due day itself is not late, by the school's calendar.
+    travel('2026-09-10', '23:59:59');
+    expect(await status()).toBe('Pendiente');
+    await billing.aPayment(invoiceId, '400.00');
+    expect(await status()).toBe('Parcial');
+    travel('2026-09-22');
+    expect(await status()).toBe('Vencida, 12 d');
+    await billing.aPayment(invoiceId, '600.00');
+    expect(await status()).toBe('Pagada');
   });
 
   test('a credit note that was taken back does not say how the invoice was settled', async () => {
