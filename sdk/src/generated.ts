@@ -1186,6 +1186,11 @@ export type SchoolLedgerEntry = {
      * @format date
      */
     date: string;
+    /**
+     * The day it happened: earlier than `date` where that day was closed when it was entered.
+     * @format date
+     */
+    happened_on: string;
     type: LedgerEntryType;
     /**
      * Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL) or the credit note.
@@ -1677,6 +1682,11 @@ export type StudentLedgerEntry = {
      * @format date
      */
     date: string;
+    /**
+     * The day it happened: earlier than `date` where that day was closed when it was entered.
+     * @format date
+     */
+    happened_on: string;
     type: LedgerEntryType;
     /**
      * Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL) or the credit note.

@@ -52,20 +52,30 @@ export const CreditNoteQuery = {
   updated_since: updatedSince('Made or reversed'),
 };
 
-export const CreditNoteResponse = Type.Object(
-  {
-    id: Id,
-    number: Type.String({ description: 'Gap-free per school and series.', examples: ['NC-2026-000123'] }),
-    invoice_id: Id,
-    amount: amountOut('500.00'),
-    reason: Reason,
-    description: Description,
-    dated_on: DayOut,
-    booked_on: BookedOn,
-    created_at: Timestamp,
-    reversed_at: TimestampOrNull,
-    reversed_on: DayOrNull,
-    reversal_reason: textOrNull(200, { examples: [] }),
-  },
-  { $id: 'CreditNote' },
-);
+const CREDIT_NOTE_FIELDS = {
+  id: Id,
+  number: Type.String({ description: 'Gap-free per school and series.', examples: ['NC-2026-000123'] }),
+  invoice_id: Id,
+  amount: amountOut('500.00'),
+  reason: Reason,
+  description: Description,
+  dated_on: DayOut,
+  booked_on: BookedOn,
+  created_at: Timestamp,
+  reversed_at: TimestampOrNull,
+  reversed_on: DayOrNull,
+  reversal_reason: textOrNull(200, { examples: [] }),
+};
+
+export const CreditNoteResponse = Type.Object(CREDIT_NOTE_FIELDS, { $id: 'CreditNote' });
+
+/** A credit note in a file, which has no place to look up whose it was and for what. */
+export const CreditNoteRow = Type.Object({
+  ...CREDIT_NOTE_FIELDS,
+  student_id: Id,
+  student_name: Type.String(),
+  invoice_number: Type.String(),
+  concept: textOrNull(500, { description: "The invoice's description." }),
+  currency: Type.String(),
+  net_amount: amountOut('500.00', '0.00 once it is reversed or its invoice void: adds up to what was credited.'),
+});

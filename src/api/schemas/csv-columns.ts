@@ -1,6 +1,6 @@
 import { columnsOf } from '../responses/table.ts';
 import { ClosingResponse } from './closing.ts';
-import { CreditNoteResponse } from './credit-note.ts';
+import { CreditNoteRow } from './credit-note.ts';
 import { InvoiceResponse } from './invoice.ts';
 import { SchoolEntry, StudentEntry } from './ledger.ts';
 import { PaymentRow } from './payment.ts';
@@ -18,7 +18,7 @@ export const CSV_COLUMNS = {
   schools: columnsOf(SchoolResponse),
   students: columnsOf(StudentResponse),
   invoices: columnsOf(InvoiceResponse, ['settlement', 'issued_on', 'booked_on', 'voided_on']),
-  creditNotes: columnsOf(CreditNoteResponse, [
+  creditNotes: columnsOf(CreditNoteRow, [
     'number',
     'description',
     'dated_on',
@@ -26,6 +26,12 @@ export const CSV_COLUMNS = {
     'reversed_at',
     'reversed_on',
     'reversal_reason',
+    'net_amount',
+    'currency',
+    'student_id',
+    'student_name',
+    'invoice_number',
+    'concept',
   ]),
   payments: columnsOf(PaymentRow, [
     'paid_on',
@@ -41,7 +47,7 @@ export const CSV_COLUMNS = {
   ]),
   closings: columnsOf(ClosingResponse),
   statement: columnsOf(StatementLine, ['settlement', 'issued_on']),
-  ledger: { student: columnsOf(StudentEntry), school: columnsOf(SchoolEntry) },
+  ledger: { student: columnsOf(StudentEntry, ['happened_on']), school: columnsOf(SchoolEntry, ['happened_on']) },
   aging: columnsOf(AgingRow),
   debtors: columnsOf(DebtorResponse),
   summary: columnsOf(SummaryRow),

@@ -30,6 +30,11 @@ const ENTRY_FIELDS = {
     description: "The day it is booked on, in the school's calendar.",
     examples: ['2026-03-15'],
   }),
+  happened_on: Type.String({
+    format: 'date',
+    description: 'The day it happened: earlier than `date` where that day was closed when it was entered.',
+    examples: ['2026-03-15'],
+  }),
   type: oneOf(ENTRY_TYPES, {
     $id: 'LedgerEntryType',
     description:

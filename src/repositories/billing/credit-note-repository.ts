@@ -57,6 +57,16 @@ const COLUMNS = sql`c.id, c.school_id, c.invoice_id, c.number, c.amount, c.reaso
 const FROM = sql`credit_notes c
   left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id`;
 
+/** The same in a file: whose it was, for what, and what is left of it: a void takes back what its notes had lowered. */
+const ROW = {
+  from: sql`${FROM}
+    join invoices ci on ci.id = c.invoice_id and ci.school_id = c.school_id
+    join students cs on cs.id = ci.student_id and cs.school_id = ci.school_id`,
+  json: sql`${JSON_COLUMNS}, cs.id as student_id, cs.first_name || ' ' || cs.last_name as student_name,
+    ci.number as invoice_number, ci.description as concept, ci.currency,
+    (case when r.id is null and ci.voided_at is null then c.amount else 0.00 end)::numeric(12,2)::text as net_amount`,
+};
+
 const FACTS = sql`c.id as "creditNoteId", c.invoice_id as "invoiceId", c.school_id as "schoolId", c.amount`;
 
 const ORDER: Order = {
@@ -165,8 +175,9 @@ export class CreditNoteRepository {
     return await readPage(this.#sql, toList(actor, filter), page);
   }
 
+  /** Credit notes as files show them. */
   stream(actor: Actor, filter: CreditNoteFilter, batchSize: number): AsyncGenerator<string[], void, undefined> {
-    return streamRows(this.#sql, toList(actor, filter), batchSize);
+    return streamRows(this.#sql, { ...toList(actor, filter, ROW.from), json: ROW.json }, batchSize);
   }
 
   async count(actor: Actor, filter: CreditNoteFilter): Promise<number> {
@@ -177,9 +188,9 @@ export class CreditNoteRepository {
   }
 }
 
-function fromOf({ studentId }: CreditNoteFilter): Statement {
-  if (studentId === undefined) return FROM;
-  return sql`${FROM} join invoices i on i.id = c.invoice_id and i.school_id = c.school_id`;
+function fromOf({ studentId }: CreditNoteFilter, from: Statement = FROM): Statement {
+  if (studentId === undefined) return from;
+  return sql`${from} join invoices i on i.id = c.invoice_id and i.school_id = c.school_id`;
 }
 
 function toConditions(actor: Actor, filter: CreditNoteFilter): Statement[] {
@@ -198,8 +209,8 @@ function toConditions(actor: Actor, filter: CreditNoteFilter): Statement[] {
   return conditions;
 }
 
-function toList(actor: Actor, filter: CreditNoteFilter): List {
-  return { json: JSON_COLUMNS, from: fromOf(filter), conditions: toConditions(actor, filter), order: ORDER };
+function toList(actor: Actor, filter: CreditNoteFilter, from?: Statement): List {
+  return { json: JSON_COLUMNS, from: fromOf(filter, from), conditions: toConditions(actor, filter), order: ORDER };
 }
 
 function toCreditNote(row: Row): CreditNote {

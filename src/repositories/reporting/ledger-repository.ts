@@ -162,7 +162,10 @@ function ENTRY_JSON({ kind }: AccountOwner): Statement {
   return sql`(
     select row_to_json(entry)::text
     from (
-      select e.day as date, (${ENTRY_TYPES}::text[])[e.rank] as type, e.id as document_id,
+      select e.day as date,
+             case e.rank when 1 then i.issued_on when 2 then p.paid_on when 3 then c.dated_on when 4 then r.reversed_on
+                         when 5 then i.voided_on else cr.reversed_on end as happened_on,
+             (${ENTRY_TYPES}::text[])[e.rank] as type, e.id as document_id,
              case when e.rank in (1, 5) then i.number when e.rank in (3, 6) then c.number else p.number end as number, e.invoice_id,
              ${kind === 'school' ? STUDENT : sql``}
              p.reference, e.method,

@@ -8,11 +8,13 @@ import { collect } from './lines.ts';
 import type { Language } from './locale.ts';
 import { type MovementText, textOf } from './movement-text.ts';
 import { partiesOfAccount } from './parties.ts';
+import { fill } from './words/words.ts';
 
 /** A ledger's entry as the projection writes it; `student` in a school's. */
 type LedgerEntry = MovementText &
   Readonly<{
     date: string;
+    happened_on: string;
     number: string | null;
     invoice_id: number;
     student?: Readonly<{ id: number; name: string }>;
@@ -39,7 +41,12 @@ export async function readLedger(
     entry.type === 'INVOICE' ? context.invoiceTitle : words.entryType[entry.type],
     entry.number ?? '',
     ...(entry.student === undefined ? [] : [entry.student.name]),
-    textOf(entry, words, isOfNote(entry) ? (numbers.get(entry.invoice_id) ?? null) : null),
+    [
+      textOf(entry, words, isOfNote(entry) ? (numbers.get(entry.invoice_id) ?? null) : null),
+      ...(entry.happened_on === entry.date ? [] : [fill(words.happenedOn, { day: locale.day(entry.happened_on) })]),
+    ]
+      .filter((text) => text !== '')
+      .join(' · '),
     ...[entry.debit, entry.credit].map((amount) => (amount === '0.00' ? '' : locale.amount(amount))),
     locale.amount(entry.balance),
   ];

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Answer, startBilling } from '../../support/billing.ts';
 import { getCsv } from '../../support/csv.ts';
+import { papersOf } from '../../support/pdf.ts';
 import { expectProblem } from '../../support/problem.ts';
 import { asPlainText, getXlsx } from '../../support/xlsx.ts';
 
@@ -56,6 +57,41 @@ describe('the two days of an entry', () => {
     expect(await summary('2026-09-01', '2026-09-30')).toMatchObject({ collected: '5000.00', reversed: '0.00' });
     const october = await summary('2026-10-01', '2026-10-31');
     expect(october).toMatchObject({ collected: '5000.00', reversed: '5000.00', pending: '5000.00' });
+  });
+
+  test('a ledger shows both days of every entry, on screen, in files and on paper', async () => {
+    on('2026-09-05');
+    const paidOf = await billing.anInvoice({ student_id: ana, amount_total: '5000.00', issued_on: '2026-09-03' });
+    const voidOf = await billing.anInvoice({ student_id: ana, amount_total: '100.00', description: null });
+    on('2026-09-06');
+    const paid = await billing.aPayment(paidOf, '50.00');
+    const note = (await credit(paidOf, { amount: '7.00' })).body['id'];
+    on('2026-09-10');
+    await billing.post(`/payments/${paid}/reversal`, { reason: 'Wrong', reversed_on: '2026-09-07' });
+    await billing.post(`/credit-notes/${note}/reversal`, { reason: 'Wrong', reversed_on: '2026-09-08' });
+    await billing.delete(`/invoices/${voidOf}?reason=x&voided_on=2026-09-09`);
+    on('2026-10-02');
+    await close('2026-09-30');
+    await billing.aPayment(paidOf, '60.00', { paid_at: '2026-09-11', method: 'CASH' });
+
+    type Entry = Readonly<{ type: string; date: string; happened_on: string }>;
+    const { body } = await billing.get<{ entries: Entry[] }>(`/students/${ana}/ledger`);
+    expect(body.entries.map(({ type, date, happened_on }) => [type, date, happened_on])).toEqual([
+      ['INVOICE', '2026-09-03', '2026-09-03'],
+      ['INVOICE', '2026-09-05', '2026-09-05'],
+      ['PAYMENT', '2026-09-06', '2026-09-06'],
+      ['CREDIT_NOTE', '2026-09-06', '2026-09-06'],
+      ['REVERSAL', '2026-09-07', '2026-09-07'],
+      ['CREDIT_NOTE_REVERSAL', '2026-09-08', '2026-09-08'],
+      ['VOID', '2026-09-09', '2026-09-09'],
+      // Paid in the closed month: booked on the first open day.
+      ['PAYMENT', '2026-10-01', '2026-09-11'],
+    ]);
+    const { rows } = await getCsv(billing, `/schools/${school}/ledger`);
+    expect(rows.at(-1)).toMatchObject({ date: '2026-10-01', happened_on: '2026-09-11' });
+    const { text } = await papersOf(billing)(`/students/${ana}/ledger`);
+    expect(text).toMatch(/\n1 oct 2026\|Pago\|R-2026-000002\|[^\n]*\nEfectivo · fecha 11 sep 2026\n/);
+    expect(text.match(/fecha \d/g)).toHaveLength(1);
   });
 
   test('example 2: the same without a closing, on the day it happened: September once, October nothing', async () => {

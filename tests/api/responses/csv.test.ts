@@ -43,9 +43,9 @@ describe('CSV of lists', () => {
       const answer = await csv(path);
 
       expect(json.body.length, path).toBeGreaterThan(0);
-      // A payment's row has more than its JSON: see below.
+      // The row of a payment or a credit note has more than its JSON: see below.
       expect(answer.rows, path).toEqual(json.body.map((row) => expect.objectContaining(asText(row))));
-      const more = path.endsWith('payments') || path.startsWith('/payments') ? 6 : 0;
+      const more = /payments|credit-notes/.test(path) ? 6 : 0;
       expect(Object.keys(answer.rows[0] ?? {}), path).toHaveLength(Object.keys(json.body[0] ?? {}).length + more);
       expect(answer.headers['content-type']).toBe('text/csv; charset=utf-8; header=present');
     }
@@ -64,11 +64,42 @@ describe('CSV of lists', () => {
       '\ufeffid,number,invoice_id,amount,paid_at,method,reference,created_at,reversed_at,reversal_reason,paid_on,booked_on,reversed_on,net_amount,currency,student_id,student_name,invoice_number,concept,possible_duplicate_of\r\n',
     );
     expect(await header(`/credit-notes?student_id=${studentId}`)).toBe(
-      '\ufeffid,invoice_id,amount,reason,created_at,number,description,dated_on,booked_on,reversed_at,reversed_on,reversal_reason\r\n',
+      '\ufeffid,invoice_id,amount,reason,created_at,number,description,dated_on,booked_on,reversed_at,reversed_on,reversal_reason,net_amount,currency,student_id,student_name,invoice_number,concept\r\n',
     );
     expect(await header(`/students/${studentId}/statement`)).toBe(
       '\ufeffid,number,student_id,amount_total,credited,paid,pending,currency,status,issued_at,due_date,description,created_at,updated_at,overdue,days_overdue,settlement,issued_on\r\n',
     );
+  });
+
+  test('200: credit notes say whose they are and for what, and their net amounts add up to what was credited', async () => {
+    const schoolId = await billing.aSchool();
+    const studentId = await billing.aStudent({ school_id: schoolId, first_name: 'María', last_name: 'Núñez' });
+    const noteOf = async (invoiceId: number, amount: string): Promise<Json> =>
+      (await billing.post(`/invoices/${invoiceId}/credit-notes`, { amount, reason: 'discount' })).body;
+    const invoiceId = await billing.anInvoice({ student_id: studentId, description: 'Colegiatura' });
+    const note = await noteOf(invoiceId, '10.50');
+    const wrong = await noteOf(invoiceId, '600.00');
+    await billing.post(`/credit-notes/${wrong['id']}/reversal`, { reason: '600 typed for 60' });
+    await noteOf(invoiceId, '60.00');
+    const voided = await billing.anInvoice({ student_id: studentId, description: null });
+    await noteOf(voided, '7.00');
+    await billing.delete(`/invoices/${voided}?reason=x`);
+
+    const { number } = (await billing.get(`/invoices/${invoiceId}`)).body;
+    for (const of of [`school_id=${schoolId}`, `student_id=${studentId}`]) {
+      const { rows } = await csv(`/credit-notes?${of}`);
+      expect(rows[0], of).toMatchObject({
+        id: String(note['id']),
+        student_id: String(studentId),
+        student_name: 'María Núñez',
+        invoice_number: number,
+        concept: 'Colegiatura',
+        currency: 'MXN',
+      });
+      // Reversed, it counts no more; nor does one of an invoice that was voided.
+      expect(rows.map((row) => row['net_amount'])).toEqual(['10.50', '0.00', '60.00', '0.00']);
+    }
+    expect((await billing.get(`/schools/${schoolId}/summary`)).body['credited']).toBe('70.50');
   });
 
   test('200: payments say whose they are and for what, and their net amounts add up to what was collected', async () => {

@@ -35,6 +35,7 @@ export const ENGLISH: Words = {
   method: 'Method',
   debit: 'Debit',
   credit: 'Credit',
+  happenedOn: 'dated {day}',
   balance: 'Balance',
   openingBalance: 'Opening balance',
   closingBalance: 'Closing balance',

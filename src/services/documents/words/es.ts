@@ -41,6 +41,8 @@ export const SPANISH = {
   method: 'Forma de pago',
   debit: 'Cargo',
   credit: 'Abono',
+  /** Behind what a ledger's entry was for, where it is booked on a later day. */
+  happenedOn: 'fecha {day}',
   balance: 'Saldo',
   openingBalance: 'Saldo inicial',
   closingBalance: 'Saldo final',

@@ -36,6 +36,7 @@ export const PORTUGUESE: Words = {
   method: 'Forma de pagamento',
   debit: 'Débito',
   credit: 'Crédito',
+  happenedOn: 'data {day}',
   balance: 'Saldo',
   openingBalance: 'Saldo inicial',
   closingBalance: 'Saldo final',
