@@ -401,7 +401,7 @@ export type Invoice = {
      */
     amount_total: string;
     /**
-     * Sum of the credit notes.
+     * Sum of the credit notes that were not reversed.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     credited: string;
@@ -1467,7 +1467,7 @@ export type StatementLine = {
      */
     amount_total: string;
     /**
-     * Sum of the credit notes.
+     * Sum of the credit notes that were not reversed.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     credited: string;

@@ -102,7 +102,7 @@ export const INVOICE_FIELDS = {
   number: Type.String({ description: 'Gap-free per school and series.', examples: ['F-2026-000123'] }),
   student_id: Id,
   amount_total: amountOut('10000.00', 'What was billed.'),
-  credited: amountOut('0.00', 'Sum of the credit notes.'),
+  credited: amountOut('0.00', 'Sum of the credit notes that were not reversed.'),
   paid: amountOut('5000.00', 'Sum of the payments that were not reversed.'),
   pending: amountOut('5000.00', 'amount_total - credited - paid; 0.00 once it is void.'),
   currency: Type.String({ examples: ['MXN'] }),
