@@ -1,3 +1,4 @@
+import { FIRST_DAY } from '../../domain/billing/books.ts';
 import type { PaymentProcessed } from '../../domain/billing/events.ts';
 import type { NewPayment } from '../../domain/billing/payment.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
@@ -19,12 +20,16 @@ export type RecordedPayment = Written<Omit<PaymentProcessed, 'type'>>;
 const FITS = sql`i.voided_at is null and i.amount_paid + i.amount_credited + amount <= i.amount_total
   and ${isPayableIn(sql`amount`, sql`i.currency`)}`;
 
+/** What `assertInRange` asks of the day, where one is named: it has begun at the school. Of `asked`, and an invoice `i`. */
+const HAS_BEGUN = sql`(asked.paid_day is null or asked.paid_day between ${FIRST_DAY}::date
+  and (select ${dayOf(sql`asked.now`)} from schools sc where sc.id = i.school_id))`;
+
 /** The payments that could be made at suspect schools, and which of them meet rows that somebody holds. */
 const wantedAndHeld = (locks: LockMode): Statement => sql`
   wanted as (
     select asked.place, i.school_id, ${seriesOf(sql`sc.receipt_prefix`, dayOf(sql`asked.now`))} as series
     from asked join invoices i on i.id = asked.invoice_id join schools sc on sc.id = i.school_id
-    where ${FITS} and ${isSuspect(locks, sql`i.school_id`)} and ${IS_FREE}
+    where ${FITS} and ${HAS_BEGUN} and ${isSuspect(locks, sql`i.school_id`)} and ${IS_FREE}
   ), ${heldSchools('RECEIPT')},`;
 
 const IS_NOT_HELD = sql`asked.place not in (select place from held)`;
@@ -57,7 +62,7 @@ export function paymentInsertion(
       ) with ordinality each (invoice_id, amount, method, reference, paid_at, paid_day, now, ${CLAIM_COLUMNS}, place)
     ), ${looks(locks) ? wantedAndHeld(locks) : sql``} free as (
       select asked.* from asked join invoices i on i.id = asked.invoice_id
-      where ${FITS} and ${isVisible} and ${IS_FREE} ${looks(locks) ? sql`and ${IS_NOT_HELD}` : sql``}
+      where ${FITS} and ${HAS_BEGUN} and ${isVisible} and ${IS_FREE} ${looks(locks) ? sql`and ${IS_NOT_HELD}` : sql``}
       for no key update of i skip locked
     ), raised as (
       update invoices i set amount_paid = i.amount_paid + amount, updated_at = now

@@ -87,12 +87,12 @@ export class PaymentService {
    * one guarded statement, for all who pay at this moment; only when that does not pay is the invoice locked and looked
    * at, to say why, or to pay after all.
    *
-   * @throws DomainError `invoice_not_found`, a refusal of {@link applyPayment} or of {@link createOnce}
+   * @throws DomainError `invoice_not_found`, a refusal of {@link applyPayment}, `day_out_of_range` for a day that has not
+   *   begun at the school, a refusal of {@link createOnce}
    */
   async record(actor: Actor, command: RecordPayment, key: IdempotencyKey | null): Promise<Outcome<PaymentProcessed>> {
     const now = this.#clock.now();
     const payment = { ...command, paidAt: command.paidAt ?? now };
-    if (typeof payment.paidAt === 'string') await this.#assertPast(actor, payment.invoiceId, payment.paidAt, now);
     const outcome = await createOnce(this.#unitOfWork, {
       actor,
       key,
@@ -114,16 +114,6 @@ export class PaymentService {
     });
     announce(this.#log, outcome.event);
     return outcome;
-  }
-
-  /** A day that is over or has begun, in the calendar of the invoice's school. @throws DomainError `day_out_of_range` */
-  async #assertPast(actor: Actor, invoiceId: number, paidOn: string, now: Date): Promise<void> {
-    await this.#unitOfWork.read(async ({ invoices, books }) => {
-      const invoice = await invoices.find(actor, invoiceId);
-      const found = invoice && (await books.find(actor, invoice.schoolId, now));
-      if (found === undefined) throw invoiceNotFound(invoiceId);
-      assertInRange(paidOn, FIRST_DAY, found.today);
-    });
   }
 
   /** An amount that does not exist in the invoice's currency, which never changes. Only a void invoice says so before. */
@@ -180,6 +170,11 @@ async function decide(
   const invoice = await lockInvoice(actor, repositories, payment.invoiceId);
 
   applyPayment(invoice, parseMoney(payment.amount, invoice.total.currency));
+  if (typeof payment.paidAt === 'string') {
+    const books = await repositories.books.find(actor, invoice.schoolId, now);
+    if (books === undefined) throw new Error(`invoice ${invoice.id} has no school`);
+    assertInRange(payment.paidAt, FIRST_DAY, books.today);
+  }
 
   const made = await repositories.payments.insert(actor, payment, now);
   if (made === undefined) throw new Error(`invoice ${invoice.id}: the guard refused what the rule allows`);

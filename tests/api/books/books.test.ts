@@ -218,6 +218,9 @@ describe('the two days of an entry', () => {
     ] as const) {
       expectProblem(answer, 422, 'day_out_of_range', [`#/${field}`]);
     }
+    // What is wrong whatever the day comes first.
+    const tooMuch = { invoice_id: invoice, amount: '99999.00', paid_at: '2026-09-11' };
+    expectProblem(await billing.post('/payments', tooMuch), 400, 'payment_exceeds_pending');
     const later = await billing.anInvoice({ student_id: ana, amount_total: '1.00' });
     expectProblem(await billing.delete(`/invoices/${later}?voided_on=2026-09-09`), 422, 'day_out_of_range');
     expect((await billing.invoice(later)).status).toBe('ISSUED');

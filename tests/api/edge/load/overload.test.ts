@@ -113,6 +113,9 @@ test('201: a payment does not wait for lists, which may use half of the connecti
     await expect.poll(inLine, { interval: 10, timeout: 20_000 }).toBe(true);
 
     expect((await two.pay(invoiceId, '1.00')).status).toBe(201);
+    // Nor one with a day, which has to be one of the school's calendar.
+    const dated = { invoice_id: invoiceId, amount: '1.00', paid_at: '2026-01-01' };
+    expect((await two.post('/payments', dated)).status).toBe(201);
     await locker.query('commit');
     for (const list of lists) expect((await list).status).toBe(200);
   } finally {
