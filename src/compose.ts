@@ -56,6 +56,8 @@ export const FURTHER_CONNECTIONS_MAX = STREAM_CONNECTIONS_MAX + BATCH_CONNECTION
 const READS_SHARE = 0.5;
 /** While somebody writes: lists and reports, statements that readers of single rows share, and parts of long answers at once. */
 const BESIDE_WRITES = { reads: 2, batches: 1, streamSteps: 1 };
+/** Statements that readers of single rows share take some 15 ms, and a few times that on a busy machine. */
+const BATCH_HELD_MAX_MS = 250;
 /** A reader that takes nothing for so long has gone, whatever its socket says. */
 const STREAM_IDLE_TIMEOUT_MS = 60_000;
 
@@ -129,7 +131,10 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     givesWay: { to: writes, places: BESIDE_WRITES.reads },
   });
   const unlimited = { places: Number.POSITIVE_INFINITY, waitMaxMs: null };
-  const batchedReads = new Semaphore({ ...unlimited, givesWay: { to: writes, places: BESIDE_WRITES.batches } });
+  const batchedReads = new Semaphore({
+    ...unlimited,
+    givesWay: { to: writes, places: BESIDE_WRITES.batches, heldMaxMs: BATCH_HELD_MAX_MS },
+  });
   const streamSteps = new Semaphore({ ...unlimited, givesWay: { to: writes, places: BESIDE_WRITES.streamSteps } });
   const eventLoop = new EventLoopDelay();
   const pools = {

@@ -3,8 +3,12 @@ import type { Writes } from './writes.ts';
 
 type Waiting = { readonly enter: () => void };
 
-/** While somebody writes there are fewer places, and each is left empty for so many times as long as it was taken. */
-export type GivesWay = Readonly<{ to: Writes; places: number }>;
+/**
+ * While somebody writes there are fewer places, and each is left empty for so many times as long as it was taken. What takes
+ * longer than `heldMaxMs`, if that is given, waits for somebody itself (a table that is locked, say): its place is free then,
+ * so that nobody waits for the same who does not need it.
+ */
+export type GivesWay = Readonly<{ to: Writes; places: number; heldMaxMs?: number }>;
 const REST_FACTOR = 2;
 const REST_MAX_MS = 200;
 
@@ -44,12 +48,16 @@ export class Semaphore {
     this.#letIn();
     if (this.#hasPlace()) this.#inside += 1;
     else await this.#wait(left);
-    const begunAt = this.#givesWay === undefined ? 0 : performance.now();
+    const { to, heldMaxMs } = this.#givesWay ?? {};
+    const begunAt = to === undefined ? 0 : performance.now();
+    const leave = this.#leaveOnce();
+    const held = heldMaxMs === undefined ? undefined : setTimeout(leave, heldMaxMs);
     try {
       return await work();
     } finally {
-      if (this.#givesWay?.to.areUnderWay !== true) this.#leave();
-      else setTimeout(() => this.#leave(), Math.min(REST_FACTOR * (performance.now() - begunAt), REST_MAX_MS));
+      clearTimeout(held);
+      if (to?.areUnderWay !== true) leave();
+      else setTimeout(leave, Math.min(REST_FACTOR * (performance.now() - begunAt), REST_MAX_MS));
     }
   }
 
@@ -61,6 +69,14 @@ export class Semaphore {
   #hasPlace(): boolean {
     const { to, places = 0 } = this.#givesWay ?? {};
     return this.#inside < (to?.areUnderWay === true ? places : this.#places);
+  }
+
+  #leaveOnce(): () => void {
+    let hasLeft = false;
+    return () => {
+      if (!hasLeft) this.#leave();
+      hasLeft = true;
+    };
   }
 
   /** Hands the place on while it is still taken, so that nobody who comes in between can be faster. */

@@ -156,6 +156,19 @@ describe('one that gives way to those who write', () => {
     await long.ended;
   });
 
+  test('does not wait for one inside that is itself held up, whose place is given back once', async () => {
+    const semaphore = new Semaphore({ places: 3, waitMaxMs: null, givesWay: { ...givesWay, heldMaxMs: 20 } });
+    const { start } = starter(semaphore);
+    const endWrite = write();
+    const [heldUp, other] = [start('held up'), start('other')];
+    other.end();
+    expect(await other.ended).toBe('other');
+    await endWrite();
+    heldUp.end();
+    await heldUp.ended;
+    await expect.poll(() => semaphore.gauge().total).toBe(0);
+  });
+
   test('leaves a place empty after work of some length, and the next still comes', async () => {
     const semaphore = new Semaphore({ places: 3, waitMaxMs: null, givesWay });
     const { begun, start } = starter(semaphore);
