@@ -78,13 +78,15 @@ function letterOf(context: RenderContext, debtor: Debtor, open: readonly OpenInv
     [words.currency, locale.currency()],
     [words.generated, locale.moment(now)],
   ];
+  // Who owes nothing late yet is reminded, not asked to pay soon.
+  const text = debtor.daysOverdue > 0 ? words.letterText : words.letterTextNotDue;
   const base = frame(context, words.letter, `${words.asOf} ${locale.day(day)}`, undefined);
   return {
     ...base,
     party: { label: words.student, name, details: [`${words.studentNumber} ${id}`] },
     footer: `${words.letter} · ${name} · ${words.generated} ${locale.moment(now)}`,
     facts,
-    body: [fill(words.letterText, { day: locale.longDay(day), student: name })],
+    body: [fill(text, { day: locale.longDay(day), student: name })],
     tables: [tableOf(context, debtor, open)],
     totals: [
       [words.overdue, locale.money(debtor.overdue)],

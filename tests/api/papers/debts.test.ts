@@ -132,6 +132,19 @@ describe('Letters to debtors', () => {
     ]);
   });
 
+  test('who owes nothing late yet is reminded, not asked to pay soon', async () => {
+    const { schoolId } = await aSchoolOfDebtors();
+    const letterOn = async (day: string): Promise<string> => {
+      const { pages } = await pdf(`/schools/${schoolId}/debtors?format=pdf&as_of=${day}`);
+      return pages.map(({ lines }) => lines.join(' ')).find((text) => text.includes('Ana Peña')) ?? '';
+    };
+    // The due day itself is not late.
+    expect(await letterOn('2026-02-28')).toContain('Ninguno está vencido');
+    expect(await letterOn('2026-02-28')).not.toContain('pronto pago');
+    expect(await letterOn('2026-03-01')).toContain('pronto pago');
+    expect(await letterOn('2026-03-01')).not.toContain('Ninguno está vencido');
+  });
+
   test('with more debts than a page holds, the rest is one row, and the total is that of all', async () => {
     const schoolId = await billing.aSchool({ payment_instructions: 'Banco, '.repeat(200) });
     const studentId = await billing.aStudent({ school_id: schoolId });

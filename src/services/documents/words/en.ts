@@ -55,6 +55,8 @@ export const ENGLISH: Words = {
   daysOverdue: 'Days overdue',
   others: '{count} more, due later',
   totalOwed: 'Total owed',
+  letterTextNotDue:
+    'As of {day}, the account of {student} owes what is listed below. None of it is overdue: this is only a reminder of when it is due.',
   letterText:
     'As of {day}, the account of {student} owes what is listed below, oldest first. We would appreciate payment soon; if you have paid already, please disregard this letter.',
   clearanceText:

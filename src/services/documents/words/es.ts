@@ -62,6 +62,9 @@ export const SPANISH = {
   daysOverdue: 'Días de atraso',
   others: 'Otros {count}, con vencimiento posterior',
   totalOwed: 'Total adeudado',
+  /** Where nothing is late yet. */
+  letterTextNotDue:
+    'Al {day}, la cuenta de {student} presenta los importes que se detallan a continuación. Ninguno está vencido: este aviso es solo un recordatorio de su vencimiento.',
   letterText:
     'Al {day}, la cuenta de {student} presenta los adeudos que se detallan a continuación, del más antiguo al más reciente. Agradecemos su pronto pago; si ya pagó, por favor haga caso omiso de este aviso.',
   clearanceText:

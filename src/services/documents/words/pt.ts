@@ -56,6 +56,8 @@ export const PORTUGUESE: Words = {
   daysOverdue: 'Dias de atraso',
   others: 'Outros {count}, com vencimento posterior',
   totalOwed: 'Total devido',
+  letterTextNotDue:
+    'Em {day}, a conta de {student} apresenta os valores abaixo. Nenhum está vencido: este aviso é apenas um lembrete do vencimento.',
   letterText:
     'Em {day}, a conta de {student} apresenta os débitos abaixo, do mais antigo ao mais recente. Agradecemos o pagamento o quanto antes; se já pagou, por favor desconsidere este aviso.',
   clearanceText:
