@@ -31,7 +31,7 @@ export type BillingClient = Client<Ops> &
       operation: Id,
       args: Ops[Id]['args'],
       format: keyof Formats[Id],
-      language?: 'es' | 'en',
+      language?: 'es' | 'en' | 'pt',
     ): Promise<Blob>;
   }>;
 
@@ -63,7 +63,7 @@ export function connect(options: ConnectOptions): BillingClient {
       operation: Id,
       args: Ops[Id]['args'],
       format: keyof Formats[Id],
-      language?: 'es' | 'en',
+      language?: 'es' | 'en' | 'pt',
     ): Promise<Blob> {
       const read = client[operation] as unknown as (args: object, init: object) => Promise<Blob>;
       const accepted = { Accept: String(FILES[operation][format]) };
