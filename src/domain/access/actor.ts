@@ -1,27 +1,94 @@
+import { ROLES } from './roles.ts';
+import { SCOPES, type Scope, type Scopes, scopesOf } from './scopes.ts';
+
+/** Schools by id, or all there are and will be. */
+export type Schools = 'all' | readonly number[];
+
+/** What somebody may do, and in which schools. */
+export type Grant = Readonly<{ schools: Schools; scopes: Scopes }>;
+
 /**
  * Who asks. A value that goes from the request through every service into every repository call that touches the data of
- * a school, as the first argument: nothing can be read or written on nobody's behalf.
+ * a school, as the first argument: nothing can be read or written on nobody's behalf. What belongs to another school than
+ * its `schools` does not exist for it.
  */
-export type Actor = Readonly<{
-  /** Names the principal and stays the same for as long as it is one; under it its idempotency keys are kept. */
-  principalId: string;
-  /** root: the API key of the environment, or the command line. anonymous: a read without a key, where reads are open. */
-  kind: 'root' | 'anonymous';
-  /** Whose data there is for this actor: what belongs to another school does not exist. */
-  schools: 'all' | readonly number[];
-}>;
+export type Actor = Grant &
+  Readonly<{
+    /** Names the principal and stays the same for as long as it is one; under it its idempotency keys are kept. */
+    principalId: string;
+  }> &
+  (
+    | Readonly<{
+        /**
+         * root: the API key of the environment, or the command line. key: one of `api_keys`. user: a person who signed in.
+         * anonymous: a read without a key, where reads are open.
+         */
+        kind: 'root' | 'key' | 'user' | 'anonymous';
+      }>
+    /** A family's address: reads what is the family's, and nothing else of its school. */
+    | Readonly<{ kind: 'link'; familyId: number }>
+  );
 
 /** @param principalId names the key without holding it */
 export function rootActor(principalId: string): Actor {
-  return { principalId, kind: 'root', schools: 'all' };
+  return { principalId, kind: 'root', schools: 'all', scopes: EVERYTHING };
 }
 
 /** Whether what belongs to the school exists for the actor. */
-export function sees({ schools }: Actor, schoolId: number): boolean {
+export function sees({ schools }: Pick<Grant, 'schools'>, schoolId: number): boolean {
   return schools === 'all' || schools.includes(schoolId);
 }
 
-export const ANONYMOUS: Actor = { principalId: 'anonymous', kind: 'anonymous', schools: 'all' };
+export function hasScope({ scopes }: Pick<Grant, 'scopes'>, scope: Scope): boolean {
+  return scopes.has(scope);
+}
+
+/** The actor as far as the grant reaches as well: never more than before. */
+export function narrow(actor: Actor, to: Grant): Actor {
+  const { schools } = actor;
+  return {
+    ...actor,
+    schools: to.schools === 'all' ? schools : to.schools.filter((id) => schools === 'all' || schools.includes(id)),
+    scopes: new Set([...actor.scopes].filter((scope) => to.scopes.has(scope))),
+  };
+}
+
+/** Whether the actor has all of the grant itself: nobody gives away more than they have. */
+export function covers(actor: Grant, { schools, scopes }: Grant): boolean {
+  const hasSchools = actor.schools === 'all' || (schools !== 'all' && schools.every((id) => sees(actor, id)));
+  return hasSchools && [...scopes].every((scope) => actor.scopes.has(scope));
+}
+
+/**
+ * The actor for something that needs `scope`, of a principal who was granted different things in different schools: it sees
+ * the schools in which it has the scope, and has there what it has in each of them. Undefined where it has it in none.
+ *
+ * @param grants the same principal, once for each
+ */
+export function actorFor(grants: readonly Actor[], scope: Scope): Actor | undefined {
+  const fitting = grants.filter((grant) => hasScope(grant, scope));
+  const [first, ...others] = fitting;
+  if (first === undefined || others.length === 0) return first;
+  return {
+    ...first,
+    schools: fitting.map(({ schools }) => schools).reduce(unionOf),
+    scopes: new Set([...first.scopes].filter((one) => fitting.every((grant) => hasScope(grant, one)))),
+  };
+}
+
+function unionOf(a: Schools, b: Schools): Schools {
+  return a === 'all' || b === 'all' ? 'all' : [...new Set([...a, ...b])];
+}
+
+const EVERYTHING = scopesOf(...SCOPES);
+
+/** Reads what a viewer may, of all schools. */
+export const ANONYMOUS: Actor = {
+  principalId: 'anonymous',
+  kind: 'anonymous',
+  schools: 'all',
+  scopes: ROLES.viewer,
+};
 
 /** Whoever can start a program beside the database may do all there is. */
 export const COMMAND_LINE: Actor = rootActor('command line');

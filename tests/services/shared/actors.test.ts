@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Actor, rootActor, sees } from '../../../src/domain/access/actor.ts';
+import { type Actor, rootActor } from '../../../src/domain/access/actor.ts';
 import type { Rows } from '../../../src/services/shared/listing.ts';
 import { startBilling } from '../../support/billing.ts';
 
@@ -258,10 +258,4 @@ describe('an actor of one school changes nothing of another', () => {
     expect(replayed.event).toBeUndefined();
     expect((await invoices.create(actor, { ...bill, studentId: mine.student }, null)).event).toBeDefined();
   });
-});
-
-test('an actor of all schools sees every school, one of some sees those', () => {
-  expect(sees(rootActor('r'), 7)).toBe(true);
-  const bound = { ...rootActor('b'), schools: [7] };
-  expect([sees(bound, 7), sees(bound, 8)]).toEqual([true, false]);
 });
