@@ -29,6 +29,8 @@ export type Operation = Readonly<{
   requestBody?: Readonly<{ content: Readonly<Record<string, MediaType>> }>;
   responses: Readonly<Record<string, Answer>>;
   'x-problem-codes'?: readonly string[];
+  'x-scope'?: string;
+  'x-all-schools'?: boolean;
   'x-files'?: Readonly<Record<string, string>>;
 }>;
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { withServer } from '../scripts/openapi-document.ts';
+import { openApiDocument, withServer } from '../scripts/openapi-document.ts';
 import { FURTHER_CONNECTIONS_MAX } from '../src/compose.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -63,6 +63,22 @@ test('the page of routes has every route that a program may use, and none that i
   const below = (name: string): string => name.replace(' /', ' /api/v1/');
   expect(shown.filter((name) => !all.has(name) && !all.has(`${name}/`) && !all.has(below(name)))).toEqual([]);
   expect(documented.filter((name) => !shown.includes(name) && !shown.map(below).includes(name))).toEqual([]);
+});
+
+test('the page of routes names the scope that each declares', async () => {
+  const { paths } = await openApiDocument();
+  const declared = Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).map(
+      ([method, { 'x-scope': scope = '', 'x-all-schools': isForAll = false, security = [] }]) => {
+        const words = { open: 'none', root: 'root alone', principal: 'any key' }[scope];
+        const shown = words ?? `\`${scope}\`${isForAll ? ' for all schools' : ''}${security.length === 0 ? ' ○' : ''}`;
+        return `| \`${method.toUpperCase()} ${path.replace('/api/v1', '')}\` | ${shown} |`;
+      },
+    ),
+  );
+  const rows = pages.get(join(ROOT, 'docs/routes.md'))?.split('\n') ?? [];
+  const shown = rows.map((row) => row.replace(/^(\| `[^`]+` \|).*(\| [^|]+ \|)$/, '$1$2').replace('||', '|'));
+  expect(declared.filter((row) => !shown.includes(row))).toEqual([]);
 });
 
 test('every decision has a number of its own, and a line in the index', () => {

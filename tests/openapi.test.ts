@@ -15,6 +15,7 @@ import { namesOf } from '../scripts/openapi-names.ts';
 import { PROBLEMS } from '../src/api/edge/problems.ts';
 import { compileValidator, OWN_KEYWORDS } from '../src/api/edge/validation.ts';
 import { SEED } from '../src/cli/commands/seed/seed-data.ts';
+import { SCOPES } from '../src/domain/access/scopes.ts';
 
 /** Of an invoice or of totals, as decimal text; an invoice's status beside them. */
 type Amounts = Readonly<Record<string, string>>;
@@ -110,6 +111,10 @@ describe.each(named)('%s', (_name, { method, path, operation }) => {
     const needsKey = method !== 'GET' || GUARDED.test(path);
     expect(security).toEqual(needsKey ? NEEDS_KEY : []);
     expect(Object.hasOwn(responses, '401') && Object.hasOwn(responses, '403')).toBe(needsKey);
+    const scope = operation['x-scope'];
+    expect([...SCOPES, 'principal', 'root', 'open']).toContain(scope);
+    expect(Object.hasOwn(responses, '403'), 'refuses a key that is not enough').toBe(scope !== 'open');
+    if (SCOPES.some((one) => one === scope)) expect(description).toContain(`Scope: \`${scope}\``);
   });
 
   test('takes and gives what has a name', () => {

@@ -41,7 +41,8 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'school_not_found'
-    | 'school_already_active';
+    | 'school_already_active'
+    | 'scope_missing';
   closeBooks: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -60,7 +61,8 @@ export type ProblemCodes = {
     | 'idempotency_in_flight'
     | 'idempotency_answer_erased'
     | 'school_not_found'
-    | 'closing_out_of_order';
+    | 'closing_out_of_order'
+    | 'scope_missing';
   createCreditNote: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -83,7 +85,8 @@ export type ProblemCodes = {
     | 'amount_not_whole'
     | 'credit_exceeds_pending'
     | 'day_out_of_range'
-    | 'period_closed';
+    | 'period_closed'
+    | 'scope_missing';
   createInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -105,7 +108,8 @@ export type ProblemCodes = {
     | 'invoice_currency_mismatch'
     | 'amount_not_whole'
     | 'day_out_of_range'
-    | 'period_closed';
+    | 'period_closed'
+    | 'scope_missing';
   createInvoicePayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -127,7 +131,8 @@ export type ProblemCodes = {
     | 'invoice_void'
     | 'amount_not_whole'
     | 'payment_exceeds_pending'
-    | 'day_out_of_range';
+    | 'day_out_of_range'
+    | 'scope_missing';
   createPayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -149,7 +154,8 @@ export type ProblemCodes = {
     | 'invoice_void'
     | 'amount_not_whole'
     | 'payment_exceeds_pending'
-    | 'day_out_of_range';
+    | 'day_out_of_range'
+    | 'scope_missing';
   createSchool: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -169,7 +175,8 @@ export type ProblemCodes = {
     | 'idempotency_answer_erased'
     | 'school_prefixes_equal'
     | 'school_timezone_unknown'
-    | 'school_name_taken';
+    | 'school_name_taken'
+    | 'scope_missing';
   createStudent: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -189,7 +196,8 @@ export type ProblemCodes = {
     | 'idempotency_answer_erased'
     | 'school_not_found'
     | 'school_not_active'
-    | 'student_email_taken';
+    | 'student_email_taken'
+    | 'scope_missing';
   deactivateSchool: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -206,7 +214,8 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'school_not_found'
     | 'school_already_inactive'
-    | 'school_has_students';
+    | 'school_has_students'
+    | 'scope_missing';
   deleteStudent: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -222,8 +231,10 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'student_not_found'
-    | 'student_has_invoices';
+    | 'student_has_invoices'
+    | 'scope_missing';
   getClearance: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -233,8 +244,10 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'student_not_found'
-    | 'balance_pending';
+    | 'balance_pending'
+    | 'scope_missing';
   getClosing: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -242,8 +255,10 @@ export type ProblemCodes = {
     | 'database_busy'
     | 'database_full'
     | 'internal_error'
-    | 'closing_not_found';
+    | 'closing_not_found'
+    | 'scope_missing';
   getCreditNote: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -252,9 +267,11 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
-    | 'credit_note_not_found';
+    | 'credit_note_not_found'
+    | 'scope_missing';
   getHealth: never;
   getInvoice: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -263,11 +280,14 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
-    | 'invoice_not_found';
+    | 'invoice_not_found'
+    | 'scope_missing';
   getMetrics: 
     | 'api_key_missing'
-    | 'api_key_invalid';
+    | 'api_key_invalid'
+    | 'scope_missing';
   getPayment: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -276,12 +296,14 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
-    | 'payment_not_found';
+    | 'payment_not_found'
+    | 'scope_missing';
   getProblemPage: 
     | 'route_not_found';
   getReadiness: 
     | 'database_unavailable';
   getSchool: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -289,8 +311,10 @@ export type ProblemCodes = {
     | 'database_busy'
     | 'database_full'
     | 'internal_error'
-    | 'school_not_found';
+    | 'school_not_found'
+    | 'scope_missing';
   getSchoolAging: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -299,8 +323,10 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
-    | 'school_not_found';
+    | 'school_not_found'
+    | 'scope_missing';
   getSchoolLedger: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -310,8 +336,10 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'school_not_found'
-    | 'document_too_long';
+    | 'document_too_long'
+    | 'scope_missing';
   getSchoolStatement: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -321,88 +349,10 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'school_not_found'
-    | 'document_too_long';
+    | 'document_too_long'
+    | 'scope_missing';
   getSchoolSummary: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable'
-    | 'school_not_found';
-  getStudent: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'student_not_found';
-  getStudentAging: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable'
-    | 'student_not_found';
-  getStudentLedger: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable'
-    | 'student_not_found'
-    | 'document_too_long';
-  getStudentStatement: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable'
-    | 'student_not_found'
-    | 'document_too_long';
-  listAllCreditNotes: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable';
-  listClosings: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable'
-    | 'school_not_found';
-  listCreditNotes: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable'
-    | 'invoice_not_found';
-  listDebtors: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -412,8 +362,106 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'school_not_found'
-    | 'document_too_long';
+    | 'scope_missing';
+  getStudent: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'student_not_found'
+    | 'scope_missing';
+  getStudentAging: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'student_not_found'
+    | 'scope_missing';
+  getStudentLedger: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'student_not_found'
+    | 'document_too_long'
+    | 'scope_missing';
+  getStudentStatement: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'student_not_found'
+    | 'document_too_long'
+    | 'scope_missing';
+  listAllCreditNotes: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
+  listClosings: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'school_not_found'
+    | 'scope_missing';
+  listCreditNotes: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'invoice_not_found'
+    | 'scope_missing';
+  listDebtors: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'school_not_found'
+    | 'document_too_long'
+    | 'scope_missing';
   listInvoicePayments: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -422,35 +470,10 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
-    | 'invoice_not_found';
+    | 'invoice_not_found'
+    | 'scope_missing';
   listInvoices: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable';
-  listPayments: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable';
-  listSchools: 
-    | 'request_invalid'
-    | 'rate_limited'
-    | 'overloaded'
-    | 'database_unavailable'
-    | 'database_busy'
-    | 'database_full'
-    | 'internal_error'
-    | 'not_acceptable';
-  listStudents: 
+    | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -459,7 +482,41 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
-    | 'cursor_outdated';
+    | 'scope_missing';
+  listPayments: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
+  listSchools: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
+  listStudents: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'cursor_outdated'
+    | 'scope_missing';
   reconcile: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -469,7 +526,8 @@ export type ProblemCodes = {
     | 'database_unavailable'
     | 'database_busy'
     | 'database_full'
-    | 'internal_error';
+    | 'internal_error'
+    | 'scope_missing';
   reopenBooks: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -485,7 +543,8 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'closing_not_found'
-    | 'closing_not_newest';
+    | 'closing_not_newest'
+    | 'scope_missing';
   reverseCreditNote: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -507,7 +566,8 @@ export type ProblemCodes = {
     | 'credit_note_already_reversed'
     | 'invoice_void'
     | 'day_out_of_range'
-    | 'period_closed';
+    | 'period_closed'
+    | 'scope_missing';
   reversePayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -528,7 +588,8 @@ export type ProblemCodes = {
     | 'payment_not_found'
     | 'payment_already_reversed'
     | 'day_out_of_range'
-    | 'period_closed';
+    | 'period_closed'
+    | 'scope_missing';
   updateInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -548,7 +609,8 @@ export type ProblemCodes = {
     | 'invoice_paid'
     | 'invoice_amount_below_paid'
     | 'amount_not_whole'
-    | 'period_closed';
+    | 'period_closed'
+    | 'scope_missing';
   updateSchool: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -568,7 +630,8 @@ export type ProblemCodes = {
     | 'school_prefixes_equal'
     | 'school_timezone_unknown'
     | 'school_name_taken'
-    | 'school_currency_locked';
+    | 'school_currency_locked'
+    | 'scope_missing';
   updateStudent: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -584,7 +647,8 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'student_not_found'
-    | 'student_email_taken';
+    | 'student_email_taken'
+    | 'scope_missing';
   voidInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -603,5 +667,6 @@ export type ProblemCodes = {
     | 'invoice_already_void'
     | 'invoice_has_payments'
     | 'day_out_of_range'
-    | 'period_closed';
+    | 'period_closed'
+    | 'scope_missing';
 };

@@ -13,6 +13,7 @@ import type { Language } from '../services/documents/locale.ts';
 import type { DomainEvent, Outcome } from '../services/shared/events.ts';
 import type { IdempotencyKey } from '../services/shared/idempotency.ts';
 import type { Listing, Rows } from '../services/shared/listing.ts';
+import { type Access, isGuardedRead } from './edge/authorization.ts';
 import { answerCreation, JSON_TYPE } from './edge/idempotency-key.ts';
 import { leftSignal } from './edge/load/on-closed.ts';
 import type { ProblemCode } from './edge/problems.ts';
@@ -48,6 +49,10 @@ type Operation<P extends TSchema> = Readonly<{
   id: string;
   summary: string;
   description?: string;
+  /** What is needed to use it, see {@link Access}. */
+  scope: Access;
+  /** That scope is needed for all schools, those to come too: what it makes belongs to none of those there are. */
+  needsAllSchools?: boolean;
   /** Codes of the business it can refuse with. */
   refusals?: readonly ProblemCode[];
   /** Schema of what the path names. */
@@ -252,17 +257,21 @@ function docsOfRead(
     isConditional,
     success: { status: 200, ...answer },
   };
-  return operation.config?.isGuarded === true ? guardedReadDocs(documented) : readDocs(documented);
+  const isGuarded = isGuardedRead({ method: 'GET', config: { scope: operation.scope } });
+  return isGuarded ? guardedReadDocs(documented) : readDocs(documented);
 }
 
 function queryOf(parameters: TProperties): { querystring?: TSchema } {
   return Object.keys(parameters).length === 0 ? {} : { querystring: Type.Object(parameters, STRICT) };
 }
 
-function optionsOf({ config, params }: Operation<TSchema>, schema: object): RouteShorthandOptions {
+function optionsOf(
+  { config, params, scope, needsAllSchools = false }: Operation<TSchema>,
+  schema: object,
+): RouteShorthandOptions {
   return {
     schema: { ...schema, ...(params === undefined ? {} : { params }) },
-    ...(config === undefined ? {} : { config }),
+    config: { ...config, scope, needsAllSchools },
   };
 }
 

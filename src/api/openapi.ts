@@ -1,8 +1,10 @@
 import { type TSchema, Type } from 'typebox';
+import { isScope } from '../domain/access/scopes.ts';
+import type { Access } from './edge/authorization.ts';
 import type { ProblemCode } from './edge/problems.ts';
 import { type Format, MEDIA_TYPES } from './responses/content-negotiation.ts';
 
-/** Refused by HTTP before any rule: on every route, on those that need the key, on those that read what is sent. */
+/** Refused by HTTP before any rule: on every route, on those that need a key, on those that read what is sent. */
 const ALWAYS: readonly ProblemCode[] = [
   'request_invalid',
   'rate_limited',
@@ -12,7 +14,7 @@ const ALWAYS: readonly ProblemCode[] = [
   'database_full',
   'internal_error',
 ];
-/** How a request without the right key is refused. */
+/** How a request without a right key is refused. */
 export const KEY_CODES: readonly ProblemCode[] = ['api_key_missing', 'api_key_invalid'];
 const WITH_WRITE: readonly ProblemCode[] = [...KEY_CODES, 'outcome_unknown'];
 const WITH_BODY: readonly ProblemCode[] = ['json_invalid', 'body_too_large', 'media_type_unsupported'];
@@ -23,7 +25,7 @@ const WITH_IDEMPOTENCY: readonly ProblemCode[] = [
 ];
 
 export type Security = { [scheme: string]: string[] }[];
-/** Of what needs the key. */
+/** Of what needs a key. */
 export const NEEDS_KEY: Security = [{ apiKey: [] }];
 /** Of what does not: what is not needed is not asked for either. */
 const OPEN: Security = [];
@@ -34,6 +36,9 @@ type Operation = Readonly<{
   summary: string;
   /** What the summary and the sentences that go without saying, such as those about pages and files, leave open. */
   description?: string;
+  /** What is needed to use it. */
+  scope: Access;
+  needsAllSchools?: boolean;
   /** Codes of the business this route can refuse with. */
   refusals?: readonly ProblemCode[];
   success: Readonly<{
@@ -51,13 +56,14 @@ type Operation = Readonly<{
   isConditional?: boolean;
 }>;
 
-/** Documents a GET: open by default, behind the key with READ_ACCESS=key. */
+/** Documents a GET: open by default, behind a key with READ_ACCESS=key. */
 export function readDocs(operation: Operation) {
   const negotiation: readonly ProblemCode[] = operation.formats === undefined ? [] : ['not_acceptable'];
-  return docs(operation, [...ALWAYS, ...negotiation, ...(operation.refusals ?? [])], OPEN);
+  const keys: readonly ProblemCode[] = operation.scope === 'open' ? [] : ['api_key_invalid'];
+  return docs(operation, [...keys, ...ALWAYS, ...negotiation, ...(operation.refusals ?? [])], OPEN);
 }
 
-/** Documents a GET that needs the key whatever READ_ACCESS says. */
+/** Documents a GET that needs a key whatever READ_ACCESS says. */
 export function guardedReadDocs(operation: Operation) {
   return docs(operation, [...KEY_CODES, ...ALWAYS, ...(operation.refusals ?? [])], NEEDS_KEY);
 }
@@ -67,7 +73,7 @@ export function serviceDocs(operation: Operation, security: Security = OPEN) {
   return docs(operation, operation.refusals ?? [], security);
 }
 
-/** Documents a write, which needs the key. One that takes no body still refuses one that cannot be read. */
+/** Documents a write, which needs a key. One that takes no body still refuses one that cannot be read. */
 export function writeDocs(operation: Operation) {
   return docs(operation, [...WITH_WRITE, ...WITH_BODY, ...ALWAYS, ...(operation.refusals ?? [])], NEEDS_KEY);
 }
@@ -84,7 +90,7 @@ export function creationDocs({ success, description, ...more }: Operation) {
 }
 
 function docs(
-  { tag, id, summary, description, success, formats = [], isConditional = false }: Operation,
+  { tag, id, summary, description, scope, needsAllSchools, success, formats = [], isConditional = false }: Operation,
   codes: readonly ProblemCode[],
   security: Security,
 ) {
@@ -101,6 +107,7 @@ function docs(
       own === LIST_HEADERS ? PAGED : '',
       files.length === 0 ? '' : filesSentence(files),
       isConditional ? CONDITIONAL : '',
+      scopeSentence(scope, needsAllSchools),
     ),
     security,
     response: {
@@ -111,14 +118,24 @@ function docs(
       },
       ...(isConditional ? { 304: NOT_MODIFIED } : {}),
     },
+    'x-scope': scope,
+    ...(needsAllSchools === true ? { 'x-all-schools': true } : {}),
     // Turned into the answers of these codes where the document is put together: see ops/openapi-document.ts.
-    'x-problem-codes': [...new Set(codes)],
+    'x-problem-codes': [
+      ...new Set([...codes, ...(isScope(scope) || scope === 'root' ? (['scope_missing'] as const) : [])]),
+    ],
     ...(files.length === 0 ? {} : { 'x-files': Object.fromEntries(files.map((format) => [format, FILES[format]])) }),
   };
 }
 
 function sentences(...texts: readonly (string | undefined)[]): string {
   return texts.filter((text) => text !== undefined && text !== '').join(' ');
+}
+
+function scopeSentence(scope: Access, needsAllSchools = false): string {
+  if (scope === 'root') return 'For the key of the environment alone.';
+  if (!isScope(scope)) return '';
+  return `Scope: \`${scope}\`${needsAllSchools ? ' for all schools' : ''}.`;
 }
 
 const PAGED = 'One page at a time: `Link` names the next one, and is absent on the last.';

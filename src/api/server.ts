@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
 import { checkHost } from './edge/allowed-hosts.ts';
 import { authentication, callers, keyCheck, nameCallers } from './edge/authentication.ts';
+import { authorization, requireScopes } from './edge/authorization.ts';
 import { acceptJsonOnly } from './edge/bodies.ts';
 import { answerClientError } from './edge/client-errors.ts';
 import { allowOrigins } from './edge/cross-origin.ts';
@@ -77,17 +78,18 @@ const PARAM_LENGTH_MAX = 100;
 export async function buildServer(options: ServerOptions, dependencies: ServerDependencies): Promise<FastifyInstance> {
   const { log, metrics, readiness, tracing, longAnswers } = dependencies;
   const clients = clientAddresses(options.trustProxy);
-  const callerOf = callers(options, clients);
+  const callerOf = callers(clients);
   const limit = rateLimit({
     prefix: options.prefix,
     perMinute: options.rateLimitPerMinute,
     callerOf,
     onLimited: () => metrics.requestLimited(),
   });
-  const gate = inTurn(limit, authentication(options));
+  const gate = inTurn(authentication(options), limit, authorization(options));
   const requestId = requestIds();
   const app = createApp(options, { gate, log, requestId });
 
+  app.decorateRequest('identity');
   app.decorateRequest('actor');
   nameCallers(app, callerOf);
   app.addHook('onRequest', (request, reply, done) => {
@@ -116,19 +118,24 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   shareLongAnswers(app, { places: longAnswers, callerOf: ({ callerName }) => callerName });
 
   await registerRoutes(app, options, dependencies);
+  requireScopes(addresses);
   refuseOtherMethods(app, addresses);
   return app;
 }
 
-/** The second only where the first has nothing against it. */
-function inTurn(first: onRequestHookHandler | undefined, second: onRequestHookHandler): onRequestHookHandler {
-  if (first === undefined) return second;
-  return function (request, reply, done) {
-    first.call(this, request, reply, (refusal) => {
-      if (refusal === undefined) second.call(this, request, reply, done);
-      else done(refusal);
-    });
-  };
+/** Each only where those before have nothing against it. */
+function inTurn(...hooks: readonly (onRequestHookHandler | undefined)[]): onRequestHookHandler {
+  return hooks
+    .filter((hook) => hook !== undefined)
+    .reduceRight(
+      (next, hook) =>
+        function (request, reply, done) {
+          hook.call(this, request, reply, (refusal) => {
+            if (refusal === undefined) next.call(this, request, reply, done);
+            else done(refusal);
+          });
+        },
+    );
 }
 
 type Edge = Readonly<{ gate: onRequestHookHandler; log: ServerDependencies['log']; requestId: RequestIds }>;

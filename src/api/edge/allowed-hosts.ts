@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { isGuardedRead } from './authorization.ts';
 import { HttpError } from './problems.ts';
 
 /** Of a name that is none of ours, so much is told back: as long as a name can be. */
@@ -10,7 +11,7 @@ const SHOWN_MAX = 253;
  * then the browser takes our answers for that page's own.
  *
  * Probes are answered under any name, because orchestrators ask by address and learn nothing that is worth hiding; so is
- * what always needs the key, which no such page has: Prometheus asks by address too.
+ * what is read with a key alone, which no such page has: Prometheus asks by address too.
  *
  * @param names lower case; null: all
  */
@@ -19,9 +20,9 @@ export function checkHost(app: FastifyInstance, names: readonly string[] | null)
   const allowed = new Set(names);
   app.addHook('onRequest', ({ headers, routeOptions }, _reply, done) => {
     const { host } = headers;
-    const { isProbe = false, isGuarded = false } = routeOptions.config;
+    const { isProbe = false } = routeOptions.config;
     // Only HTTP/1.0 may leave it out, which no browser speaks.
-    const isAllowed = host === undefined || isProbe || isGuarded || allowed.has(nameOf(host));
+    const isAllowed = host === undefined || isProbe || isGuardedRead(routeOptions) || allowed.has(nameOf(host));
     done(isAllowed ? undefined : new HttpError('host_not_allowed', detailOf(host)));
   });
 }

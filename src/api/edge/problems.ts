@@ -13,6 +13,7 @@ import { SAFE_HEADERS } from './safe-headers.ts';
 export type HttpCode =
   | 'api_key_missing'
   | 'api_key_invalid'
+  | 'scope_missing'
   | 'request_invalid'
   | 'json_invalid'
   | 'url_invalid'
@@ -78,6 +79,7 @@ export const PROBLEMS = {
   outcome_unknown: { status: 503, title: 'Outcome is unknown' },
   api_key_missing: { status: 401, title: 'Missing API Key' },
   api_key_invalid: { status: 403, title: 'Invalid API Key' },
+  scope_missing: { status: 403, title: 'Scope is missing' },
   request_invalid: { status: 422, title: 'Request is not valid' },
   json_invalid: { status: 422, title: 'Body is not valid JSON' },
   url_invalid: { status: 400, title: 'URL is not valid' },

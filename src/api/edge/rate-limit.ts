@@ -30,7 +30,8 @@ export function rateLimit(options: RateLimitOptions): onRequestHookHandler | und
   const windows = new RateWindows();
   return (request, reply, done) => {
     const { name, isKnown } = callerOf(request);
-    const isCounted = request.url.startsWith(`${prefix}/`) || !(isKnown || request.routeOptions.config.isOpen === true);
+    const isCounted =
+      request.url.startsWith(`${prefix}/`) || !(isKnown || request.routeOptions.config.scope === 'open');
     if (!isCounted) {
       done();
       return;

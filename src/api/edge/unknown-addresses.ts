@@ -28,7 +28,7 @@ export function refuseOtherMethods(app: FastifyInstance, addresses: KnownAddress
       url,
       schema: { hide: true },
       // Where nothing needs a key, none has to be shown to be told that the method is wrong.
-      config: { needsNoKey: routes.every(({ config }) => config?.isOpen === true) },
+      config: { isRefusal: true, needsNoKey: routes.every(({ config }) => config?.scope === 'open') },
       // Before the body is looked at, which may be of any type and size.
       onRequest: (request, _reply, done) => {
         const detail = `${request.method} is not allowed here; allowed: ${allow}`;

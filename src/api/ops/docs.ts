@@ -17,13 +17,13 @@ export async function registerDocs(
 ): Promise<void> {
   await app.register(generator, documentOptions(options));
   let document: Buffer | undefined;
-  app.get('/openapi.json', { schema: { hide: true }, config: { isOpen: true } }, async (_request, reply) => {
+  app.get('/openapi.json', { schema: { hide: true }, config: { scope: 'open' } }, async (_request, reply) => {
     document ??= Buffer.from(JSON.stringify(app.swagger()));
     return await reply.type(JSON_TYPE).send(document);
   });
   await app.register((open, _options, done) => {
     open.addHook('onRoute', (route) => {
-      route.config = { ...route.config, isOpen: true };
+      route.config = { ...route.config, scope: 'open' };
     });
     keepPages(open);
     void open.register(page, PAGE_OPTIONS);

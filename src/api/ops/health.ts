@@ -22,13 +22,14 @@ const Ready = Type.Object({ status: oneOf(['ready'], { examples: ['ready'] }) },
 const HEALTHY = JSON.stringify({ status: 'healthy' });
 
 export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
-  const probe = { isOpen: true, isProbe: true };
+  const probe = { scope: 'open', isProbe: true } as const;
   app.get(
     '/health',
     {
       config: probe,
       schema: serviceDocs({
         tag: 'service',
+        scope: 'open',
         id: 'getHealth',
         summary: 'Whether the process lives',
         description: 'Touches no database, needs no key, and is never refused for load.',
@@ -45,6 +46,7 @@ export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
       config: probe,
       schema: serviceDocs({
         tag: 'service',
+        scope: 'open',
         id: 'getReadiness',
         summary: 'Whether the service can work',
         description: 'The database answers, and its schema is the one this version needs. Needs no key.',

@@ -82,6 +82,7 @@ export function metricsRoute(app: FastifyInstance, metrics: Metrics): void {
   const schema = serviceDocs(
     {
       tag: 'service',
+      scope: 'root',
       id: 'getMetrics',
       summary: 'Figures for Prometheus',
       description: 'Requests, payments, database connections and the process itself, in the text format of Prometheus.',
@@ -90,7 +91,7 @@ export function metricsRoute(app: FastifyInstance, metrics: Metrics): void {
     },
     NEEDS_KEY,
   );
-  app.get('/metrics', { config: { isGuarded: true }, schema }, async (_request, reply) => {
+  app.get('/metrics', { config: { scope: 'root' }, schema }, async (_request, reply) => {
     const text = await metrics.expose();
     return await reply.type(metrics.contentType).send(text);
   });

@@ -97,7 +97,7 @@ export function documentOptions(of: { version: string; readAccess: 'public' | 'k
       // A DELETE has the schema of a body to refuse what is in one, not to be sent one.
       const { body, ...withoutBody } = schema;
       const shown = body === undefined || route.method === 'DELETE' ? withoutBody : schema;
-      const isClosed = of.readAccess === 'key' && route.config?.isOpen !== true;
+      const isClosed = of.readAccess === 'key' && route.config?.scope !== 'open';
       return { schema: asObject(withNames(isClosed ? withKey(shown) : shown, named)), url };
     },
     transformObject: (document) =>

@@ -42,7 +42,7 @@ export function indexPage(app: FastifyInstance, { version, prefix }: { version: 
     ['/health', 'Whether this server lives'],
   ].map(([address, text]) => `<li><a href="${address}">${address}</a> · ${text}</li>`);
   const page = `<h1>${index.name}</h1>\n<p>Version ${escapeHtml(version)}. The API is below <code>${escapeHtml(prefix)}</code>.</p>\n<ul>${items.join('')}</ul>`;
-  app.get('/', { schema: { hide: true }, config: { isOpen: true } }, async (request, reply) => {
+  app.get('/', { schema: { hide: true }, config: { scope: 'open' } }, async (request, reply) => {
     addVary(reply, 'Accept');
     const type = preferred(request.headers.accept, ['application/json', 'text/html'], (one) => one);
     return type === 'text/html' ? await sendPage(reply, index.name, page) : await reply.type(JSON_TYPE).send(index);

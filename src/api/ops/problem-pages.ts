@@ -17,6 +17,7 @@ const FORMS = ['text/markdown', 'text/html'] as const;
 export function problemPages(app: FastifyInstance): void {
   const schema = serviceDocs({
     tag: 'service',
+    scope: 'open',
     id: 'getProblemPage',
     summary: 'What a problem code means',
     description: 'What happened, how to fix it and whether to try again: a page for browsers, Markdown for the rest.',
@@ -31,7 +32,7 @@ export function problemPages(app: FastifyInstance): void {
   app.get<{ Params: { code: string } }>(
     '/problems/:code',
     // What is no code is no address either: 404, not a refusal of the form of a parameter.
-    { schema: { ...schema, params }, attachValidation: true, config: { isOpen: true } },
+    { schema: { ...schema, params }, attachValidation: true, config: { scope: 'open' } },
     async (request, reply) => {
       const { code } = request.params;
       // Only codes of the table become a path: nothing else of the file system can be asked for.

@@ -12,6 +12,7 @@ export function closingRoutes(routes: FastifyInstance, closings: ClosingService)
   list(routes, '/schools/:id/closings', {
     tag,
     id: 'listClosings',
+    scope: 'reports:read',
     summary: 'List the closings of a school, newest first',
     refusals: ['school_not_found'],
     row: ClosingResponse,
@@ -27,6 +28,7 @@ export function closingRoutes(routes: FastifyInstance, closings: ClosingService)
   create(routes, '/schools/:id/closings', {
     tag,
     id: 'closeBooks',
+    scope: 'reports:write',
     summary: 'Close the books of a school through a day',
     description:
       'Nothing is booked on a closed day any more, whatever happens at the same time: a payment of such a day is booked on the first open one, and other entries that name one are refused.',
@@ -42,6 +44,7 @@ export function closingRoutes(routes: FastifyInstance, closings: ClosingService)
   one(routes, '/closings/:id', {
     tag,
     id: 'getClosing',
+    scope: 'reports:read',
     summary: 'Get a closing',
     refusals: ['closing_not_found'],
     answer: { schema: ClosingResponse, description: 'The closing.' },
@@ -53,6 +56,7 @@ export function closingRoutes(routes: FastifyInstance, closings: ClosingService)
   remove(routes, '/closings/:id', {
     tag,
     id: 'reopenBooks',
+    scope: 'reports:write',
     summary: 'Open the days of the newest closing again',
     description: 'The closing stays on record.',
     refusals: ['closing_not_found', 'closing_not_newest'],

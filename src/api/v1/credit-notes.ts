@@ -20,6 +20,7 @@ export function creditNoteRoutes(routes: FastifyInstance, { creditNotes, documen
   list(routes, '/credit-notes', {
     tag,
     id: 'listAllCreditNotes',
+    scope: 'invoices:read',
     summary: 'List credit notes, oldest first',
     row: CreditNoteResponse,
     query: CreditNoteQuery,
@@ -43,6 +44,7 @@ export function creditNoteRoutes(routes: FastifyInstance, { creditNotes, documen
   one(routes, '/credit-notes/:id', {
     tag,
     id: 'getCreditNote',
+    scope: 'invoices:read',
     summary: 'Get a credit note',
     refusals: ['credit_note_not_found'],
     answer: { schema: CreditNoteResponse, description: 'The credit note.' },
@@ -55,6 +57,7 @@ export function creditNoteRoutes(routes: FastifyInstance, { creditNotes, documen
   create(routes, '/credit-notes/:id/reversal', {
     tag,
     id: 'reverseCreditNote',
+    scope: 'invoices:correct',
     summary: 'Take back a credit note that was wrong',
     description: 'It stays on record and stops counting; what is pending on its invoice rises again.',
     refusals: [
@@ -75,6 +78,7 @@ export function creditNoteRoutes(routes: FastifyInstance, { creditNotes, documen
   list(routes, '/invoices/:id/credit-notes', {
     tag,
     id: 'listCreditNotes',
+    scope: 'invoices:read',
     summary: 'List the credit notes of an invoice, oldest first',
     refusals: ['invoice_not_found'],
     row: CreditNoteResponse,
@@ -90,6 +94,7 @@ export function creditNoteRoutes(routes: FastifyInstance, { creditNotes, documen
   create(routes, '/invoices/:id/credit-notes', {
     tag,
     id: 'createCreditNote',
+    scope: 'invoices:correct',
     summary: 'Lower what is owed on an invoice',
     description: 'What was billed stays. An invoice with nothing pending is PAID.',
     refusals: [

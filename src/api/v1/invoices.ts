@@ -25,6 +25,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
   list(routes, '/invoices', {
     tag,
     id: 'listInvoices',
+    scope: 'invoices:read',
     summary: 'List invoices, newest first',
     row: InvoiceResponse,
     query: InvoiceQuery,
@@ -48,6 +49,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
   create(routes, '/invoices', {
     tag,
     id: 'createInvoice',
+    scope: 'invoices:write',
     summary: 'Issue an invoice',
     refusals: [
       'student_not_found',
@@ -65,6 +67,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
   one(routes, '/invoices/:id', {
     tag,
     id: 'getInvoice',
+    scope: 'invoices:read',
     summary: 'Get an invoice',
     refusals: ['invoice_not_found'],
     answer,
@@ -77,6 +80,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
   change(routes, '/invoices/:id', {
     tag,
     id: 'updateInvoice',
+    scope: 'invoices:write',
     summary: 'Change an invoice that is not yet paid',
     description: 'What is absent stays as it is; `description: null` clears it.',
     refusals: [
@@ -96,6 +100,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
   remove(routes, '/invoices/:id', {
     tag,
     id: 'voidInvoice',
+    scope: 'invoices:correct',
     summary: 'Void an invoice without payments',
     description: 'It stays on record as VOID. Reverse its payments first if it has any.',
     refusals: [

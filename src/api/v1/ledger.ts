@@ -33,6 +33,7 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
   one(routes, `/${kind}s/:id/ledger`, {
     tag: 'statements',
     id: KINDS[kind].id,
+    scope: 'reports:read',
     summary: `What moved the account of a ${kind}, entry by entry`,
     description:
       'In order of the days entries are booked on, with a running balance. Opening balance, totals and closing balance cover the whole period, whatever page of entries is shown; `X-Total-Count` is how many entries there are. The closing balance of an open period is what the statement calls pending. An entry recorded later changes an earlier day only if it is booked on that day or before.',

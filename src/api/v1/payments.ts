@@ -26,6 +26,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
   list(routes, '/payments', {
     tag,
     id: 'listPayments',
+    scope: 'payments:read',
     summary: 'List payments, in order of payment',
     row: PaymentResponse,
     query: PaymentQuery,
@@ -57,6 +58,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
   create(routes, '/payments', {
     ...recorded,
     id: 'createPayment',
+    scope: 'payments:write',
     summary: 'Record a payment of an invoice',
     body: PaymentCreate,
     run: async ({ actor, body: { invoice_id: invoiceId, ...payment } }, key) =>
@@ -66,6 +68,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
   one(routes, '/payments/:id', {
     tag,
     id: 'getPayment',
+    scope: 'payments:read',
     summary: 'Get a payment',
     refusals: ['payment_not_found'],
     answer: { schema: PaymentResponse, description: 'The payment; as PDF its receipt.' },
@@ -78,6 +81,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
   create(routes, '/payments/:id/reversal', {
     tag,
     id: 'reversePayment',
+    scope: 'payments:correct',
     summary: 'Take back a payment that was wrong',
     description: 'It stays on record and stops counting; what is pending on its invoice rises again.',
     refusals: ['payment_not_found', 'payment_already_reversed', 'day_out_of_range', 'period_closed'],
@@ -92,6 +96,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
   list(routes, '/invoices/:id/payments', {
     tag,
     id: 'listInvoicePayments',
+    scope: 'payments:read',
     summary: 'List the payments of an invoice',
     refusals: ['invoice_not_found'],
     row: PaymentResponse,
@@ -107,6 +112,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
   create(routes, '/invoices/:id/payments', {
     ...recorded,
     id: 'createInvoicePayment',
+    scope: 'payments:write',
     summary: 'Record a payment of this invoice',
     params: IdParams,
     body: InvoicePaymentCreate,

@@ -26,11 +26,11 @@ export function reconciliationRoutes(routes: FastifyInstance, reconciliation: Re
   one(routes, '/reconciliation', {
     tag: 'service',
     id: 'reconcile',
+    scope: 'audit:read',
     summary: 'Compare every stored figure with the rows it is made of',
     description:
       'Derives what is paid, credited, numbered and owned again from the rows, and lists what disagrees. One answer covers as much as fits into 5 seconds: while `complete` is false, follow `next` (also in `Link`). `mattilda-billing check` does the same in one go.',
     answer: { schema: ReconciliationResponse, description: 'What was checked, and what was found.' },
-    config: { isGuarded: true },
     query: { limit, cursor },
     json: async ({ query, request, reply }) => {
       const result = await reconciliation.run({

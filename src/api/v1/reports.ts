@@ -40,6 +40,7 @@ export function reportRoutes(routes: FastifyInstance, { reports, documents }: Se
   one(routes, '/schools/:id/debtors', {
     tag,
     id: 'listDebtors',
+    scope: 'reports:read',
     summary: 'List the students who owe something',
     description: 'As PDF a letter to each, a page each; `limit` and `offset` choose some of them.',
     refusals: ['school_not_found', 'document_too_long'],
@@ -69,6 +70,7 @@ export function reportRoutes(routes: FastifyInstance, { reports, documents }: Se
   one(routes, '/students/:id/clearance', {
     tag,
     id: 'getClearance',
+    scope: 'reports:read',
     summary: 'Certify that a student owes nothing',
     description: 'A PDF unless JSON is asked for. Refused while as little as 0.01 is pending.',
     refusals: ['student_not_found', 'balance_pending'],
@@ -83,6 +85,7 @@ export function reportRoutes(routes: FastifyInstance, { reports, documents }: Se
   one(routes, '/schools/:id/summary', {
     tag,
     id: 'getSchoolSummary',
+    scope: 'reports:read',
     summary: 'What a school billed and collected in a range of days, and what is owed at its end',
     description:
       'By the days things are booked on, in the calendar of the school: opening + invoiced - credited - voided - collected + reversed + refunded = pending - credit. Default: this month up to today.',
@@ -107,6 +110,7 @@ function agingRoute(routes: FastifyInstance, kind: AccountOwner['kind'], reports
   one(routes, `/${kind}s/:id/aging`, {
     tag,
     id: AGING[kind].id,
+    scope: 'reports:read',
     summary: `What a ${kind} owes, by how long it has been due`,
     description:
       "Days are counted by the school's calendar; the due day itself is not overdue. The groups are disjoint and add up to `pending`.",

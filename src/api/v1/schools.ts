@@ -19,6 +19,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
   list(routes, '/schools', {
     tag,
     id: 'listSchools',
+    scope: 'schools:read',
     summary: 'List schools, by id',
     row: SchoolResponse,
     query: SchoolQuery,
@@ -37,6 +38,8 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
   create(routes, '/schools', {
     tag,
     id: 'createSchool',
+    scope: 'schools:write',
+    needsAllSchools: true,
     summary: 'Open a school',
     refusals: ['school_prefixes_equal', 'school_timezone_unknown', 'school_name_taken'],
     answer: { ...answer, description: 'The new school.' },
@@ -48,6 +51,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
   one(routes, '/schools/:id', {
     tag,
     id: 'getSchool',
+    scope: 'schools:read',
     summary: 'Get a school',
     refusals: ['school_not_found'],
     answer,
@@ -59,6 +63,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
   change(routes, '/schools/:id', {
     tag,
     id: 'updateSchool',
+    scope: 'schools:write',
     summary: 'Change a school',
     description: 'What is absent stays as it is.',
     refusals: [
@@ -78,6 +83,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
   remove(routes, '/schools/:id', {
     tag,
     id: 'deactivateSchool',
+    scope: 'schools:write',
     summary: 'Deactivate a school without students',
     description: 'It stays on record, takes no students, and can be activated again.',
     refusals: ['school_not_found', 'school_already_inactive', 'school_has_students'],
@@ -89,6 +95,7 @@ export function schoolRoutes(routes: FastifyInstance, schools: SchoolService): v
   change(routes, '/schools/:id/activate', {
     tag,
     id: 'activateSchool',
+    scope: 'schools:write',
     summary: 'Activate a deactivated school',
     description: 'From then on it takes students again.',
     refusals: ['school_not_found', 'school_already_active'],

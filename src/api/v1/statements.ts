@@ -57,6 +57,7 @@ function statementRoute(
   one(routes, `/${kind}s/:id/statement`, {
     tag: 'statements',
     id: KINDS[kind].id,
+    scope: 'reports:read',
     summary: `What a ${kind} was invoiced, has paid, and owes`,
     description:
       'One snapshot: totals are the sum of all lines. Lines are complete by default, at any size; `limit` and `offset` page the lines alone.',

@@ -20,6 +20,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
   list(routes, '/students', {
     tag,
     id: 'listStudents',
+    scope: 'students:read',
     summary: 'List students, by last name in one school, else by id',
     row: StudentResponse,
     query: StudentQuery,
@@ -38,6 +39,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
   create(routes, '/students', {
     tag,
     id: 'createStudent',
+    scope: 'students:write',
     summary: 'Enrol a student',
     refusals: ['school_not_found', 'school_not_active', 'student_email_taken'],
     answer: { ...answer, description: 'The new student.' },
@@ -49,6 +51,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
   one(routes, '/students/:id', {
     tag,
     id: 'getStudent',
+    scope: 'students:read',
     summary: 'Get a student',
     refusals: ['student_not_found'],
     answer,
@@ -60,6 +63,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
   change(routes, '/students/:id', {
     tag,
     id: 'updateStudent',
+    scope: 'students:write',
     summary: 'Change a student',
     description: 'What is absent stays as it is. A student never changes school.',
     refusals: ['student_not_found', 'student_email_taken'],
@@ -72,6 +76,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
   remove(routes, '/students/:id', {
     tag,
     id: 'deleteStudent',
+    scope: 'students:write',
     summary: 'Delete a student who was never billed',
     description: 'For good. Whoever was billed stays on record, voided invoices included.',
     refusals: ['student_not_found', 'student_has_invoices'],

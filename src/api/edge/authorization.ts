@@ -1,0 +1,103 @@
+import type { FastifyContextConfig, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
+import { type Actor, ANONYMOUS, actorFor, hasScope } from '../../domain/access/actor.ts';
+import { isScope, type Scope } from '../../domain/access/scopes.ts';
+import { HttpError } from './problems.ts';
+import type { KnownAddresses } from './unknown-addresses.ts';
+
+/**
+ * What somebody needs to use a route: a scope; `principal`, to be somebody, whatever they may do; `root`, the API key of
+ * the environment; `open`, nothing.
+ */
+export type Access = Scope | 'principal' | 'root' | 'open';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Absent where there is only a refusal to be had: an address that does not exist, a method that is not allowed. */
+    scope?: Access;
+    /** The scope is needed for all schools, those to come too. */
+    needsAllSchools?: boolean;
+    /** Nothing but a refusal, of whatever is asked. */
+    isRefusal?: boolean;
+    /** The same for who has no key, whatever the method. */
+    needsNoKey?: boolean;
+  }
+  interface FastifyRequest {
+    /** Who asks, as far as it concerns the route: with the schools in which they have its scope. */
+    actor: Actor;
+  }
+}
+
+const READS: ReadonlySet<unknown> = new Set(['GET', 'HEAD']);
+
+/**
+ * The gate, behind whatever says who asks: decides from the declaration of the route alone whether they may use it, before
+ * anything is looked up. Every request that is not a read needs a key, also to addresses that do not exist, so that nothing
+ * can be probed without it.
+ */
+export function authorization({ readAccess }: { readAccess: 'public' | 'key' }): onRequestHookHandler {
+  return (request, _reply, done) => {
+    const { config } = request.routeOptions;
+    if (isOpen(request)) {
+      request.actor = ANONYMOUS;
+      done();
+    } else if (request.identity === 'nobody' || request.identity === 'unknown') {
+      const mayRead = readAccess === 'public' && READS.has(request.method) && isForAnybody(config);
+      request.actor = ANONYMOUS;
+      done(mayRead ? undefined : needsKey(request.identity));
+    } else {
+      const actor = actorOf(request.identity.grants, config);
+      if (actor === undefined) done(scopeMissing(config));
+      else {
+        request.actor = actor;
+        done();
+      }
+    }
+  };
+}
+
+/** Whether a read of the route needs a key whatever READ_ACCESS says: health, documentation and most of the API do not. */
+export function isGuardedRead({ method, config }: Pick<RouteOptions, 'method' | 'config'>): boolean {
+  return READS.has(method) && config?.scope !== 'open' && !isForAnybody(config ?? {});
+}
+
+/**
+ * A route that does not say what it needs would be open to whoever has any key at all, so there is none.
+ *
+ * @throws Error that names the route
+ */
+export function requireScopes(addresses: KnownAddresses): void {
+  for (const { method, url, config } of [...addresses.values()].flat()) {
+    if (config?.scope === undefined && config?.isRefusal !== true) {
+      throw new Error(`${String(method)} ${url} does not say what is needed to use it: config.scope`);
+    }
+  }
+}
+
+function isOpen({ method, routeOptions: { config } }: FastifyRequest): boolean {
+  return config.scope === 'open' || (config.needsNoKey === true && !READS.has(method));
+}
+
+function isForAnybody({ scope }: FastifyContextConfig): boolean {
+  return scope === undefined || (isScope(scope) && hasScope(ANONYMOUS, scope));
+}
+
+function needsKey(identity: 'nobody' | 'unknown'): HttpError {
+  if (identity === 'unknown') return new HttpError('api_key_invalid', 'Invalid API Key');
+  return new HttpError('api_key_missing', 'Missing API Key', { headers: { 'www-authenticate': 'ApiKey' } });
+}
+
+function actorOf(
+  grants: readonly [Actor, ...Actor[]],
+  { scope, needsAllSchools = false }: FastifyContextConfig,
+): Actor | undefined {
+  const [first] = grants;
+  if (scope === 'root') return first.kind === 'root' ? first : undefined;
+  if (scope === undefined || !isScope(scope)) return first;
+  return actorFor(needsAllSchools ? grants.filter(({ schools }) => schools === 'all') : grants, scope);
+}
+
+function scopeMissing({ scope = 'root', needsAllSchools = false }: FastifyContextConfig): HttpError {
+  if (scope === 'root') return new HttpError('scope_missing', 'This needs the API key of the environment');
+  const where = needsAllSchools ? ' for all schools' : '';
+  return new HttpError('scope_missing', `This needs the scope ${scope}${where}, which the key does not have`);
+}
