@@ -67,6 +67,9 @@ export const PROBLEMS = {
   closing_out_of_order: { status: 400, title: 'Closing is out of order' },
   closing_not_newest: { status: 400, title: 'Closing is not the newest' },
   credit_exceeds_pending: { status: 400, title: 'Credit exceeds the pending amount' },
+  plan_invalid: { status: 422, title: 'Plan is not valid' },
+  discount_invalid: { status: 422, title: 'Discount is not valid' },
+  late_fee_policy_invalid: { status: 422, title: 'Late fee policy is not valid' },
   document_too_long: { status: 422, title: 'Document is too long' },
   cursor_outdated: { status: 400, title: 'Cursor is outdated' },
   balance_pending: { status: 400, title: 'Balance is pending' },
@@ -212,7 +215,10 @@ export function problemBody(code: ProblemCode, detail: string, { url, id }: { ur
 
 /** The fields a rule that answers 422 can turn on, the most telling first. */
 const FIELDS_OF_RULE: Partial<Record<ProblemCode, readonly string[]>> = {
-  amount_not_whole: ['amount_total', 'amount'],
+  amount_not_whole: ['amount_total', 'amount', 'items', 'steps', 'cap_amount', 'early_discounts'],
+  plan_invalid: ['items', 'early_discounts'],
+  discount_invalid: ['from_child', 'kind'],
+  late_fee_policy_invalid: ['steps', 'percent', 'amount', 'kind'],
   day_out_of_range: ['issued_on', 'paid_at', 'reversed_on', 'dated_on', 'voided_on'],
   school_prefixes_equal: ['invoice_prefix', 'receipt_prefix', 'credit_note_prefix'],
   school_timezone_unknown: ['timezone'],

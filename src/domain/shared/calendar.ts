@@ -42,6 +42,20 @@ export function dayAfter(day: string): string {
   return date.toISOString().slice(0, 10);
 }
 
+/** The day so many days after a day of the calendar, or before it where `days` is below zero, as YYYY-MM-DD. */
+export function dayPlus(day: string, days: number): string {
+  return new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
+}
+
+/** The same day so many months later, as YYYY-MM-DD; the last one of a month that lacks it. @param months zero or more */
+export function monthsAfter(day: string, months: number): string {
+  const [year = 0, month = 0, number = 0] = day.split('-').map(Number);
+  const index = month - 1 + months;
+  const [ofYear, ofMonth] = [year + Math.floor(index / 12), (index % 12) + 1];
+  const last = Math.min(number, daysIn(ofYear, ofMonth));
+  return `${String(ofYear).padStart(4, '0')}-${String(ofMonth).padStart(2, '0')}-${String(last).padStart(2, '0')}`;
+}
+
 /** The last day of a month, as YYYY-MM-DD. @param month YYYY-MM */
 export function lastDayOf(month: string): string {
   const [year = 0, number = 0] = month.split('-').map(Number);

@@ -1,0 +1,224 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type LateFeeTerms,
+  type LateInvoice,
+  lateFeeTarget,
+  type Movement,
+} from '../../../src/domain/plans/late-fees.ts';
+import { dayPlus } from '../../../src/domain/shared/calendar.ts';
+import { formatMoney, parseMoney } from '../../../src/domain/shared/money.ts';
+
+function minor(text: string): bigint {
+  return parseMoney(text, 'MXN').minor;
+}
+
+const TERMS = { steps: [], value: null, base: 'ORIGINAL', graceDays: 0, cap: null } as const;
+const ONCE: LateFeeTerms = {
+  ...TERMS,
+  kind: 'ONCE',
+  steps: [
+    { fromDay: 1, percent: null, amount: '150.00' },
+    { fromDay: 8, percent: null, amount: '300.00' },
+  ],
+};
+const MONTHLY: LateFeeTerms = { ...TERMS, kind: 'MONTHLY', value: { percent: '8.00', amount: null } };
+const DAILY: LateFeeTerms = { ...TERMS, kind: 'DAILY', value: { percent: null, amount: '13.00' } };
+
+/** @param moved amounts by day: below zero what was paid */
+function anInvoice(total: string, dueOn: string, moved: [string, string][] = []): LateInvoice {
+  const movements = moved.map(([on, amount]) => ({ on, amount: minor(amount), lowersOriginal: false }));
+  return { total: minor(total), currency: 'MXN', dueOn, movements };
+}
+
+/** What runs on these days post, each on top of those before. */
+function posted(terms: LateFeeTerms, invoice: LateInvoice, days: string[]): string[] {
+  let before = 0n;
+  return days.map((day) => {
+    const target = lateFeeTarget(terms, invoice, day);
+    const more = target - before;
+    before = target;
+    return formatMoney({ minor: more, currency: 'MXN' });
+  });
+}
+
+describe('the worked examples', () => {
+  const due0831 = anInvoice('2500.00', '2026-08-31');
+
+  test.each<[string, LateFeeTerms, LateInvoice, string[], string[]]>([
+    [
+      '23',
+      ONCE,
+      anInvoice('1000.00', '2026-09-07'),
+      ['2026-09-07', '2026-09-08', '2026-09-14', '2026-09-15'],
+      ['0.00', '150.00', '0.00', '150.00'],
+    ],
+    [
+      '24: simple, not 216.00',
+      MONTHLY,
+      due0831,
+      ['2026-08-31', '2026-09-01', '2026-09-30', '2026-10-01'],
+      ['0.00', '200.00', '0.00', '200.00'],
+    ],
+    [
+      '25',
+      { ...MONTHLY, base: 'PENDING' },
+      anInvoice('2500.00', '2026-08-31', [['2026-08-20', '-1500.00']]),
+      ['2026-09-01'],
+      ['80.00'],
+    ],
+    [
+      '26',
+      { ...MONTHLY, cap: { percent: '10.00', amount: null } },
+      due0831,
+      ['2026-09-01', '2026-10-01', '2026-11-01'],
+      ['200.00', '50.00', '0.00'],
+    ],
+    ['27', DAILY, anInvoice('900.00', '2026-10-10'), ['2026-10-15', '2026-10-22'], ['65.00', '91.00']],
+    ['28', ONCE, anInvoice('1000.00', '2026-09-07', [['2026-09-05', '-1000.00']]), ['2026-09-20'], ['0.00']],
+  ])('%s', (_, terms, invoice, days, right) => {
+    expect(posted(terms, invoice, days)).toEqual(right);
+  });
+});
+
+test('a step looks at the end of the day before it begins', () => {
+  const paidOn = (day: string): LateInvoice => anInvoice('1000.00', '2026-09-07', [[day, '-1000.00']]);
+  expect(posted(ONCE, paidOn('2026-09-07'), ['2026-09-20'])).toEqual(['0.00']);
+  expect(posted(ONCE, paidOn('2026-09-08'), ['2026-09-20'])).toEqual(['150.00']);
+  expect(posted(ONCE, paidOn('2026-09-14'), ['2026-09-20'])).toEqual(['150.00']);
+  expect(posted(ONCE, paidOn('2026-09-15'), ['2026-09-20'])).toEqual(['300.00']);
+});
+
+test('days of grace come before the first day late', () => {
+  const terms = { ...ONCE, graceDays: 5 };
+  expect(posted(terms, anInvoice('1000.00', '2026-09-07'), ['2026-09-12', '2026-09-13', '2026-09-20'])).toEqual([
+    '0.00',
+    '150.00',
+    '150.00',
+  ]);
+});
+
+test('a step below what is reached adds nothing', () => {
+  const terms: LateFeeTerms = {
+    ...ONCE,
+    base: 'PENDING',
+    steps: [
+      { fromDay: 1, percent: '10.00', amount: null },
+      { fromDay: 8, percent: '15.00', amount: null },
+    ],
+  };
+  const halfPaid = anInvoice('1000.00', '2026-09-07', [['2026-09-10', '-500.00']]);
+  expect(posted(terms, halfPaid, ['2026-09-08', '2026-09-15'])).toEqual(['100.00', '0.00']);
+});
+
+test('the original is without credit notes but with those for early payment; the pending without either', () => {
+  const invoice: LateInvoice = {
+    ...anInvoice('1000.00', '2026-08-31'),
+    movements: [
+      { on: '2026-08-10', amount: minor('-200.00'), lowersOriginal: true },
+      { on: '2026-08-10', amount: minor('-50.00'), lowersOriginal: false },
+      { on: '2026-08-20', amount: minor('-100.00'), lowersOriginal: false },
+    ],
+  };
+  expect(posted(MONTHLY, invoice, ['2026-09-01'])).toEqual(['64.00']);
+  expect(posted({ ...MONTHLY, base: 'PENDING' }, invoice, ['2026-09-01'])).toEqual(['52.00']);
+});
+
+test('months are counted from the first day late: a short one shortens none after it', () => {
+  const due = anInvoice('100.00', '2027-01-30');
+  const days = ['2027-01-31', '2027-02-27', '2027-02-28', '2027-03-30', '2027-03-31'];
+  expect(posted(MONTHLY, due, days)).toEqual(['8.00', '0.00', '8.00', '0.00', '8.00']);
+});
+
+test('each step is rounded, and an amount that is no multiple of what can be paid too', () => {
+  const invoice = anInvoice('100.30', '2026-08-31');
+  expect(posted({ ...DAILY, value: { percent: '0.05', amount: null } }, invoice, ['2026-09-04'])).toEqual(['0.20']);
+  expect(posted(MONTHLY, { ...anInvoice('1006.00', '2026-08-31'), currency: 'CLP' }, ['2026-10-01'])).toEqual([
+    '160.00',
+  ]);
+});
+
+describe('runs on any days', () => {
+  const due = '2026-08-31';
+  const movement = fc
+    .tuple(fc.integer({ min: -20, max: 150 }), fc.integer({ min: -80_000, max: 40_000 }), fc.boolean())
+    .map(
+      ([days, amount, lowersOriginal]): Movement => ({
+        on: dayPlus(due, days),
+        amount: BigInt(amount),
+        lowersOriginal,
+      }),
+    );
+  const value = fc.oneof(
+    fc.integer({ min: 0, max: 3000 }).map((points) => ({ percent: (points / 100).toFixed(2), amount: null })),
+    fc.integer({ min: 1, max: 30_000 }).map((cents) => ({ percent: null, amount: (cents / 100).toFixed(2) })),
+  );
+  const terms = fc.record({
+    kind: fc.constantFrom('ONCE' as const, 'MONTHLY' as const, 'DAILY' as const),
+    base: fc.constantFrom('ORIGINAL' as const, 'PENDING' as const),
+    graceDays: fc.integer({ min: 0, max: 10 }),
+    cap: fc.option(value),
+    value,
+    steps: fc
+      .uniqueArray(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 3 })
+      .chain((days) =>
+        fc.tuple(...days.toSorted((a, b) => a - b).map((fromDay) => value.map((of) => ({ fromDay, ...of })))),
+      ),
+  });
+
+  test('daily, weekly and random schedules come to the same, and no run takes back what another posted', () => {
+    fc.assert(
+      fc.property(
+        terms,
+        fc.array(movement, { maxLength: 5 }),
+        fc.array(fc.integer({ min: 1, max: 139 })),
+        (of, movements, random) => {
+          const invoice: LateInvoice = { ...anInvoice('1000.00', due), movements };
+          const rule = of.kind === 'ONCE' ? { ...of, value: null } : { ...of, steps: [] };
+          const sumOn = (days: readonly number[]): bigint => {
+            let sum = 0n;
+            for (const day of days) {
+              const today = dayPlus(due, day);
+              // A run knows what happened until then, and nothing of what is to come.
+              const known = { ...invoice, movements: movements.filter(({ on }) => on <= today) };
+              const more = lateFeeTarget(rule, known, today) - sum;
+              expect(more).toBeGreaterThanOrEqual(0n);
+              sum += more;
+            }
+            return sum;
+          };
+          const daily = sumOn(Array.from({ length: 140 }, (_, at) => at + 1));
+          expect(sumOn([7, 14, 21, 28, 35, 70, 105, 140])).toBe(daily);
+          expect(sumOn([...random.toSorted((a, b) => a - b), 140])).toBe(daily);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('days in one are days one by one', () => {
+    fc.assert(
+      fc.property(
+        terms,
+        fc.array(movement, { maxLength: 5 }),
+        fc.integer({ min: 1, max: 120 }),
+        (of, movements, length) => {
+          const rule = { ...of, kind: 'DAILY' as const, steps: [], cap: null };
+          const invoice = { ...anInvoice('1000.00', due), movements };
+          const first = of.graceDays + 1;
+          let sum = 0n;
+          for (let day = first; day <= length; day += 1) {
+            const one = {
+              ...rule,
+              kind: 'ONCE' as const,
+              value: null,
+              steps: [{ fromDay: day - of.graceDays, ...of.value }],
+            };
+            sum += lateFeeTarget(one, invoice, dayPlus(due, length));
+          }
+          expect(lateFeeTarget(rule, invoice, dayPlus(due, length))).toBe(sum);
+        },
+      ),
+    );
+  });
+});
