@@ -32,6 +32,7 @@ import { CreditNoteService } from './services/billing/credit-note-service.ts';
 import { InvoiceService } from './services/billing/invoice-service.ts';
 import { PaymentService } from './services/billing/payment-service.ts';
 import { DocumentService } from './services/documents/document-service.ts';
+import { type CatalogueServices, catalogueServices } from './services/plans/kinds.ts';
 import { LedgerService } from './services/reporting/ledger-service.ts';
 import { ReconciliationService } from './services/reporting/reconciliation-service.ts';
 import { ReportService } from './services/reporting/report-service.ts';
@@ -61,20 +62,21 @@ const BATCH_HELD_MAX_MS = 250;
 /** A reader that takes nothing for so long has gone, whatever its socket says. */
 const STREAM_IDLE_TIMEOUT_MS = 60_000;
 
-export type Services = Readonly<{
-  schools: SchoolService;
-  students: StudentService;
-  invoices: InvoiceService;
-  creditNotes: CreditNoteService;
-  closings: ClosingService;
-  payments: PaymentService;
-  statements: StatementService;
-  ledgers: LedgerService;
-  documents: DocumentService;
-  reports: ReportService;
-  reconciliation: ReconciliationService;
-  idempotencyCleaner: IdempotencyCleaner;
-}>;
+export type Services = CatalogueServices &
+  Readonly<{
+    schools: SchoolService;
+    students: StudentService;
+    invoices: InvoiceService;
+    creditNotes: CreditNoteService;
+    closings: ClosingService;
+    payments: PaymentService;
+    statements: StatementService;
+    ledgers: LedgerService;
+    documents: DocumentService;
+    reports: ReportService;
+    reconciliation: ReconciliationService;
+    idempotencyCleaner: IdempotencyCleaner;
+  }>;
 
 /** Everything between the database and whoever asks: HTTP is one of the askers, the command line another. */
 export type Product = Readonly<{
@@ -169,6 +171,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       creditNotes: new CreditNoteService(dependencies),
       closings: new ClosingService(dependencies),
       payments: new PaymentService(dependencies),
+      ...catalogueServices(dependencies),
       statements,
       ledgers,
       documents: new DocumentService({ ...dependencies, statements, ledgers, reports, renderer }),

@@ -211,6 +211,102 @@ export type CollectedByMethod = {
     net_collected: string;
 };
 
+export type Concept = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 50
+     */
+    code: string;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
+    category: ConceptCategory;
+    /**
+     * Percent of what is left after discounts.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    tax_rate: string;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+};
+
+export type ConceptCategory = "ENROLMENT" | "TUITION" | "SERVICE" | "LATE_FEE" | "OTHER";
+
+export const ConceptCategory = {
+    ENROLMENT: "ENROLMENT",
+    TUITION: "TUITION",
+    SERVICE: "SERVICE",
+    LATE_FEE: "LATE_FEE",
+    OTHER: "OTHER"
+} as const;
+
+export type ConceptCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 50
+     */
+    code: string;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
+    category: ConceptCategory;
+    /**
+     * Percent of what is left after discounts. Default 0.00.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    tax_rate?: string | number;
+};
+
+export type ConceptUpdate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 50
+     */
+    code?: string;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name?: string;
+    category?: ConceptCategory;
+    /**
+     * Percent of what is left after discounts. Default 0.00.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    tax_rate?: string | number;
+};
+
 export type CreditNote = {
     /**
      * @minimum 1
@@ -362,6 +458,327 @@ export type Debtor = {
     days_overdue: number;
 };
 
+export type Discount = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 50
+     */
+    code: string;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
+    kind: DiscountKind;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    percent: string | null;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string | null;
+    /**
+     * Of the concepts it is given on. None named is all.
+     * @maxItems 5
+     * @uniqueItems
+     */
+    categories: ConceptCategory[];
+    stacking: Stacking;
+    /**
+     * Of SIBLING: the first child of the family that it is given to. Null for the other kinds.
+     * @minimum 2
+     * @maximum 20
+     */
+    from_child: number | null;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+};
+
+export type DiscountCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 50
+     */
+    code: string;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
+    kind: DiscountKind;
+    /**
+     * Percent, above 0 to 100. Either this or `amount`.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    percent?: string | number | null;
+    /**
+     * An amount in the currency of the school. Either this or `percent`.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    amount?: string | number | null;
+    /**
+     * Of the concepts it is given on. None named is all.
+     * @maxItems 5
+     * @uniqueItems
+     */
+    categories?: ConceptCategory[];
+    stacking?: Stacking;
+    /**
+     * Of SIBLING: the first child of the family that it is given to. Null for the other kinds.
+     * @minimum 2
+     * @maximum 20
+     */
+    from_child?: number | null;
+};
+
+/**
+ * Scholarships are taken off first. SIBLING: from the child `from_child` of a family on.
+ */
+export type DiscountKind = "SCHOLARSHIP" | "DISCOUNT" | "SIBLING";
+
+export const DiscountKind = {
+    SCHOLARSHIP: "SCHOLARSHIP",
+    DISCOUNT: "DISCOUNT",
+    SIBLING: "SIBLING"
+} as const;
+
+export type DiscountUpdate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 50
+     */
+    code?: string;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name?: string;
+    kind?: DiscountKind;
+    /**
+     * Percent, above 0 to 100. Either this or `amount`.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    percent?: string | number | null;
+    /**
+     * An amount in the currency of the school. Either this or `percent`.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    amount?: string | number | null;
+    /**
+     * Of the concepts it is given on. None named is all.
+     * @maxItems 5
+     * @uniqueItems
+     */
+    categories?: ConceptCategory[];
+    stacking?: Stacking;
+    /**
+     * Of SIBLING: the first child of the family that it is given to. Null for the other kinds.
+     * @minimum 2
+     * @maximum 20
+     */
+    from_child?: number | null;
+};
+
+export type EarlyDiscount = {
+    /**
+     * The last day to earn it: so many days before the invoice is due.
+     * @minimum 0
+     * @maximum 365
+     */
+    days_before_due: number;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    percent: string | null;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string | null;
+};
+
+export type EarlyDiscountIn = {
+    /**
+     * The last day to earn it: so many days before the invoice is due.
+     * @minimum 0
+     * @maximum 365
+     */
+    days_before_due: number;
+    /**
+     * Percent, above 0 to 100. Either this or `amount`.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    percent?: string | number | null;
+    /**
+     * An amount in the currency of the school. Either this or `percent`.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    amount?: string | number | null;
+};
+
+export type Enrolment = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    period_id: number;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    grade: string | null;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    group: string | null;
+    /**
+     * @format date
+     */
+    starts_on: string;
+    /**
+     * @format date
+     */
+    ends_on: string | null;
+    /**
+     * @maxLength 200
+     */
+    withdrawal_reason: string | null;
+    /**
+     * Of plans of the period.
+     * @maxItems 50
+     * @uniqueItems
+     */
+    plan_ids: number[];
+    discounts: GrantedDiscount[];
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+};
+
+export type EnrolmentCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    period_id: number;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    grade?: string | null;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    group?: string | null;
+    /**
+     * Within the period, whose first day is the default.
+     * @format date
+     */
+    starts_on?: string;
+    /**
+     * The last day; null while nobody knows of one.
+     * @format date
+     */
+    ends_on?: string | null;
+    /**
+     * Of plans of the period.
+     * @maxItems 50
+     * @uniqueItems
+     */
+    plan_ids?: number[];
+    /**
+     * @maxItems 50
+     */
+    discounts?: GrantedDiscountIn[];
+};
+
+export type EnrolmentUpdate = {
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    grade?: string | null;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    group?: string | null;
+    /**
+     * Within the period.
+     * @format date
+     */
+    starts_on?: string;
+    /**
+     * The last day; null while nobody knows of one.
+     * @format date
+     */
+    ends_on?: string | null;
+    /**
+     * Of plans of the period.
+     * @maxItems 50
+     * @uniqueItems
+     */
+    plan_ids?: number[];
+    /**
+     * @maxItems 50
+     */
+    discounts?: GrantedDiscountIn[];
+};
+
 /**
  * One thing wrong with a request.
  */
@@ -374,6 +791,52 @@ export type FieldError = {
      * What is wrong there, for people.
      */
     detail: string;
+};
+
+export type GrantedDiscount = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    discount_id: number;
+    /**
+     * @format date
+     */
+    valid_from: string | null;
+    /**
+     * @format date
+     */
+    valid_to: string | null;
+    /**
+     * Why it was granted.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string | null;
+};
+
+export type GrantedDiscountIn = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    discount_id: number;
+    /**
+     * For what is due on this day or later. Null: from the start.
+     * @format date
+     */
+    valid_from?: string | null;
+    /**
+     * For what is due on this day or earlier. Null: to the end.
+     * @format date
+     */
+    valid_to?: string | null;
+    /**
+     * Why it was granted.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason?: string | null;
 };
 
 export type Health = {
@@ -535,6 +998,202 @@ export type InvoiceUpdate = {
      * @maxLength 500
      */
     description?: string | null;
+};
+
+/**
+ * ORIGINAL: the invoice without its credit notes, early ones aside. PENDING: what is open. Default ORIGINAL.
+ */
+export type LateFeeBase = "ORIGINAL" | "PENDING";
+
+export const LateFeeBase = {
+    ORIGINAL: "ORIGINAL",
+    PENDING: "PENDING"
+} as const;
+
+/**
+ * ONCE: what its steps say is reached. MONTHLY, DAILY: the same again for every month or day that began.
+ */
+export type LateFeeKind = "ONCE" | "MONTHLY" | "DAILY";
+
+export const LateFeeKind = {
+    ONCE: "ONCE",
+    MONTHLY: "MONTHLY",
+    DAILY: "DAILY"
+} as const;
+
+export type LateFeePolicy = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name: string;
+    kind: LateFeeKind;
+    steps: LateFeeStep[];
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    percent: string | null;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string | null;
+    base: LateFeeBase;
+    /**
+     * @minimum 0
+     * @maximum 365
+     */
+    grace_days: number;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    cap_percent: string | null;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    cap_amount: string | null;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+};
+
+export type LateFeePolicyCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name: string;
+    kind: LateFeeKind;
+    /**
+     * Of ONCE, by day: what the fees amount to from that day on. None for the others.
+     * @maxItems 50
+     */
+    steps?: LateFeeStepIn[];
+    /**
+     * Percent, above 0 to 100. Either this or `amount`.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    percent?: string | number | null;
+    /**
+     * An amount in the currency of the school. Either this or `percent`.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    amount?: string | number | null;
+    base?: LateFeeBase;
+    /**
+     * Default 0.
+     * @minimum 0
+     * @maximum 365
+     */
+    grace_days?: number;
+    /**
+     * The most that all fees of an invoice come to, in percent of its total.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    cap_percent?: string | number | null;
+    /**
+     * The most that all fees of an invoice come to. Either this or `cap_percent`.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    cap_amount?: string | number | null;
+};
+
+export type LateFeePolicyUpdate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name?: string;
+    kind?: LateFeeKind;
+    /**
+     * Of ONCE, by day: what the fees amount to from that day on. None for the others.
+     * @maxItems 50
+     */
+    steps?: LateFeeStepIn[];
+    /**
+     * Percent, above 0 to 100. Either this or `amount`.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    percent?: string | number | null;
+    /**
+     * An amount in the currency of the school. Either this or `percent`.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    amount?: string | number | null;
+    base?: LateFeeBase;
+    /**
+     * @minimum 0
+     * @maximum 365
+     */
+    grace_days?: number;
+    /**
+     * The most that all fees of an invoice come to, in percent of its total.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    cap_percent?: string | number | null;
+    /**
+     * The most that all fees of an invoice come to. Either this or `cap_percent`.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    cap_amount?: string | number | null;
+};
+
+export type LateFeeStep = {
+    /**
+     * Day 1 is the first after the due day and the days of grace.
+     * @minimum 1
+     * @maximum 3650
+     */
+    from_day: number;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    percent: string | null;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string | null;
+};
+
+export type LateFeeStepIn = {
+    /**
+     * Day 1 is the first after the due day and the days of grace.
+     * @minimum 1
+     * @maximum 3650
+     */
+    from_day: number;
+    /**
+     * Percent, above 0 to 100. Either this or `amount`.
+     * @pattern ^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)$
+     */
+    percent?: string | number | null;
+    /**
+     * An amount in the currency of the school. Either this or `percent`.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    amount?: string | number | null;
 };
 
 /**
@@ -710,6 +1369,292 @@ export type PaymentReversalCreate = {
     reversed_on?: string;
 };
 
+export type Period = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name: string;
+    /**
+     * @format date
+     */
+    starts_on: string;
+    /**
+     * @format date
+     */
+    ends_on: string;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+};
+
+export type PeriodCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name: string;
+    /**
+     * Its first day.
+     * @format date
+     */
+    starts_on: string;
+    /**
+     * Its last day.
+     * @format date
+     */
+    ends_on: string;
+};
+
+export type PeriodUpdate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name?: string;
+    /**
+     * Its first day.
+     * @format date
+     */
+    starts_on?: string;
+    /**
+     * Its last day.
+     * @format date
+     */
+    ends_on?: string;
+};
+
+export type Plan = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    period_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    concept_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name: string;
+    proration: Proration;
+    items: PlanItem[];
+    early_discounts: EarlyDiscount[];
+    /**
+     * What is charged for paying late. Null: nothing.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    late_fee_policy_id: number | null;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+};
+
+export type PlanCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    period_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    concept_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name: string;
+    proration?: Proration;
+    /**
+     * A list, or a rule to make one by.
+     */
+    items: PlanItemIn[] | PlanInstallments;
+    /**
+     * For paying early: the largest that is earned counts.
+     * @maxItems 20
+     */
+    early_discounts?: EarlyDiscountIn[];
+    /**
+     * What is charged for paying late. Null: nothing.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    late_fee_policy_id?: number | null;
+};
+
+export type PlanInstallments = {
+    /**
+     * @minimum 1
+     * @maximum 366
+     */
+    installments: number;
+    /**
+     * The others are due on that day of the following months, or on the last day of those that lack it.
+     * @format date
+     */
+    first_due_on: string;
+    /**
+     * Billed so many days before they are due. Default 0.
+     * @minimum 0
+     * @maximum 365
+     */
+    issue_days_before?: number;
+    /**
+     * Of each. Either this or `total_amount`.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    amount?: string | number;
+    /**
+     * Of all: each is rounded down, and what is left over is on the last.
+     * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
+     */
+    total_amount?: string | number;
+};
+
+export type PlanItem = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Its place in the plan, from 1.
+     */
+    seq: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    label: string;
+    /**
+     * @format date
+     */
+    issue_on: string;
+    /**
+     * @format date
+     */
+    due_on: string;
+    /**
+     * @format date
+     */
+    covers_from: string | null;
+    /**
+     * @format date
+     */
+    covers_to: string | null;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string;
+};
+
+export type PlanItemIn = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    label: string;
+    /**
+     * The day it is billed, not after it is due.
+     * @format date
+     */
+    issue_on: string;
+    /**
+     * Within the period.
+     * @format date
+     */
+    due_on: string;
+    /**
+     * The first day that it pays for. Null with `covers_to`.
+     * @format date
+     */
+    covers_from?: string | null;
+    /**
+     * The last day that it pays for.
+     * @format date
+     */
+    covers_to?: string | null;
+    amount: Amount;
+};
+
+export type PlanUpdate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name?: string;
+    proration?: Proration;
+    /**
+     * A list, or a rule to make one by.
+     */
+    items?: PlanItemIn[] | PlanInstallments;
+    /**
+     * For paying early: the largest that is earned counts.
+     * @maxItems 20
+     */
+    early_discounts?: EarlyDiscountIn[];
+    /**
+     * What is charged for paying late. Null: nothing.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    late_fee_policy_id?: number | null;
+};
+
 /**
  * RFC 9457 problem document.
  */
@@ -787,7 +1732,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -822,6 +1767,26 @@ export const ProblemCode = {
     closing_out_of_order: "closing_out_of_order",
     closing_not_newest: "closing_not_newest",
     credit_exceeds_pending: "credit_exceeds_pending",
+    period_not_found: "period_not_found",
+    period_name_taken: "period_name_taken",
+    period_in_use: "period_in_use",
+    concept_not_found: "concept_not_found",
+    concept_code_taken: "concept_code_taken",
+    concept_in_use: "concept_in_use",
+    plan_not_found: "plan_not_found",
+    plan_name_taken: "plan_name_taken",
+    plan_in_use: "plan_in_use",
+    plan_item_billed: "plan_item_billed",
+    discount_not_found: "discount_not_found",
+    discount_code_taken: "discount_code_taken",
+    discount_in_use: "discount_in_use",
+    enrolment_not_found: "enrolment_not_found",
+    enrolment_exists: "enrolment_exists",
+    enrolment_in_use: "enrolment_in_use",
+    late_fee_policy_not_found: "late_fee_policy_not_found",
+    late_fee_policy_name_taken: "late_fee_policy_name_taken",
+    late_fee_policy_in_use: "late_fee_policy_in_use",
+    student_in_use: "student_in_use",
     plan_invalid: "plan_invalid",
     discount_invalid: "discount_invalid",
     late_fee_policy_invalid: "late_fee_policy_invalid",
@@ -854,6 +1819,16 @@ export const ProblemCode = {
     rate_limited: "rate_limited",
     overloaded: "overloaded",
     internal_error: "internal_error"
+} as const;
+
+/**
+ * NONE bills an item in full, BY_DAY the days of it that the student is enrolled. Default NONE.
+ */
+export type Proration = "NONE" | "BY_DAY";
+
+export const Proration = {
+    NONE: "NONE",
+    BY_DAY: "BY_DAY"
 } as const;
 
 export type Readiness = {
@@ -1450,6 +2425,16 @@ export type SchoolUpdate = {
     invoice_title?: string | null;
 };
 
+/**
+ * EXCLUSIVE: stands alone. CUMULATIVE: chains with the others of its kind on what is left. The larger of the best exclusive one and the chain counts. Default EXCLUSIVE.
+ */
+export type Stacking = "EXCLUSIVE" | "CUMULATIVE";
+
+export const Stacking = {
+    EXCLUSIVE: "EXCLUSIVE",
+    CUMULATIVE: "CUMULATIVE"
+} as const;
+
 export type StatementLine = {
     /**
      * @minimum 1
@@ -1841,6 +2826,160 @@ export type ReopenBooksVariables = {
     reason: string;
 };
 
+export type ListConceptsResult = Concept[];
+
+export type ListConceptsQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListConceptsResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListConceptsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateConceptResult = Concept;
+
+export type CreateConceptBody = ConceptCreate;
+
+export type CreateConceptHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateConceptResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateConceptVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateConceptBody;
+
+export type GetConceptResult = Concept;
+
+export type GetConceptPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetConceptResponseHeaders = {
+    etag?: string;
+};
+
+export type GetConceptVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteConceptResult = void;
+
+export type DeleteConceptPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteConceptVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateConceptResult = Concept;
+
+export type UpdateConceptPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateConceptBody = ConceptUpdate;
+
+export type UpdateConceptVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdateConceptBody;
+
 export type ListAllCreditNotesResult = CreditNote[];
 
 export type ListAllCreditNotesQuery = {
@@ -2033,6 +3172,334 @@ export type ReverseCreditNoteVariables = {
      */
     "Idempotency-Key"?: string;
 } & ReverseCreditNoteBody;
+
+export type ListDiscountsResult = Discount[];
+
+export type ListDiscountsQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListDiscountsResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListDiscountsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateDiscountResult = Discount;
+
+export type CreateDiscountBody = DiscountCreate;
+
+export type CreateDiscountHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateDiscountResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateDiscountVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateDiscountBody;
+
+export type GetDiscountResult = Discount;
+
+export type GetDiscountPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetDiscountResponseHeaders = {
+    etag?: string;
+};
+
+export type GetDiscountVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteDiscountResult = void;
+
+export type DeleteDiscountPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteDiscountVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateDiscountResult = Discount;
+
+export type UpdateDiscountPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateDiscountBody = DiscountUpdate;
+
+export type UpdateDiscountVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdateDiscountBody;
+
+export type ListEnrolmentsResult = Enrolment[];
+
+export type ListEnrolmentsQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    period_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListEnrolmentsResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListEnrolmentsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    period_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateEnrolmentResult = Enrolment;
+
+export type CreateEnrolmentBody = EnrolmentCreate;
+
+export type CreateEnrolmentHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateEnrolmentResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateEnrolmentVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateEnrolmentBody;
+
+export type GetEnrolmentResult = Enrolment;
+
+export type GetEnrolmentPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetEnrolmentResponseHeaders = {
+    etag?: string;
+};
+
+export type GetEnrolmentVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteEnrolmentResult = void;
+
+export type DeleteEnrolmentPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteEnrolmentVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateEnrolmentResult = Enrolment;
+
+export type UpdateEnrolmentPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateEnrolmentBody = EnrolmentUpdate;
+
+export type UpdateEnrolmentVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdateEnrolmentBody;
 
 export type ListInvoicesResult = Invoice[];
 
@@ -2505,6 +3972,160 @@ export type CreateInvoicePaymentVariables = {
     "Idempotency-Key"?: string;
 } & CreateInvoicePaymentBody;
 
+export type ListLateFeePoliciesResult = LateFeePolicy[];
+
+export type ListLateFeePoliciesQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListLateFeePoliciesResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListLateFeePoliciesVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateLateFeePolicyResult = LateFeePolicy;
+
+export type CreateLateFeePolicyBody = LateFeePolicyCreate;
+
+export type CreateLateFeePolicyHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateLateFeePolicyResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateLateFeePolicyVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateLateFeePolicyBody;
+
+export type GetLateFeePolicyResult = LateFeePolicy;
+
+export type GetLateFeePolicyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetLateFeePolicyResponseHeaders = {
+    etag?: string;
+};
+
+export type GetLateFeePolicyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteLateFeePolicyResult = void;
+
+export type DeleteLateFeePolicyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteLateFeePolicyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateLateFeePolicyResult = LateFeePolicy;
+
+export type UpdateLateFeePolicyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateLateFeePolicyBody = LateFeePolicyUpdate;
+
+export type UpdateLateFeePolicyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdateLateFeePolicyBody;
+
 export type ListPaymentsResult = Payment[];
 
 export type ListPaymentsQuery = {
@@ -2724,6 +4345,324 @@ export type ReversePaymentVariables = {
      */
     "Idempotency-Key"?: string;
 } & ReversePaymentBody;
+
+export type ListPeriodsResult = Period[];
+
+export type ListPeriodsQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListPeriodsResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListPeriodsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreatePeriodResult = Period;
+
+export type CreatePeriodBody = PeriodCreate;
+
+export type CreatePeriodHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreatePeriodResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreatePeriodVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreatePeriodBody;
+
+export type GetPeriodResult = Period;
+
+export type GetPeriodPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetPeriodResponseHeaders = {
+    etag?: string;
+};
+
+export type GetPeriodVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeletePeriodResult = void;
+
+export type DeletePeriodPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeletePeriodVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdatePeriodResult = Period;
+
+export type UpdatePeriodPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdatePeriodBody = PeriodUpdate;
+
+export type UpdatePeriodVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdatePeriodBody;
+
+export type ListPlansResult = Plan[];
+
+export type ListPlansQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    period_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListPlansResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListPlansVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    period_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreatePlanResult = Plan;
+
+export type CreatePlanBody = PlanCreate;
+
+export type CreatePlanHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreatePlanResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreatePlanVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreatePlanBody;
+
+export type GetPlanResult = Plan;
+
+export type GetPlanPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetPlanResponseHeaders = {
+    etag?: string;
+};
+
+export type GetPlanVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeletePlanResult = void;
+
+export type DeletePlanPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeletePlanVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdatePlanResult = Plan;
+
+export type UpdatePlanPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdatePlanBody = PlanUpdate;
+
+export type UpdatePlanVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdatePlanBody;
 
 export type ReconcileResult = Reconciliation;
 
@@ -3741,6 +5680,91 @@ export type Ops = {
         };
         result: ReopenBooksResult;
     };
+    listConcepts: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListConceptsResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Concept;
+    };
+    createConcept: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateConceptBody;
+        result: CreateConceptResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    getConcept: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetConceptResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    deleteConcept: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: DeleteConceptResult;
+    };
+    updateConcept: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdateConceptBody;
+        result: UpdateConceptResult;
+    };
     listAllCreditNotes: {
         args: {
             /**
@@ -3842,6 +5866,186 @@ export type Ops = {
             location?: string;
             idempotencyHit?: string;
         };
+    };
+    listDiscounts: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListDiscountsResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Discount;
+    };
+    createDiscount: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateDiscountBody;
+        result: CreateDiscountResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    getDiscount: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetDiscountResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    deleteDiscount: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: DeleteDiscountResult;
+    };
+    updateDiscount: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdateDiscountBody;
+        result: UpdateDiscountResult;
+    };
+    listEnrolments: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            period_id?: number;
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            student_id?: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListEnrolmentsResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Enrolment;
+    };
+    createEnrolment: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateEnrolmentBody;
+        result: CreateEnrolmentResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    getEnrolment: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetEnrolmentResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    deleteEnrolment: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: DeleteEnrolmentResult;
+    };
+    updateEnrolment: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdateEnrolmentBody;
+        result: UpdateEnrolmentResult;
     };
     listInvoices: {
         args: {
@@ -4089,6 +6293,91 @@ export type Ops = {
             idempotencyHit?: string;
         };
     };
+    listLateFeePolicies: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListLateFeePoliciesResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: LateFeePolicy;
+    };
+    createLateFeePolicy: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateLateFeePolicyBody;
+        result: CreateLateFeePolicyResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    getLateFeePolicy: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetLateFeePolicyResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    deleteLateFeePolicy: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: DeleteLateFeePolicyResult;
+    };
+    updateLateFeePolicy: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdateLateFeePolicyBody;
+        result: UpdateLateFeePolicyResult;
+    };
     listPayments: {
         args: {
             /**
@@ -4205,6 +6494,181 @@ export type Ops = {
             location?: string;
             idempotencyHit?: string;
         };
+    };
+    listPeriods: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListPeriodsResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Period;
+    };
+    createPeriod: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreatePeriodBody;
+        result: CreatePeriodResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    getPeriod: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetPeriodResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    deletePeriod: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: DeletePeriodResult;
+    };
+    updatePeriod: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdatePeriodBody;
+        result: UpdatePeriodResult;
+    };
+    listPlans: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            period_id?: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListPlansResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Plan;
+    };
+    createPlan: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreatePlanBody;
+        result: CreatePlanResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    getPlan: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetPlanResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    deletePlan: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: DeletePlanResult;
+    };
+    updatePlan: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdatePlanBody;
+        result: UpdatePlanResult;
     };
     reconcile: {
         args: {
@@ -4744,9 +7208,24 @@ export type Ops = {
 export const OPERATIONS = {
     getClosing: { id: "getClosing", method: "GET", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reopenBooks: { id: "reopenBooks", method: "DELETE", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    listConcepts: { id: "listConcepts", method: "GET", path: "/api/v1/concepts", tags: ["concepts"], params: [{ name: "school_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createConcept: { id: "createConcept", method: "POST", path: "/api/v1/concepts", tags: ["concepts"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getConcept: { id: "getConcept", method: "GET", path: "/api/v1/concepts/{id}", tags: ["concepts"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    deleteConcept: { id: "deleteConcept", method: "DELETE", path: "/api/v1/concepts/{id}", tags: ["concepts"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updateConcept: { id: "updateConcept", method: "PATCH", path: "/api/v1/concepts/{id}", tags: ["concepts"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listAllCreditNotes: { id: "listAllCreditNotes", method: "GET", path: "/api/v1/credit-notes", tags: ["credit notes"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "reason", in: "query" }, { name: "number", in: "query" }, { name: "dated_from", in: "query" }, { name: "dated_to", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     getCreditNote: { id: "getCreditNote", method: "GET", path: "/api/v1/credit-notes/{id}", tags: ["credit notes"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reverseCreditNote: { id: "reverseCreditNote", method: "POST", path: "/api/v1/credit-notes/{id}/reversal", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    listDiscounts: { id: "listDiscounts", method: "GET", path: "/api/v1/discounts", tags: ["discounts"], params: [{ name: "school_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createDiscount: { id: "createDiscount", method: "POST", path: "/api/v1/discounts", tags: ["discounts"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getDiscount: { id: "getDiscount", method: "GET", path: "/api/v1/discounts/{id}", tags: ["discounts"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    deleteDiscount: { id: "deleteDiscount", method: "DELETE", path: "/api/v1/discounts/{id}", tags: ["discounts"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updateDiscount: { id: "updateDiscount", method: "PATCH", path: "/api/v1/discounts/{id}", tags: ["discounts"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    listEnrolments: { id: "listEnrolments", method: "GET", path: "/api/v1/enrolments", tags: ["enrolments"], params: [{ name: "school_id", in: "query" }, { name: "period_id", in: "query" }, { name: "student_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createEnrolment: { id: "createEnrolment", method: "POST", path: "/api/v1/enrolments", tags: ["enrolments"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getEnrolment: { id: "getEnrolment", method: "GET", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    deleteEnrolment: { id: "deleteEnrolment", method: "DELETE", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updateEnrolment: { id: "updateEnrolment", method: "PATCH", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "number", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoice: { id: "createInvoice", method: "POST", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getInvoice: { id: "getInvoice", method: "GET", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
@@ -4756,10 +7235,25 @@ export const OPERATIONS = {
     createCreditNote: { id: "createCreditNote", method: "POST", path: "/api/v1/invoices/{id}/credit-notes", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listInvoicePayments: { id: "listInvoicePayments", method: "GET", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoicePayment: { id: "createInvoicePayment", method: "POST", path: "/api/v1/invoices/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    listLateFeePolicies: { id: "listLateFeePolicies", method: "GET", path: "/api/v1/late-fee-policies", tags: ["late fee policies"], params: [{ name: "school_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createLateFeePolicy: { id: "createLateFeePolicy", method: "POST", path: "/api/v1/late-fee-policies", tags: ["late fee policies"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getLateFeePolicy: { id: "getLateFeePolicy", method: "GET", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    deleteLateFeePolicy: { id: "deleteLateFeePolicy", method: "DELETE", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updateLateFeePolicy: { id: "updateLateFeePolicy", method: "PATCH", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listPayments: { id: "listPayments", method: "GET", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "method", in: "query" }, { name: "reference", in: "query" }, { name: "paid_from", in: "query" }, { name: "paid_to", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createPayment: { id: "createPayment", method: "POST", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getPayment: { id: "getPayment", method: "GET", path: "/api/v1/payments/{id}", tags: ["payments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reversePayment: { id: "reversePayment", method: "POST", path: "/api/v1/payments/{id}/reversal", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    listPeriods: { id: "listPeriods", method: "GET", path: "/api/v1/periods", tags: ["periods"], params: [{ name: "school_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createPeriod: { id: "createPeriod", method: "POST", path: "/api/v1/periods", tags: ["periods"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getPeriod: { id: "getPeriod", method: "GET", path: "/api/v1/periods/{id}", tags: ["periods"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    deletePeriod: { id: "deletePeriod", method: "DELETE", path: "/api/v1/periods/{id}", tags: ["periods"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updatePeriod: { id: "updatePeriod", method: "PATCH", path: "/api/v1/periods/{id}", tags: ["periods"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    listPlans: { id: "listPlans", method: "GET", path: "/api/v1/plans", tags: ["plans"], params: [{ name: "school_id", in: "query" }, { name: "period_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createPlan: { id: "createPlan", method: "POST", path: "/api/v1/plans", tags: ["plans"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getPlan: { id: "getPlan", method: "GET", path: "/api/v1/plans/{id}", tags: ["plans"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    deletePlan: { id: "deletePlan", method: "DELETE", path: "/api/v1/plans/{id}", tags: ["plans"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updatePlan: { id: "updatePlan", method: "PATCH", path: "/api/v1/plans/{id}", tags: ["plans"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     reconcile: { id: "reconcile", method: "GET", path: "/api/v1/reconciliation", tags: ["service"], params: [{ name: "limit", in: "query" }, { name: "cursor", in: "query" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listSchools: { id: "listSchools", method: "GET", path: "/api/v1/schools", tags: ["schools"], params: [{ name: "is_active", in: "query" }, { name: "country", in: "query" }, { name: "q", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createSchool: { id: "createSchool", method: "POST", path: "/api/v1/schools", tags: ["schools"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
@@ -6636,4 +9130,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { getClosing, reopenBooks, listAllCreditNotes, getCreditNote, reverseCreditNote, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listPayments, createPayment, getPayment, reversePayment, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, listPayments, createPayment, getPayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;

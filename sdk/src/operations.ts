@@ -15,11 +15,17 @@ export const FILES = {
   getStudentStatement: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listAllCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listClosings: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listConcepts: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listDebtors: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listDiscounts: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listEnrolments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listInvoicePayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listInvoices: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listLateFeePolicies: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listPayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listPeriods: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listPlans: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listSchools: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listStudents: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
 } as const;
@@ -63,6 +69,26 @@ export type ProblemCodes = {
     | 'school_not_found'
     | 'closing_out_of_order'
     | 'scope_missing';
+  createConcept: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'school_not_found'
+    | 'concept_code_taken'
+    | 'scope_missing';
   createCreditNote: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -86,6 +112,52 @@ export type ProblemCodes = {
     | 'credit_exceeds_pending'
     | 'day_out_of_range'
     | 'period_closed'
+    | 'scope_missing';
+  createDiscount: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'school_not_found'
+    | 'discount_code_taken'
+    | 'discount_invalid'
+    | 'amount_not_whole'
+    | 'scope_missing';
+  createEnrolment: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'student_not_found'
+    | 'period_not_found'
+    | 'plan_not_found'
+    | 'discount_not_found'
+    | 'enrolment_exists'
+    | 'day_out_of_range'
     | 'scope_missing';
   createInvoice: 
     | 'api_key_missing'
@@ -133,6 +205,28 @@ export type ProblemCodes = {
     | 'payment_exceeds_pending'
     | 'day_out_of_range'
     | 'scope_missing';
+  createLateFeePolicy: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'school_not_found'
+    | 'late_fee_policy_name_taken'
+    | 'late_fee_policy_invalid'
+    | 'amount_not_whole'
+    | 'scope_missing';
   createPayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -155,6 +249,52 @@ export type ProblemCodes = {
     | 'amount_not_whole'
     | 'payment_exceeds_pending'
     | 'day_out_of_range'
+    | 'scope_missing';
+  createPeriod: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'school_not_found'
+    | 'period_name_taken'
+    | 'day_out_of_range'
+    | 'scope_missing';
+  createPlan: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'school_not_found'
+    | 'period_not_found'
+    | 'concept_not_found'
+    | 'late_fee_policy_not_found'
+    | 'plan_name_taken'
+    | 'plan_invalid'
+    | 'amount_not_whole'
     | 'scope_missing';
   createSchool: 
     | 'api_key_missing'
@@ -216,6 +356,108 @@ export type ProblemCodes = {
     | 'school_already_inactive'
     | 'school_has_students'
     | 'scope_missing';
+  deleteConcept: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'concept_not_found'
+    | 'concept_in_use'
+    | 'scope_missing';
+  deleteDiscount: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'discount_not_found'
+    | 'discount_in_use'
+    | 'scope_missing';
+  deleteEnrolment: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'enrolment_not_found'
+    | 'enrolment_in_use'
+    | 'scope_missing';
+  deleteLateFeePolicy: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'late_fee_policy_not_found'
+    | 'late_fee_policy_in_use'
+    | 'scope_missing';
+  deletePeriod: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'period_not_found'
+    | 'period_in_use'
+    | 'scope_missing';
+  deletePlan: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'plan_not_found'
+    | 'plan_in_use'
+    | 'scope_missing';
   deleteStudent: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -232,6 +474,7 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'student_not_found'
     | 'student_has_invoices'
+    | 'student_in_use'
     | 'scope_missing';
   getClearance: 
     | 'api_key_invalid'
@@ -257,6 +500,17 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'closing_not_found'
     | 'scope_missing';
+  getConcept: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'concept_not_found'
+    | 'scope_missing';
   getCreditNote: 
     | 'api_key_invalid'
     | 'request_invalid'
@@ -268,6 +522,28 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'credit_note_not_found'
+    | 'scope_missing';
+  getDiscount: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'discount_not_found'
+    | 'scope_missing';
+  getEnrolment: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'enrolment_not_found'
     | 'scope_missing';
   getHealth: never;
   getInvoice: 
@@ -281,6 +557,17 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'invoice_not_found'
+    | 'scope_missing';
+  getLateFeePolicy: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'late_fee_policy_not_found'
     | 'scope_missing';
   getMetrics: 
     | 'api_key_missing'
@@ -297,6 +584,28 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'payment_not_found'
+    | 'scope_missing';
+  getPeriod: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'period_not_found'
+    | 'scope_missing';
+  getPlan: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'plan_not_found'
     | 'scope_missing';
   getProblemPage: 
     | 'route_not_found';
@@ -435,6 +744,17 @@ export type ProblemCodes = {
     | 'not_acceptable'
     | 'school_not_found'
     | 'scope_missing';
+  listConcepts: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
   listCreditNotes: 
     | 'api_key_invalid'
     | 'request_invalid'
@@ -460,6 +780,28 @@ export type ProblemCodes = {
     | 'school_not_found'
     | 'document_too_long'
     | 'scope_missing';
+  listDiscounts: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
+  listEnrolments: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
   listInvoicePayments: 
     | 'api_key_invalid'
     | 'request_invalid'
@@ -483,7 +825,40 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'scope_missing';
+  listLateFeePolicies: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
   listPayments: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
+  listPeriods: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
+  listPlans: 
     | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
@@ -590,6 +965,61 @@ export type ProblemCodes = {
     | 'day_out_of_range'
     | 'period_closed'
     | 'scope_missing';
+  updateConcept: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'concept_not_found'
+    | 'concept_code_taken'
+    | 'scope_missing';
+  updateDiscount: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'discount_not_found'
+    | 'discount_code_taken'
+    | 'discount_invalid'
+    | 'amount_not_whole'
+    | 'scope_missing';
+  updateEnrolment: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'enrolment_not_found'
+    | 'plan_not_found'
+    | 'discount_not_found'
+    | 'day_out_of_range'
+    | 'scope_missing';
   updateInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -610,6 +1040,65 @@ export type ProblemCodes = {
     | 'invoice_amount_below_paid'
     | 'amount_not_whole'
     | 'period_closed'
+    | 'scope_missing';
+  updateLateFeePolicy: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'late_fee_policy_not_found'
+    | 'late_fee_policy_name_taken'
+    | 'late_fee_policy_invalid'
+    | 'amount_not_whole'
+    | 'scope_missing';
+  updatePeriod: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'period_not_found'
+    | 'period_name_taken'
+    | 'day_out_of_range'
+    | 'period_in_use'
+    | 'scope_missing';
+  updatePlan: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'plan_not_found'
+    | 'late_fee_policy_not_found'
+    | 'plan_name_taken'
+    | 'plan_invalid'
+    | 'amount_not_whole'
+    | 'plan_item_billed'
     | 'scope_missing';
   updateSchool: 
     | 'api_key_missing'

@@ -1,6 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
 import { Type } from 'typebox';
+import { isPercent } from '../../domain/plans/percent.ts';
 import { isCalendarDate, isTimestamp } from '../../domain/shared/calendar.ts';
 import { isCountry, isCurrency } from '../../domain/shared/iso.ts';
 import { AMOUNT_MAX, isAmount } from '../../domain/shared/money.ts';
@@ -77,8 +78,13 @@ for (const ajv of [ajvs.all, ajvs.first]) {
     keyword: 'x-amount',
     schemaType: 'boolean',
     // A JSON number is taken by its shortest decimal text, which is exact for every amount in range.
-    validate: (_: boolean, value: unknown) =>
-      (typeof value === 'string' && isAmount(value)) || (typeof value === 'number' && isAmount(String(value))),
+    validate: (_: boolean, value: unknown) => value === null || isAmount(textOf(value)),
+  });
+  ajv.addKeyword({
+    keyword: 'x-percent',
+    schemaType: 'string',
+    validate: (least: string, value: unknown) =>
+      value === null || (isPercent(textOf(value)) && (least === 'zero' || /[1-9]/.test(textOf(value)))),
   });
   ajv.addKeyword({
     keyword: 'x-visible',
@@ -94,9 +100,15 @@ for (const ajv of [ajvs.all, ajvs.first]) {
   });
 }
 
+/** A decimal number as a client wrote it; what is none has no text. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
 /** Keywords of this validator, which mean nothing to others: the OpenAPI document leaves them out. */
 export const OWN_KEYWORDS: ReadonlySet<string> = new Set([
   'x-amount',
+  'x-percent',
   'x-text',
   'x-visible',
   'x-days',
@@ -221,6 +233,7 @@ function detailOfText(error: ErrorObject): string {
 
 function detailOf({ keyword, params, message, parentSchema }: ErrorObject): string {
   if (keyword !== 'type' && parentSchema?.['x-amount'] === true) return AMOUNT_DETAIL;
+  if (keyword !== 'type' && parentSchema?.['x-percent'] !== undefined) return percentDetail(parentSchema['x-percent']);
   switch (keyword) {
     case 'required':
       return 'is required';
@@ -246,6 +259,10 @@ function detailOf({ keyword, params, message, parentSchema }: ErrorObject): stri
     default:
       return message ?? 'is not valid';
   }
+}
+
+function percentDetail(least: string): string {
+  return `must be a percentage from ${least === 'zero' ? '0' : '0.01'} to 100 with at most two decimals`;
 }
 
 function isTimezone(name: string): boolean {

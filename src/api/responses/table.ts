@@ -17,7 +17,8 @@ export type Table = Readonly<{ name: string; columns: readonly Column[]; rows: R
 type Shape = Readonly<{ properties: Readonly<Record<string, object>> }>;
 
 /**
- * The columns of rows of a shape, in its order, with the JSON's names; a nested object's members become `student_id`.
+ * The columns of rows of a shape, in its order, with the JSON's names; a nested object's members become `student_id`, and
+ * lists of objects are left out.
  *
  * @param last names of columns that come behind all others: those that files did not have from the beginning. Programs
  *   read columns by their place, so a new one goes to the end wherever the JSON has it.
@@ -35,8 +36,14 @@ export function columnsOf(shape: Shape, last: readonly string[] = []): Column[] 
 function flatten(shape: Shape, path: readonly string[]): Column[] {
   return Object.entries(shape.properties).flatMap(([name, member]) => {
     const here = [...path, name];
+    if (isTable(member)) return [];
     return isShape(member) ? flatten(member, here) : [{ name: here.join('_'), path: here, kind: kindOf(member) }];
   });
+}
+
+/** A list of objects, such as the items of a plan: a row has no place for a table. */
+function isTable(member: object): boolean {
+  return 'items' in member && typeof member.items === 'object' && member.items !== null && isShape(member.items);
 }
 
 function isShape(member: object): member is Shape {
@@ -54,11 +61,12 @@ function kindOf(member: object): ColumnKind {
   return types.includes('boolean') ? 'flag' : 'text';
 }
 
-/** What a column shows of a row; undefined where the row has no such member. */
+/** What a column shows of a row: a list with spaces between; undefined where the row has no such member. */
 export function valueAt(row: unknown, { path }: Column): unknown {
-  return path.reduce((value: unknown, name): unknown => {
+  const found = path.reduce((value: unknown, name): unknown => {
     return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
   }, row);
+  return Array.isArray(found) ? found.join(' ') : found;
 }
 
 type Owner = Readonly<{

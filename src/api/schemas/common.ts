@@ -97,7 +97,7 @@ export function oneOfOrNull<T extends string>(
 export const CalendarDate = Type.String({ format: 'date', examples: ['2026-03-31'] });
 
 /** The last day that anybody means when they say when something is due. */
-const LAST_DUE_DAY = '2199-12-31';
+export const LAST_DUE_DAY = '2199-12-31';
 
 /** A day that something is due on, as clients send it. */
 export const DueDay = Type.String({

@@ -7,6 +7,7 @@ import type { CreditNoteService } from '../../services/billing/credit-note-servi
 import type { InvoiceService } from '../../services/billing/invoice-service.ts';
 import type { PaymentService } from '../../services/billing/payment-service.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
+import type { CatalogueServices } from '../../services/plans/kinds.ts';
 import type { LedgerService } from '../../services/reporting/ledger-service.ts';
 import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
 import type { ReportService } from '../../services/reporting/report-service.ts';
@@ -16,6 +17,7 @@ import { creditNoteRoutes } from './credit-notes.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { paymentRoutes } from './payments.ts';
+import { catalogueOf } from './plans/index.ts';
 import { reconciliationRoutes } from './reconciliation.ts';
 import { reportRoutes } from './reports.ts';
 import { schoolRoutes } from './schools.ts';
@@ -23,20 +25,21 @@ import { statementRoutes } from './statements.ts';
 import { studentRoutes } from './students.ts';
 
 /** What the routes ask. */
-export type Services = Readonly<{
-  schools: SchoolService;
-  students: StudentService;
-  invoices: InvoiceService;
-  creditNotes: CreditNoteService;
-  closings: ClosingService;
-  payments: PaymentService;
-  statements: StatementService;
-  reconciliation: ReconciliationService;
-  ledgers: LedgerService;
-  documents: DocumentService;
-  reports: ReportService;
-  clock: Clock;
-}>;
+export type Services = CatalogueServices &
+  Readonly<{
+    schools: SchoolService;
+    students: StudentService;
+    invoices: InvoiceService;
+    creditNotes: CreditNoteService;
+    closings: ClosingService;
+    payments: PaymentService;
+    statements: StatementService;
+    reconciliation: ReconciliationService;
+    ledgers: LedgerService;
+    documents: DocumentService;
+    reports: ReportService;
+    clock: Clock;
+  }>;
 
 /** Every resource of version 1. @param release of the product */
 export function v1Routes(routes: FastifyInstance, services: Services, release: string): void {
@@ -50,4 +53,5 @@ export function v1Routes(routes: FastifyInstance, services: Services, release: s
   reconciliationRoutes(routes, services.reconciliation);
   ledgerRoutes(routes, services);
   reportRoutes(routes, services);
+  catalogueOf(routes, services);
 }

@@ -79,7 +79,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     scope: 'students:write',
     summary: 'Delete a student who was never billed',
     description: 'For good. Whoever was billed stays on record, voided invoices included.',
-    refusals: ['student_not_found', 'student_has_invoices'],
+    refusals: ['student_not_found', 'student_has_invoices', 'student_in_use'],
     answer: 'Deleted for good.',
     params: IdParams,
     run: async ({ actor, params: { id } }) => await students.delete(actor, id),

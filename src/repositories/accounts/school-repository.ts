@@ -82,6 +82,14 @@ export class SchoolRepository {
     return row && toSchool(row);
   }
 
+  /** Finds a school whose currency stays as it is until the transaction ends. Who invoices or pays does not wait for it. */
+  async findForShare(actor: Actor, id: number): Promise<School | undefined> {
+    const row = await this.#sql.first<SchoolRow>(
+      sql`select ${COLUMNS} from schools where id = ${id} and ${visibleTo(actor, sql`id`)} for key share`,
+    );
+    return row && toSchool(row);
+  }
+
   /** Another school of the same name in the same country. Only for the order of refusals: the constraint decides. */
   async findNamesake({ id, name, country }: School): Promise<number | undefined> {
     const row = await this.#sql.first<{ id: number }>(sql`
@@ -210,16 +218,21 @@ function timezoneUnknown({ timezone }: Pick<School, 'timezone'>): DomainError {
 function toRefusal(error: unknown, school: School): unknown {
   if (isInvalidParameter(error)) return timezoneUnknown(school);
   if (isNameTaken(error)) return nameTaken(school);
-  if (isForeignKeyViolation(error, 'invoices_school_currency_fkey')) {
-    return new DomainError(
-      'school_currency_locked',
-      `School with id ${school.id} has invoices, so its currency cannot change`,
-    );
+  if (isForeignKeyViolation(error, 'invoices_school_currency_fkey')) return currencyLocked(school, 'invoices');
+  if (PRICED.some((table) => isForeignKeyViolation(error, `${table}_school_currency_fkey`))) {
+    return currencyLocked(school, 'prices');
   }
   if (isForeignKeyViolation(error, 'students_school_active_fkey')) {
     return new DomainError('school_has_students', `School with id ${school.id} has students and cannot be deactivated`);
   }
   return error;
+}
+
+/** Tables that hold prices, beside the invoices. */
+const PRICED = ['plans', 'discounts', 'late_fee_policies'];
+
+function currencyLocked({ id }: School, what: string): DomainError {
+  return new DomainError('school_currency_locked', `School with id ${id} has ${what}, so its currency cannot change`);
 }
 
 function toConditions(actor: Actor, { isActive, country, words, updatedSince }: SchoolFilter): Statement[] {

@@ -140,7 +140,7 @@ export class StudentRepository {
   /**
    * Deletes the student for good, also from the answers that are kept with idempotency keys. Undefined when there is none.
    *
-   * @throws DomainError `student_has_invoices`: the foreign key keeps everybody who was ever billed
+   * @throws DomainError `student_has_invoices`, `student_in_use`: foreign keys keep everybody who was ever billed, or is enrolled
    */
   async delete(actor: Actor, id: number): Promise<StudentFacts | undefined> {
     try {
@@ -152,6 +152,9 @@ export class StudentRepository {
         )
         select ${FACTS} from st`);
     } catch (error) {
+      if (isForeignKeyViolation(error, 'enrolments_student_fkey')) {
+        throw new DomainError('student_in_use', `Student with id ${id} is enrolled and cannot be deleted`);
+      }
       if (!isForeignKeyViolation(error, 'invoices_student_fkey')) throw error;
       throw new DomainError('student_has_invoices', `Student with id ${id} has invoices and cannot be deleted`);
     }

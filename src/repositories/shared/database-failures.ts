@@ -78,6 +78,16 @@ export function isForeignKeyViolation(error: unknown, constraint: string): boole
   return (state === '23503' || state === '23001') && (constraintOf(error)?.startsWith(constraint) ?? false);
 }
 
+/** Somebody refers to the row that was to be deleted. */
+export function isReferenced(error: unknown): boolean {
+  return isForeignKeyViolation(error, '');
+}
+
+/** The constraint that said no: unique, foreign key or check. */
+export function constraintOfViolation(error: unknown): string | undefined {
+  return /^23/.test(sqlStateOf(error) ?? '') ? constraintOf(error) : undefined;
+}
+
 /** 23514 check_violation. */
 export function isCheckViolation(error: unknown, constraint: string): boolean {
   return sqlStateOf(error) === '23514' && (constraintOf(error)?.startsWith(constraint) ?? false);

@@ -6,6 +6,12 @@ import { ClosingRepository } from '../billing/closing-repository.ts';
 import { CreditNoteRepository } from '../billing/credit-note-repository.ts';
 import { InvoiceRepository } from '../billing/invoice-repository.ts';
 import { PaymentRepository } from '../billing/payment-repository.ts';
+import { ConceptRepository } from '../plans/concept-repository.ts';
+import { DiscountRepository } from '../plans/discount-repository.ts';
+import { EnrolmentRepository } from '../plans/enrolment-repository.ts';
+import { LateFeePolicyRepository } from '../plans/late-fee-policy-repository.ts';
+import { PeriodRepository } from '../plans/period-repository.ts';
+import { PlanRepository } from '../plans/plan-repository.ts';
 import { DebtRepository } from '../reporting/debt-repository.ts';
 import { LedgerRepository } from '../reporting/ledger-repository.ts';
 import { ReconciliationRepository } from '../reporting/reconciliation-repository.ts';
@@ -23,6 +29,12 @@ export type Repositories = Readonly<{
   creditNotes: CreditNoteRepository;
   books: BooksRepository;
   closings: ClosingRepository;
+  periods: PeriodRepository;
+  concepts: ConceptRepository;
+  plans: PlanRepository;
+  discounts: DiscountRepository;
+  enrolments: EnrolmentRepository;
+  lateFeePolicies: LateFeePolicyRepository;
   statements: StatementRepository;
   reconciliation: ReconciliationRepository;
   debts: DebtRepository;
@@ -43,6 +55,12 @@ export function repositoriesOn(sql: Sql): Repositories {
     creditNotes: new CreditNoteRepository(sql),
     books: new BooksRepository(sql),
     closings: new ClosingRepository(sql),
+    periods: new PeriodRepository(sql),
+    concepts: new ConceptRepository(sql),
+    plans: new PlanRepository(sql),
+    discounts: new DiscountRepository(sql),
+    enrolments: new EnrolmentRepository(sql),
+    lateFeePolicies: new LateFeePolicyRepository(sql),
     statements: new StatementRepository(sql),
     reconciliation: new ReconciliationRepository(sql),
     debts: new DebtRepository(sql),

@@ -87,7 +87,7 @@ export class StudentService {
     return { body, event };
   }
 
-  /** @throws DomainError `student_not_found`, `student_has_invoices` */
+  /** @throws DomainError `student_not_found`, `student_has_invoices`, `student_in_use` */
   async delete(actor: Actor, id: number): Promise<StudentEvent> {
     const facts = await this.#unitOfWork.write(async ({ students }) => await students.delete(actor, id));
     if (facts === undefined) throw notFound(id);

@@ -9,6 +9,10 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     closings_days_check closings_id_key closings_identity_check closings_pkey closings_reopened_check
     closings_school_fkey closings_school_through_key
   `,
+  concepts: `
+    concepts_category_check concepts_code_length_check concepts_id_key concepts_name_length_check concepts_pkey
+    concepts_school_code_key concepts_school_fkey concepts_tax_rate_range_check
+  `,
   credit_note_reversals: `
     credit_note_reversals_credit_note_fkey credit_note_reversals_credit_note_key credit_note_reversals_days_check
     credit_note_reversals_id_key credit_note_reversals_pkey credit_note_reversals_reason_length_check
@@ -17,22 +21,50 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     credit_notes_amount_range_check credit_notes_days_check credit_notes_description_length_check credit_notes_id_key
     credit_notes_invoice_fkey credit_notes_pkey credit_notes_reason_check credit_notes_school_number_key
   `,
+  discounts: `
+    discounts_amount_range_check discounts_categories_check discounts_code_length_check discounts_from_child_check
+    discounts_id_key discounts_kind_check discounts_name_length_check discounts_percent_range_check discounts_pkey
+    discounts_school_code_key discounts_school_currency_fkey discounts_stacking_check discounts_value_check
+  `,
   document_counters: `
     document_counters_kind_check document_counters_last_number_check document_counters_pkey
     document_counters_school_fkey
+  `,
+  enrolment_discounts: `
+    enrolment_discounts_days_check enrolment_discounts_discount_fkey enrolment_discounts_enrolment_fkey
+    enrolment_discounts_pkey enrolment_discounts_reason_length_check enrolment_discounts_seq_check
+  `,
+  enrolment_plans: `
+    enrolment_plans_enrolment_fkey enrolment_plans_pkey enrolment_plans_plan_fkey
+  `,
+  enrolments: `
+    enrolments_days_check enrolments_grade_length_check enrolments_group_name_length_check enrolments_id_key
+    enrolments_id_period_key enrolments_period_fkey enrolments_pkey enrolments_student_fkey
+    enrolments_student_period_key enrolments_withdrawal_check
   `,
   idempotency_keys: `
     idempotency_keys_answer_check idempotency_keys_key_length_check idempotency_keys_pkey
   `,
   invoices: `
     invoices_amount_credited_range_check invoices_amount_paid_range_check invoices_amount_total_range_check
-    invoices_amount_written_off_range_check invoices_amounts_whole_check invoices_balance_check invoices_days_check
-    invoices_description_length_check invoices_due_date_range_check invoices_id_key invoices_number_check
-    invoices_pkey invoices_school_currency_fkey invoices_school_number_key invoices_student_fkey
+    invoices_amount_written_off_range_check invoices_amounts_whole_check invoices_balance_check invoices_concept_fkey
+    invoices_days_check invoices_description_length_check invoices_due_date_range_check invoices_id_key
+    invoices_number_check invoices_origin_invoice_fkey invoices_pkey invoices_plan_item_fkey
+    invoices_school_currency_fkey invoices_school_number_key invoices_student_fkey invoices_student_plan_item_key
     invoices_void_final_check invoices_void_reason_check invoices_void_unpaid_check
   `,
   jobs: `
     jobs_failures_check jobs_lease_check jobs_name_check jobs_pkey
+  `,
+  late_fee_policies: `
+    late_fee_policies_amount_range_check late_fee_policies_base_check late_fee_policies_cap_check
+    late_fee_policies_grace_days_check late_fee_policies_id_key late_fee_policies_kind_check
+    late_fee_policies_name_length_check late_fee_policies_percent_range_check late_fee_policies_pkey
+    late_fee_policies_school_currency_fkey late_fee_policies_school_name_key late_fee_policies_value_check
+  `,
+  late_fee_steps: `
+    late_fee_steps_amount_range_check late_fee_steps_from_day_check late_fee_steps_percent_range_check
+    late_fee_steps_pkey late_fee_steps_policy_fkey late_fee_steps_value_check
   `,
   payment_reversals: `
     payment_reversals_days_check payment_reversals_id_key payment_reversals_payment_fkey payment_reversals_payment_key
@@ -41,6 +73,21 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
   payments: `
     payments_amount_range_check payments_days_check payments_id_key payments_invoice_fkey payments_method_check
     payments_number_check payments_pkey payments_reference_length_check payments_school_number_key
+  `,
+  periods: `
+    periods_days_check periods_id_key periods_name_length_check periods_pkey periods_school_fkey periods_school_name_key
+  `,
+  plan_early_discounts: `
+    plan_early_discounts_amount_range_check plan_early_discounts_days_check plan_early_discounts_percent_range_check
+    plan_early_discounts_pkey plan_early_discounts_plan_fkey plan_early_discounts_value_check
+  `,
+  plan_items: `
+    plan_items_amount_range_check plan_items_covers_check plan_items_days_check plan_items_id_key
+    plan_items_label_length_check plan_items_pkey plan_items_plan_fkey plan_items_plan_seq_key plan_items_seq_check
+  `,
+  plans: `
+    plans_concept_fkey plans_id_key plans_id_period_key plans_late_fee_policy_fkey plans_name_length_check
+    plans_period_fkey plans_period_name_key plans_pkey plans_proration_check plans_school_currency_fkey
   `,
   school_totals: `
     school_totals_balance_check school_totals_pkey school_totals_school_fkey
@@ -62,14 +109,29 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   closings: `
     id school_id through opening invoiced credited voided collected reversed refunded pending created_at
   `,
+  concepts: `
+    id school_id code name category tax_rate created_at updated_at
+  `,
   credit_note_reversals: `
     id school_id credit_note_id reason reversed_on booked_on reversed_at
   `,
   credit_notes: `
     id school_id invoice_id amount reason created_at number dated_on booked_on
   `,
+  discounts: `
+    id school_id code name kind currency categories stacking created_at updated_at
+  `,
   document_counters: `
     school_id kind series last_number
+  `,
+  enrolment_discounts: `
+    school_id enrolment_id seq discount_id
+  `,
+  enrolment_plans: `
+    school_id enrolment_id plan_id period_id
+  `,
+  enrolments: `
+    id school_id student_id period_id starts_on created_at updated_at
   `,
   idempotency_keys: `
     credential key fingerprint created_at
@@ -81,11 +143,29 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   jobs: `
     name due_at failures
   `,
+  late_fee_policies: `
+    id school_id name kind currency base grace_days created_at updated_at
+  `,
+  late_fee_steps: `
+    school_id policy_id from_day
+  `,
   payment_reversals: `
     id school_id payment_id reason reversed_at reversed_on booked_on
   `,
   payments: `
     id school_id invoice_id amount paid_at created_at paid_on booked_on
+  `,
+  periods: `
+    id school_id name starts_on ends_on created_at updated_at
+  `,
+  plan_early_discounts: `
+    school_id plan_id days_before_due
+  `,
+  plan_items: `
+    id school_id plan_id seq label issue_on due_on amount
+  `,
+  plans: `
+    id school_id period_id concept_id name currency proration created_at updated_at
   `,
   school_totals: `
     school_id invoiced credited paid
