@@ -58,6 +58,12 @@ const TAGS = {
   statements: 'Accounts of a student or a school: what is open now, and every movement with its balance.',
   closings: 'Days of the books that are closed: nothing is booked on them any more, and their figures stay.',
   reports: 'Who owes how much for how long, and what a school billed and collected.',
+  periods: 'Years and terms of a school, in which students are enrolled.',
+  concepts: 'What invoices are for, such as tuition, and its tax.',
+  plans: 'What is billed for a concept in a period, item by item.',
+  discounts: 'Scholarships and discounts, which enrolments carry.',
+  enrolments: 'Students in a period, with their plans and discounts.',
+  'late fee policies': 'What is charged for paying late.',
   service: 'Health, metrics, explanations of problems, and the comparison of stored figures with their rows.',
 };
 

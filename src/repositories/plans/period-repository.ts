@@ -88,15 +88,16 @@ export class PeriodRepository implements CatalogueRepository<Period, NewPeriod, 
   }
 
   /** Whether a plan bills something, or somebody is enrolled, outside the days of the period. */
-  async hasDaysOutside({ id, startsOn, endsOn }: Period): Promise<boolean> {
+  async hasDaysOutside(actor: Actor, { id, startsOn, endsOn }: Period): Promise<boolean> {
     const row = await this.#sql.first<{ found: boolean }>(sql`
       select exists (
           select from plans pl join plan_items it on it.plan_id = pl.id and it.school_id = pl.school_id
-          where pl.period_id = ${id}
+          where pl.period_id = ${id} and ${visibleTo(actor, sql`pl.school_id`)}
             and (least(it.due_on, it.covers_from) < ${startsOn}::date or greatest(it.due_on, it.covers_to) > ${endsOn}::date)
         ) or exists (
           select from enrolments e
-          where e.period_id = ${id} and (e.starts_on < ${startsOn}::date or greatest(e.starts_on, e.ends_on) > ${endsOn}::date)
+          where e.period_id = ${id} and ${visibleTo(actor, sql`e.school_id`)}
+            and (e.starts_on < ${startsOn}::date or greatest(e.starts_on, e.ends_on) > ${endsOn}::date)
         ) as found`);
     return row?.found === true;
   }

@@ -12,6 +12,13 @@ export const TABLES_WITH_IDS = {
   credit_notes: sql`credit_notes`,
   credit_note_reversals: sql`credit_note_reversals`,
   closings: sql`closings`,
+  periods: sql`periods`,
+  concepts: sql`concepts`,
+  late_fee_policies: sql`late_fee_policies`,
+  plans: sql`plans`,
+  plan_items: sql`plan_items`,
+  discounts: sql`discounts`,
+  enrolments: sql`enrolments`,
 } as const satisfies Readonly<Record<string, Statement>>;
 
 export type TableWithIds = keyof typeof TABLES_WITH_IDS;
@@ -88,7 +95,14 @@ export const SEQUENCES = sql`
     ('payment_reversals', (select max(id) from payment_reversals)),
     ('credit_notes', (select max(id) from credit_notes)),
     ('credit_note_reversals', (select max(id) from credit_note_reversals)),
-    ('closings', (select max(id) from closings))
+    ('closings', (select max(id) from closings)),
+    ('periods', (select max(id) from periods)),
+    ('concepts', (select max(id) from concepts)),
+    ('late_fee_policies', (select max(id) from late_fee_policies)),
+    ('plans', (select max(id) from plans)),
+    ('plan_items', (select max(id) from plan_items)),
+    ('discounts', (select max(id) from discounts)),
+    ('enrolments', (select max(id) from enrolments))
   ) ids (name, highest)
   cross join lateral (select name || '_id_seq' as sequence) named
   left join lateral (

@@ -41,9 +41,9 @@ const PERIODS: PeriodKind = {
   repository: ({ periods }) => periods,
   notFound: periodNotFound,
   merge: (before, changes) => ({ ...before, ...changes }),
-  prepare: async (_, { periods }, period, before) => {
+  prepare: async (actor, { periods }, period, before) => {
     assertPeriodSensible(period);
-    if (before !== null && (await periods.hasDaysOutside({ ...before, ...period }))) {
+    if (before !== null && (await periods.hasDaysOutside(actor, { ...before, ...period }))) {
       throw new DomainError('period_in_use', 'There are plans or enrolments of days that the period would lose');
     }
     return period;

@@ -28,6 +28,12 @@ const ids = {
   payments: [] as number[],
   'credit-notes': [] as number[],
   closings: [] as number[],
+  periods: [] as number[],
+  concepts: [] as number[],
+  plans: [] as number[],
+  discounts: [] as number[],
+  enrolments: [] as number[],
+  'late-fee-policies': [] as number[],
 };
 /** Students who owe nothing. */
 const cleared: number[] = [];
@@ -61,11 +67,39 @@ async function fill(timezone: string, first: string, last: string): Promise<void
   // The books of a school that moved: what was recorded by the old calendar is shown by the new one.
   if (timezone === 'UTC') await done(billing.patch(`/schools/${schoolId}`, { timezone: 'Etc/GMT+12' }), 200);
   ids.closings.push(await done(billing.post(`/schools/${schoolId}/closings`, { through: '1990-01-01' }), 201));
+  await fillCatalogue(schoolId, studentId, text);
   ids.schools.push(schoolId);
   ids.students.push(studentId);
   cleared.push(await billing.aStudent({ school_id: schoolId, first_name: first, last_name: last }));
   ids.invoices.push(early, late, credited, voided, open);
   ids.payments.push(paid, reversed);
+}
+
+/** What the school bills, over all days there are. */
+async function fillCatalogue(schoolId: number, studentId: number, text: string): Promise<void> {
+  const named = { school_id: schoolId, name: text };
+  const coded = { ...named, code: [...text].slice(0, 50).join('') };
+  const [starts_on, ends_on] = DUE_DAYS;
+  const period_id = await done(billing.post('/periods', { ...named, starts_on, ends_on }), 201);
+  const concept = { ...coded, category: 'LATE_FEE', tax_rate: '100' };
+  const concept_id = await done(billing.post('/concepts', concept), 201);
+  const policy = { ...named, kind: 'ONCE', steps: [{ from_day: 3650, amount: AMOUNT_MAX }], cap_percent: 0.01 };
+  const late_fee_policy_id = await done(billing.post('/late-fee-policies', policy), 201);
+  const discount = { ...coded, kind: 'SIBLING', from_child: 20, percent: '100.00', categories: ['TUITION', 'OTHER'] };
+  const discount_id = await done(billing.post('/discounts', discount), 201);
+  const days = { issue_on: starts_on, due_on: ends_on, covers_from: starts_on, covers_to: ends_on };
+  const items = [{ label: text, ...days, amount: AMOUNT_MAX }];
+  const early_discounts = [{ days_before_due: 365, amount: '0.01' }];
+  const plan = { ...named, period_id, concept_id, items, early_discounts, late_fee_policy_id };
+  const plan_ids = [await done(billing.post('/plans', plan), 201)];
+  const granted = [{ discount_id, valid_from: starts_on, valid_to: ends_on, reason: text }];
+  const enrolment = { student_id: studentId, period_id, plan_ids, discounts: granted, starts_on, ends_on };
+  ids.enrolments.push(await done(billing.post('/enrolments', enrolment), 201));
+  ids.periods.push(period_id);
+  ids.concepts.push(concept_id);
+  ids.plans.push(...plan_ids);
+  ids.discounts.push(discount_id);
+  ids['late-fee-policies'].push(late_fee_policy_id);
 }
 
 /** The id of what was made, if anything was. */

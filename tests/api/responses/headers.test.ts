@@ -152,6 +152,10 @@ describe('X-Request-Id', () => {
 });
 
 describe('Location', () => {
+  const NAMED = { school_id: Number(schoolId), name: 'A name' };
+  const PERIOD = { ...NAMED, starts_on: '2026-08-31', ends_on: '2027-07-15' };
+  const CONCEPT = { ...NAMED, code: 'COL', category: 'TUITION' };
+  const INSTALLMENTS = { installments: 10, first_due_on: '2026-09-10', amount: '3000.00' };
   const TARGETS: [path: string, body: Json, location: (made: Json) => string][] = [
     ['/schools', schoolBody(), ({ id }) => `/schools/${id}`],
     ['/students', studentBody(Number(schoolId)), ({ id }) => `/students/${id}`],
@@ -162,6 +166,12 @@ describe('Location', () => {
     [`/invoices/${invoiceId}/credit-notes`, { amount: '1.00', reason: 'other' }, ({ id }) => `/credit-notes/${id}`],
     ['/credit-notes/1/reversal', { reason: 'Typed twice' }, () => '/credit-notes/1'],
     [`/schools/${schoolId}/closings`, { through: '2020-01-31' }, ({ id }) => `/closings/${id}`],
+    ['/periods', PERIOD, ({ id }) => `/periods/${id}`],
+    ['/concepts', CONCEPT, ({ id }) => `/concepts/${id}`],
+    ['/plans', { ...NAMED, period_id: 1, concept_id: 1, items: INSTALLMENTS }, ({ id }) => `/plans/${id}`],
+    ['/discounts', { ...NAMED, code: 'D', kind: 'DISCOUNT', percent: 1 }, ({ id }) => `/discounts/${id}`],
+    ['/enrolments', { student_id: Number(studentId), period_id: 1 }, ({ id }) => `/enrolments/${id}`],
+    ['/late-fee-policies', { ...NAMED, kind: 'DAILY', amount: 13 }, ({ id }) => `/late-fee-policies/${id}`],
   ];
 
   test.each(TARGETS)(

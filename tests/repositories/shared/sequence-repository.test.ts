@@ -3,7 +3,7 @@ import { CommandError } from '../../../src/cli/errors.ts';
 import { moveSequencesOn } from '../../../src/cli/sequences.ts';
 import { createLogger } from '../../../src/infrastructure/observability/logging.ts';
 import { TABLES_WITH_IDS } from '../../../src/repositories/shared/sequence-repository.ts';
-import { type Answer, startBilling } from '../../support/billing.ts';
+import { type Answer, type Json, startBilling } from '../../support/billing.ts';
 import { invoiceBody, schoolBody, studentBody } from '../../support/factories.ts';
 
 const billing = await startBilling();
@@ -53,6 +53,27 @@ function aDayLater(): string {
   return new Date(Date.UTC(2020, 0, closed)).toISOString().slice(0, 10);
 }
 
+let names = 0;
+function named(): Json {
+  names += 1;
+  return { school_id: school, name: `Name ${names}` };
+}
+
+function aPeriod(): Json {
+  return { ...named(), starts_on: '2026-09-01', ends_on: '2027-06-30' };
+}
+
+function coded(): Json {
+  return { ...named(), code: `C${names}` };
+}
+
+async function aPlan(): Promise<Json> {
+  const period_id = Number((await billing.post('/periods', aPeriod())).body['id']);
+  const concept_id = Number((await billing.post('/concepts', { ...coded(), category: 'TUITION' })).body['id']);
+  const items = { installments: 2, first_due_on: '2026-09-10', amount: '10.00' };
+  return { ...named(), period_id, concept_id, items };
+}
+
 describe('a sequence that is behind its table', () => {
   const MAKE: Record<keyof typeof TABLES_WITH_IDS, (key: Record<string, string>) => Promise<Answer>> = {
     schools: async (key) => await billing.post('/schools', schoolBody(), key),
@@ -68,6 +89,17 @@ describe('a sequence that is behind its table', () => {
       return await billing.post(`/credit-notes/${Number(note.body['id'])}/reversal`, { reason: 'x' }, key);
     },
     closings: async (key) => await billing.post(`/schools/${school}/closings`, { through: aDayLater() }, key),
+    periods: async (key) => await billing.post('/periods', aPeriod(), key),
+    concepts: async (key) => await billing.post('/concepts', { ...coded(), category: 'TUITION' }, key),
+    plans: async (key) => await billing.post('/plans', await aPlan(), key),
+    plan_items: async (key) => await billing.post('/plans', await aPlan(), key),
+    discounts: async (key) => await billing.post('/discounts', { ...coded(), kind: 'DISCOUNT', percent: '1' }, key),
+    enrolments: async (key) => {
+      const period = Number((await billing.post('/periods', aPeriod())).body['id']);
+      return await billing.post('/enrolments', { student_id: student, period_id: period }, key);
+    },
+    late_fee_policies: async (key) =>
+      await billing.post('/late-fee-policies', { ...named(), kind: 'DAILY', amount: '13.00' }, key),
   };
 
   test.each(Object.entries(MAKE))(
