@@ -25,6 +25,8 @@ import { JobRunner } from './jobs/runner.ts';
 import { Batches } from './repositories/shared/batches.ts';
 import { Retries } from './repositories/shared/retries.ts';
 import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
+import { ApiKeyService } from './services/access/api-key-service.ts';
+import { ApiKeyVerifier } from './services/access/api-key-verifier.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
 import { StudentService } from './services/accounts/student-service.ts';
 import { ClosingService } from './services/billing/closing-service.ts';
@@ -45,10 +47,10 @@ const STREAM_CONNECTIONS_MAX = 16;
 /** Of these, so many for one caller: half, so that no reader alone keeps all others from theirs. */
 const STREAMS_PER_CALLER_MAX = STREAM_CONNECTIONS_MAX / 2;
 /**
- * For statements that callers share: as many as there can be at once, of each of the seven kinds. So none of them waits
+ * For statements that callers share: as many as there can be at once, of each of the eight kinds. So none of them waits
  * for another, be it that somebody locks the table it is about.
  */
-const BATCH_CONNECTIONS_MAX = 7 * BATCHES_MAX;
+const BATCH_CONNECTIONS_MAX = 8 * BATCHES_MAX;
 /** Asks whether the database is ready, and nothing else. */
 const PROBE_CONNECTIONS_MAX = 1;
 /** So many connections does a process have at most besides the `DATABASE_POOL_MAX` of its pool. */
@@ -74,6 +76,8 @@ export type Services = CatalogueServices &
     ledgers: LedgerService;
     documents: DocumentService;
     reports: ReportService;
+    apiKeys: ApiKeyService;
+    apiKeyVerifier: ApiKeyVerifier;
     reconciliation: ReconciliationService;
     idempotencyCleaner: IdempotencyCleaner;
   }>;
@@ -162,6 +166,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const ledgers = new LedgerService(dependencies);
   const reports = new ReportService(dependencies);
   const renderer = new PdfPool({ writes });
+  const apiKeyVerifier = new ApiKeyVerifier(dependencies);
   const idempotencyCleaner = new IdempotencyCleaner(dependencies);
   return {
     services: {
@@ -178,6 +183,8 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       reports,
       reconciliation: new ReconciliationService(dependencies),
       idempotencyCleaner,
+      apiKeys: new ApiKeyService({ ...dependencies, verifier: apiKeyVerifier }),
+      apiKeyVerifier,
     },
     unitOfWork,
     batches,

@@ -27,7 +27,7 @@ const LEFT_OUT = /^\/(docs(\/.*)?|openapi\.json)?$/;
 const SIZE_MAX_BYTES = 260_000;
 const NEEDS_KEY = [{ apiKey: [] }];
 /** Reads that need the key whatever READ_ACCESS says. */
-const GUARDED = /^(\/api\/v1\/reconciliation|\/metrics)$/;
+const GUARDED = /^(\/api\/v1\/(reconciliation|me|api-keys.*)|\/metrics)$/;
 /** Formats that a schema is bounded by: each has a longest text. */
 const BOUNDED_FORMATS = new Set(['date', 'date-time', 'date-or-date-time', 'country', 'currency']);
 

@@ -83,6 +83,115 @@ export type AgingBuckets = {
     };
 };
 
+export type ApiKey = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name: string;
+    /**
+     * What belongs to other schools does not exist for the key. Null: all schools, those to come too.
+     * @minItems 1
+     * @maxItems 1000
+     */
+    school_ids: number[] | null;
+    /**
+     * @minItems 1
+     * @maxItems 28
+     */
+    scopes: Scope[];
+    /**
+     * How the key begins, to tell it apart.
+     */
+    start: string;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+    /**
+     * @format date-time
+     */
+    expires_at: string | null;
+    /**
+     * To the minute.
+     * @format date-time
+     */
+    last_used_at: string | null;
+    /**
+     * @format date-time
+     */
+    revoked_at: string | null;
+};
+
+export type ApiKeyCreate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name: string;
+    /**
+     * What belongs to other schools does not exist for the key. Null: all schools, those to come too.
+     * @minItems 1
+     * @maxItems 1000
+     */
+    school_ids: number[] | null;
+    /**
+     * @minItems 1
+     * @maxItems 28
+     */
+    scopes: Scope[];
+    /**
+     * In the future. Null: never.
+     * @format date-time
+     */
+    expires_at?: string | null;
+};
+
+export type ApiKeyRotationCreate = {
+    /**
+     * So long are the keys before taken too, if they do not end sooner. 0 where one has leaked.
+     * @minimum 0
+     * @maximum 604800
+     */
+    overlap_seconds: number;
+};
+
+export type ApiKeyUpdate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name?: string;
+    /**
+     * What belongs to other schools does not exist for the key. Null: all schools, those to come too.
+     * @minItems 1
+     * @maxItems 1000
+     */
+    school_ids?: number[] | null;
+    /**
+     * @minItems 1
+     * @maxItems 28
+     */
+    scopes?: Scope[];
+    /**
+     * In the future. Null: never.
+     * @format date-time
+     */
+    expires_at?: string | null;
+};
+
 export type Clearance = {
     student: Student;
     /**
@@ -1000,6 +1109,61 @@ export type InvoiceUpdate = {
     description?: string | null;
 };
 
+export type IssuedApiKey = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 100
+     */
+    name: string;
+    /**
+     * What belongs to other schools does not exist for the key. Null: all schools, those to come too.
+     * @minItems 1
+     * @maxItems 1000
+     */
+    school_ids: number[] | null;
+    /**
+     * @minItems 1
+     * @maxItems 28
+     */
+    scopes: Scope[];
+    /**
+     * How the key begins, to tell it apart.
+     */
+    start: string;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+    /**
+     * @format date-time
+     */
+    expires_at: string | null;
+    /**
+     * To the minute.
+     * @format date-time
+     */
+    last_used_at: string | null;
+    /**
+     * @format date-time
+     */
+    revoked_at: string | null;
+    /**
+     * For `X-API-Key`. It stands nowhere else, and cannot be shown again.
+     * @pattern ^mtl_[0-9A-Za-z]{38}$
+     */
+    key: string;
+};
+
 /**
  * ORIGINAL: the invoice without its credit notes, early ones aside. PENDING: what is open. Default ORIGINAL.
  */
@@ -1222,6 +1386,19 @@ export type LedgerTotals = {
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     credit: string;
+};
+
+export type Me = {
+    kind: "root" | "key" | "user" | "link";
+    /**
+     * Of the key or the person; `API_KEY` for root.
+     */
+    name: string;
+    /**
+     * Null: all schools.
+     */
+    school_ids: number[] | null;
+    scopes: Scope[];
 };
 
 export type MonthlyFlows = {
@@ -1732,7 +1909,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -1793,6 +1970,9 @@ export const ProblemCode = {
     document_too_long: "document_too_long",
     cursor_outdated: "cursor_outdated",
     balance_pending: "balance_pending",
+    api_key_not_found: "api_key_not_found",
+    api_key_revoked: "api_key_revoked",
+    grant_exceeds_own: "grant_exceeds_own",
     idempotency_key_reused: "idempotency_key_reused",
     idempotency_in_flight: "idempotency_in_flight",
     idempotency_answer_erased: "idempotency_answer_erased",
@@ -2426,6 +2606,11 @@ export type SchoolUpdate = {
 };
 
 /**
+ * A resource and what may be done with it. `write` includes `read`.
+ */
+export type Scope = "schools:read" | "schools:write" | "students:read" | "students:write" | "families:read" | "families:write" | "invoices:read" | "invoices:write" | "invoices:correct" | "payments:read" | "payments:write" | "payments:correct" | "reports:read" | "reports:write" | "plans:read" | "plans:write" | "imports:read" | "imports:write" | "webhooks:read" | "webhooks:write" | "keys:read" | "keys:write" | "users:read" | "users:write" | "audit:read" | "audit:write" | "privacy:read" | "privacy:write";
+
+/**
  * EXCLUSIVE: stands alone. CUMULATIVE: chains with the others of its kind on what is left. The larger of the best exclusive one and the chain counts. Default EXCLUSIVE.
  */
 export type Stacking = "EXCLUSIVE" | "CUMULATIVE";
@@ -2770,6 +2955,190 @@ export type StudentUpdate = {
  * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
  */
 export type Amount = string;
+
+export type ListApiKeysResult = ApiKey[];
+
+export type ListApiKeysQuery = {
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListApiKeysResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListApiKeysVariables = {
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateApiKeyResult = IssuedApiKey;
+
+export type CreateApiKeyBody = ApiKeyCreate;
+
+export type CreateApiKeyHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateApiKeyResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateApiKeyVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateApiKeyBody;
+
+export type GetApiKeyResult = ApiKey;
+
+export type GetApiKeyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetApiKeyResponseHeaders = {
+    etag?: string;
+};
+
+export type GetApiKeyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type RevokeApiKeyResult = void;
+
+export type RevokeApiKeyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type RevokeApiKeyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateApiKeyResult = ApiKey;
+
+export type UpdateApiKeyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateApiKeyBody = ApiKeyUpdate;
+
+export type UpdateApiKeyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdateApiKeyBody;
+
+export type RotateApiKeyResult = IssuedApiKey;
+
+export type RotateApiKeyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type RotateApiKeyBody = ApiKeyRotationCreate;
+
+export type RotateApiKeyHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type RotateApiKeyResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type RotateApiKeyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & RotateApiKeyBody;
 
 export type GetClosingResult = Closing;
 
@@ -4125,6 +4494,8 @@ export type UpdateLateFeePolicyVariables = {
      */
     id: number;
 } & UpdateLateFeePolicyBody;
+
+export type GetMeResult = Me;
 
 export type ListPaymentsResult = Payment[];
 
@@ -5651,6 +6022,106 @@ export type GetProblemPageVariables = {
  * type-level companion of `OPERATIONS` that gives `createClient<Ops>` its typed methods.
  */
 export type Ops = {
+    listApiKeys: {
+        args: {
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListApiKeysResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: ApiKey;
+    };
+    createApiKey: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateApiKeyBody;
+        result: CreateApiKeyResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    getApiKey: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetApiKeyResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    revokeApiKey: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: RevokeApiKeyResult;
+    };
+    updateApiKey: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdateApiKeyBody;
+        result: UpdateApiKeyResult;
+    };
+    rotateApiKey: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & RotateApiKeyBody;
+        result: RotateApiKeyResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
     getClosing: {
         args: {
             /**
@@ -6377,6 +6848,10 @@ export type Ops = {
             id: number;
         } & UpdateLateFeePolicyBody;
         result: UpdateLateFeePolicyResult;
+    };
+    getMe: {
+        args: {};
+        result: GetMeResult;
     };
     listPayments: {
         args: {
@@ -7206,6 +7681,12 @@ export type Ops = {
  * tags) for cache keys, tracing span names, and request logging.
  */
 export const OPERATIONS = {
+    listApiKeys: { id: "listApiKeys", method: "GET", path: "/api/v1/api-keys", tags: ["access"], params: [{ name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createApiKey: { id: "createApiKey", method: "POST", path: "/api/v1/api-keys", tags: ["access"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getApiKey: { id: "getApiKey", method: "GET", path: "/api/v1/api-keys/{id}", tags: ["access"], params: [{ name: "id", in: "path" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    revokeApiKey: { id: "revokeApiKey", method: "DELETE", path: "/api/v1/api-keys/{id}", tags: ["access"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updateApiKey: { id: "updateApiKey", method: "PATCH", path: "/api/v1/api-keys/{id}", tags: ["access"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    rotateApiKey: { id: "rotateApiKey", method: "POST", path: "/api/v1/api-keys/{id}/rotation", tags: ["access"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getClosing: { id: "getClosing", method: "GET", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reopenBooks: { id: "reopenBooks", method: "DELETE", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listConcepts: { id: "listConcepts", method: "GET", path: "/api/v1/concepts", tags: ["concepts"], params: [{ name: "school_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
@@ -7240,6 +7721,7 @@ export const OPERATIONS = {
     getLateFeePolicy: { id: "getLateFeePolicy", method: "GET", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteLateFeePolicy: { id: "deleteLateFeePolicy", method: "DELETE", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateLateFeePolicy: { id: "updateLateFeePolicy", method: "PATCH", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    getMe: { id: "getMe", method: "GET", path: "/api/v1/me", tags: ["access"], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listPayments: { id: "listPayments", method: "GET", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "method", in: "query" }, { name: "reference", in: "query" }, { name: "paid_from", in: "query" }, { name: "paid_to", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createPayment: { id: "createPayment", method: "POST", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getPayment: { id: "getPayment", method: "GET", path: "/api/v1/payments/{id}", tags: ["payments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
@@ -9130,4 +9612,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, listPayments, createPayment, getPayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;

@@ -14,6 +14,7 @@ export const FILES = {
   getStudentLedger: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   getStudentStatement: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listAllCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listApiKeys: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listClosings: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listConcepts: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
@@ -68,6 +69,26 @@ export type ProblemCodes = {
     | 'idempotency_answer_erased'
     | 'school_not_found'
     | 'closing_out_of_order'
+    | 'scope_missing';
+  createApiKey: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'school_not_found'
+    | 'grant_exceeds_own'
     | 'scope_missing';
   createConcept: 
     | 'api_key_missing'
@@ -476,6 +497,18 @@ export type ProblemCodes = {
     | 'student_has_invoices'
     | 'student_in_use'
     | 'scope_missing';
+  getApiKey: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'api_key_not_found'
+    | 'scope_missing';
   getClearance: 
     | 'api_key_invalid'
     | 'request_invalid'
@@ -569,6 +602,16 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'late_fee_policy_not_found'
     | 'scope_missing';
+  getMe: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error';
   getMetrics: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -722,6 +765,18 @@ export type ProblemCodes = {
     | 'document_too_long'
     | 'scope_missing';
   listAllCreditNotes: 
+    | 'api_key_invalid'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
+  listApiKeys: 
+    | 'api_key_missing'
     | 'api_key_invalid'
     | 'request_invalid'
     | 'rate_limited'
@@ -964,6 +1019,63 @@ export type ProblemCodes = {
     | 'payment_already_reversed'
     | 'day_out_of_range'
     | 'period_closed'
+    | 'scope_missing';
+  revokeApiKey: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'api_key_not_found'
+    | 'api_key_revoked'
+    | 'scope_missing';
+  rotateApiKey: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'api_key_not_found'
+    | 'api_key_revoked'
+    | 'grant_exceeds_own'
+    | 'scope_missing';
+  updateApiKey: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'api_key_not_found'
+    | 'api_key_revoked'
+    | 'school_not_found'
+    | 'grant_exceeds_own'
     | 'scope_missing';
   updateConcept: 
     | 'api_key_missing'

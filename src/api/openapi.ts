@@ -58,14 +58,21 @@ type Operation = Readonly<{
 
 /** Documents a GET: open by default, behind a key with READ_ACCESS=key. */
 export function readDocs(operation: Operation) {
-  const negotiation: readonly ProblemCode[] = operation.formats === undefined ? [] : ['not_acceptable'];
   const keys: readonly ProblemCode[] = operation.scope === 'open' ? [] : ['api_key_invalid'];
-  return docs(operation, [...keys, ...ALWAYS, ...negotiation, ...(operation.refusals ?? [])], OPEN);
+  return docs(operation, [...keys, ...ALWAYS, ...negotiation(operation), ...(operation.refusals ?? [])], OPEN);
 }
 
 /** Documents a GET that needs a key whatever READ_ACCESS says. */
 export function guardedReadDocs(operation: Operation) {
-  return docs(operation, [...KEY_CODES, ...ALWAYS, ...(operation.refusals ?? [])], NEEDS_KEY);
+  return docs(
+    operation,
+    [...KEY_CODES, ...ALWAYS, ...negotiation(operation), ...(operation.refusals ?? [])],
+    NEEDS_KEY,
+  );
+}
+
+function negotiation({ formats }: Operation): readonly ProblemCode[] {
+  return formats === undefined ? [] : ['not_acceptable'];
 }
 
 /** Documents what is no part of the API itself and has no refusals but its own, such as /health. */

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
 import { checkHost } from './edge/allowed-hosts.ts';
-import { authentication, callers, keyCheck, nameCallers } from './edge/authentication.ts';
+import { type ApiKeys, authentication, callers, keyCheck, nameCallers } from './edge/authentication.ts';
 import { authorization, requireScopes } from './edge/authorization.ts';
 import { acceptJsonOnly } from './edge/bodies.ts';
 import { answerClientError } from './edge/client-errors.ts';
@@ -66,6 +66,7 @@ export type ServerDependencies = Telemetry &
   Readonly<{
     readiness: Readiness & { readonly stopping: boolean };
     longAnswers: LongAnswers;
+    apiKeyVerifier: ApiKeys;
     log: RequestLog & Readonly<{ error(facts: object, event: string): void }>;
   }>;
 
@@ -76,16 +77,21 @@ const PARAM_LENGTH_MAX = 100;
  * refused before it costs anything, and the routes.
  */
 export async function buildServer(options: ServerOptions, dependencies: ServerDependencies): Promise<FastifyInstance> {
-  const { log, metrics, readiness, tracing, longAnswers } = dependencies;
+  const { log, metrics, readiness, tracing, longAnswers, apiKeyVerifier } = dependencies;
   const clients = clientAddresses(options.trustProxy);
   const callerOf = callers(clients);
+  const onLimited = (): void => metrics.requestLimited();
   const limit = rateLimit({
     prefix: options.prefix,
     perMinute: options.rateLimitPerMinute,
     callerOf,
-    onLimited: () => metrics.requestLimited(),
+    onLimited,
   });
-  const gate = inTurn(authentication(options), limit, authorization(options));
+  const gate = inTurn(
+    authentication(options, apiKeyVerifier),
+    limit,
+    authorization({ readAccess: options.readAccess, addresses: clients, onLimited }),
+  );
   const requestId = requestIds();
   const app = createApp(options, { gate, log, requestId });
 
@@ -171,7 +177,7 @@ function createApp(options: ServerOptions, { gate, log, requestId }: Edge): Fast
 function limitWork(
   app: FastifyInstance,
   options: ServerOptions,
-  { load, log, metrics, readiness }: ServerDependencies,
+  { load, log, metrics, readiness, apiKeyVerifier }: ServerDependencies,
   requestId: RequestIds,
 ): void {
   const { prefix, corsOrigins } = options;
@@ -183,7 +189,7 @@ function limitWork(
   };
   shedLoad(app, {
     prefix,
-    isKnown: keyCheck(options),
+    isKnown: keyCheck(options, apiKeyVerifier),
     load,
     connections: options.connectionsMax,
     onShed: (what) => metrics.requestShed(what),

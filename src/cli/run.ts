@@ -13,6 +13,7 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   check      compare every stored figure with the rows it is made of
   backup     every row of one moment in a file
   restore    a backup into an empty database
+  keys       add, list, revoke: keys of the API with schools and scopes of their own
 
   -h, --help     this text, or that of a command: mattilda-billing check --help
   -v, --version
@@ -55,6 +56,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   restore: async () => {
     const { RESTORE_HELP, restore } = await import('./commands/restore.ts');
     return { help: RESTORE_HELP, run: async (args, io) => await restore(args, readConfig(io.env), io) };
+  },
+  keys: async () => {
+    const { KEYS_HELP, keys } = await import('./commands/keys.ts');
+    return { help: KEYS_HELP, run: async (args, io) => await keys(args, readConfig(io.env), io) };
   },
 };
 

@@ -15,31 +15,64 @@ declare module 'fastify' {
 
 const PRINCIPAL_ID_LENGTH = 32;
 
-/**
- * What a request's credentials show: a principal, by what it was granted; `nobody` without any; `unknown` with a key that is
- * none.
- */
-export type Identity = Readonly<{ grants: readonly [Actor, ...Actor[]] }> | 'nobody' | 'unknown';
+/** A principal by what it was granted, and what people call it. */
+export type Principal = Readonly<{ name: string; grants: readonly [Actor, ...Actor[]] }>;
 
 /**
- * Says who asks, and refuses nobody. Digests are compared, in constant time, so neither content nor length of the key leaks.
+ * What a request's credentials show: a principal; `nobody` without any; `unknown` with a key that is none; `invalid` with one
+ * that was or claims to be one of ours, and is none now.
  */
-export function authentication({ apiKey }: { apiKey: string }): onRequestHookHandler {
+export type Identity = Principal | 'nobody' | 'unknown' | 'invalid';
+
+/** Keys that are rows. */
+export interface ApiKeys {
+  /** At once where it is known. Undefined for what is no key, or none any more. */
+  verify(text: string): VerifiedKey | undefined | Promise<VerifiedKey | undefined>;
+  /** The key as far as it is known without asking. */
+  known(text: string): VerifiedKey | undefined;
+}
+
+type VerifiedKey = Readonly<{ name: string; actor: Actor }>;
+
+/** How keys that are rows begin. */
+const KEY_PREFIX = 'mtl_';
+
+/**
+ * Says who asks, and refuses nobody. Digests are compared, in constant time, so neither content nor length of the key of the
+ * environment leaks. Nothing is looked up for what is open to everybody.
+ */
+export function authentication({ apiKey }: { apiKey: string }, apiKeys: ApiKeys): onRequestHookHandler {
   const expected = digest(apiKey);
-  const root: Identity = { grants: [rootActor(principalIdOf(expected))] };
+  const root: Identity = { name: 'API_KEY', grants: [rootActor(principalIdOf(expected))] };
 
   return (request, _reply, done) => {
     const presented = request.headers['x-api-key'];
-    if (isKey(presented, expected)) request.identity = root;
-    else request.identity = typeof presented !== 'string' || presented === '' ? 'nobody' : 'unknown';
-    done();
+    const { scope } = request.routeOptions.config;
+    const identify = (identity: Identity): void => {
+      request.identity = identity;
+      done();
+    };
+    if (typeof presented !== 'string' || presented === '') identify('nobody');
+    else if (isKey(presented, expected)) identify(root);
+    else if (!presented.startsWith(KEY_PREFIX) || scope === 'open') identify('unknown');
+    else {
+      const verified = apiKeys.verify(presented);
+      if (!(verified instanceof Promise)) identify(toIdentity(verified));
+      else verified.then((key) => identify(toIdentity(key)), done);
+    }
   };
 }
 
-/** Says whether the right key came along, for whoever must know before the gate. */
-export function keyCheck({ apiKey }: { apiKey: string }): (headers: IncomingHttpHeaders) => boolean {
+function toIdentity(key: VerifiedKey | undefined): Identity {
+  return key === undefined ? 'invalid' : { name: key.name, grants: [key.actor] };
+}
+
+/** Says whether a right key came along, as far as that is known at once: for whoever must know before the gate. */
+export function keyCheck({ apiKey }: { apiKey: string }, apiKeys: ApiKeys): (headers: IncomingHttpHeaders) => boolean {
   const expected = digest(apiKey);
-  return (headers) => isKey(headers['x-api-key'], expected);
+  return ({ 'x-api-key': presented }) =>
+    isKey(presented, expected) ||
+    (typeof presented === 'string' && presented.startsWith(KEY_PREFIX) && apiKeys.known(presented) !== undefined);
 }
 
 /** Who is counted. `isKnown`: by the right key. */

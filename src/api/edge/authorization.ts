@@ -1,7 +1,9 @@
 import type { FastifyContextConfig, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
 import { type Actor, ANONYMOUS, actorFor, hasScope } from '../../domain/access/actor.ts';
 import { isScope, type Scope } from '../../domain/access/scopes.ts';
+import type { ClientAddresses } from './load/client-address.ts';
 import { HttpError } from './problems.ts';
+import { RateWindows } from './rate-limit.ts';
 import type { KnownAddresses } from './unknown-addresses.ts';
 
 /**
@@ -27,6 +29,15 @@ declare module 'fastify' {
   }
 }
 
+/** In a minute, of one address. */
+const WRONG_KEYS_MAX = 49;
+
+type AuthorizationOptions = Readonly<{
+  readAccess: 'public' | 'key';
+  addresses: ClientAddresses;
+  onLimited(): void;
+}>;
+
 const READS: ReadonlySet<unknown> = new Set(['GET', 'HEAD']);
 
 /**
@@ -34,16 +45,27 @@ const READS: ReadonlySet<unknown> = new Set(['GET', 'HEAD']);
  * anything is looked up. Every request that is not a read needs a key, also to addresses that do not exist, so that nothing
  * can be probed without it.
  */
-export function authorization({ readAccess }: { readAccess: 'public' | 'key' }): onRequestHookHandler {
+export function authorization({ readAccess, addresses, onLimited }: AuthorizationOptions): onRequestHookHandler {
+  const wrongKeys = new RateWindows();
+  /** Counts the keys that are none, so that nobody can try many: a right one never waits. */
+  const wrongKey = ({ raw }: FastifyRequest): HttpError => {
+    const { count, resetInMs } = wrongKeys.count(addresses.of(raw), performance.now());
+    if (count <= WRONG_KEYS_MAX) return new HttpError('api_key_invalid', 'Invalid API Key');
+    onLimited();
+    const headers = { 'retry-after': String(Math.ceil(resetInMs / 1_000)) };
+    return new HttpError('rate_limited', 'Too many wrong keys from this address in a minute', { headers });
+  };
   return (request, _reply, done) => {
     const { config } = request.routeOptions;
     if (isOpen(request)) {
       request.actor = ANONYMOUS;
       done();
-    } else if (request.identity === 'nobody' || request.identity === 'unknown') {
-      const mayRead = readAccess === 'public' && READS.has(request.method) && isForAnybody(config);
+    } else if (typeof request.identity === 'string') {
+      // One that is revoked must not see more than it did before.
+      const mayRead =
+        request.identity !== 'invalid' && readAccess === 'public' && READS.has(request.method) && isForAnybody(config);
       request.actor = ANONYMOUS;
-      done(mayRead ? undefined : needsKey(request.identity));
+      done(mayRead ? undefined : request.identity === 'nobody' ? keyMissing() : wrongKey(request));
     } else {
       const actor = actorOf(request.identity.grants, config);
       if (actor === undefined) done(scopeMissing(config));
@@ -81,8 +103,7 @@ function isForAnybody({ scope }: FastifyContextConfig): boolean {
   return scope === undefined || (isScope(scope) && hasScope(ANONYMOUS, scope));
 }
 
-function needsKey(identity: 'nobody' | 'unknown'): HttpError {
-  if (identity === 'unknown') return new HttpError('api_key_invalid', 'Invalid API Key');
+function keyMissing(): HttpError {
   return new HttpError('api_key_missing', 'Missing API Key', { headers: { 'www-authenticate': 'ApiKey' } });
 }
 

@@ -64,6 +64,7 @@ const TAGS = {
   discounts: 'Scholarships and discounts, which enrolments carry.',
   enrolments: 'Students in a period, with their plans and discounts.',
   'late fee policies': 'What is charged for paying late.',
+  access: 'Who asks, and the keys they ask with: each has its own schools and scopes.',
   service: 'Health, metrics, explanations of problems, and the comparison of stored figures with their rows.',
 };
 
@@ -94,7 +95,12 @@ export function documentOptions(of: { version: string; readAccess: 'public' | 'k
       tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
       components: {
         securitySchemes: {
-          apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'The key of this server: API_KEY.' },
+          apiKey: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'X-API-Key',
+            description: 'The key of this server, API_KEY, or one that was made with it.',
+          },
         },
       },
     },

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../domain/shared/ports.ts';
+import type { ApiKeyService } from '../../services/access/api-key-service.ts';
 import type { SchoolService } from '../../services/accounts/school-service.ts';
 import type { StudentService } from '../../services/accounts/student-service.ts';
 import type { ClosingService } from '../../services/billing/closing-service.ts';
@@ -12,10 +13,12 @@ import type { LedgerService } from '../../services/reporting/ledger-service.ts';
 import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
 import type { ReportService } from '../../services/reporting/report-service.ts';
 import type { StatementService } from '../../services/reporting/statement-service.ts';
+import { apiKeyRoutes } from './api-keys.ts';
 import { closingRoutes } from './closings.ts';
 import { creditNoteRoutes } from './credit-notes.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { ledgerRoutes } from './ledger.ts';
+import { meRoute } from './me.ts';
 import { paymentRoutes } from './payments.ts';
 import { catalogueOf } from './plans/index.ts';
 import { reconciliationRoutes } from './reconciliation.ts';
@@ -34,6 +37,7 @@ export type Services = CatalogueServices &
     closings: ClosingService;
     payments: PaymentService;
     statements: StatementService;
+    apiKeys: ApiKeyService;
     reconciliation: ReconciliationService;
     ledgers: LedgerService;
     documents: DocumentService;
@@ -54,4 +58,6 @@ export function v1Routes(routes: FastifyInstance, services: Services, release: s
   ledgerRoutes(routes, services);
   reportRoutes(routes, services);
   catalogueOf(routes, services);
+  meRoute(routes);
+  apiKeyRoutes(routes, services);
 }

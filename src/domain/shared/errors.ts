@@ -58,6 +58,9 @@ export type ErrorCode =
   | 'document_too_long'
   | 'cursor_outdated'
   | 'balance_pending'
+  | 'api_key_not_found'
+  | 'api_key_revoked'
+  | 'grant_exceeds_own'
   | 'idempotency_key_reused'
   | 'idempotency_in_flight'
   | 'idempotency_answer_erased';

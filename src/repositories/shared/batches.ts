@@ -70,9 +70,14 @@ export class Batches {
   /**
    * For a row by its key: all wait for the slowest. Callers may see different schools, so the work answers with the school
    * of each row, and who does not see it is told that there is none.
+   *
+   * @param of.givesWay whether it waits for a turn while somebody writes, as reads do
    */
-  read<Request, Answer>(work: BatchWork<Request, Answer>): Batched<Request, Answer> {
-    return this.#batched('read', work, () => NO_CLAIMS);
+  read<Request, Answer>(
+    work: BatchWork<Request, Answer>,
+    { givesWay = true }: { givesWay?: boolean } = {},
+  ): Batched<Request, Answer> {
+    return this.#batched('read', work, () => NO_CLAIMS, givesWay ? this.#reads : undefined);
   }
 
   /**
@@ -120,10 +125,11 @@ export class Batches {
     kind: BatchKind,
     work: BatchWork<Request, Answer>,
     claimsOf: (request: Request) => readonly string[],
+    reads?: Semaphore,
   ): Batched<Request, Answer> {
     const inTurn = async <T>(serve: () => Promise<T>): Promise<T> => {
       if (kind === 'statement') return await this.#writes.run(serve);
-      return this.#reads === undefined ? await serve() : await this.#reads.run(serve);
+      return reads === undefined ? await serve() : await reads.run(serve);
     };
     const run = async (requests: readonly Request[]): Promise<readonly (Answer | undefined)[]> => {
       try {

@@ -57,6 +57,13 @@ export class IdempotencyRepository {
       where credential = ${credential} and key = ${key}`);
   }
 
+  /** Keeps that something was made under the key, and not what. */
+  async completeErased({ credential, key }: IdempotencyClaim): Promise<void> {
+    await this.#sql.count(sql`
+      update idempotency_keys set status = ${CREATED}, fingerprint = '', body = ''
+      where credential = ${credential} and key = ${key}`);
+  }
+
   /** Removes up to `limit` keys made before `before`, but those that somebody holds. How many went. */
   async deleteExpired(before: Date, limit: number): Promise<number> {
     return await this.#sql.count(sql`

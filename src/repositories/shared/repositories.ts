@@ -1,4 +1,5 @@
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
+import { ApiKeyRepository } from '../access/api-key-repository.ts';
 import { SchoolRepository } from '../accounts/school-repository.ts';
 import { StudentRepository } from '../accounts/student-repository.ts';
 import { BooksRepository } from '../billing/books-repository.ts';
@@ -43,6 +44,7 @@ export type Repositories = Readonly<{
   idempotency: IdempotencyRepository;
   sequences: SequenceRepository;
   jobs: JobRepository;
+  apiKeys: ApiKeyRepository;
 }>;
 
 /** @param sql a pool or an open transaction: where their statements run */
@@ -69,5 +71,6 @@ export function repositoriesOn(sql: Sql): Repositories {
     idempotency: new IdempotencyRepository(sql),
     sequences: new SequenceRepository(sql),
     jobs: new JobRepository(sql),
+    apiKeys: new ApiKeyRepository(sql),
   };
 }

@@ -19,6 +19,7 @@ export const TABLES_WITH_IDS = {
   plan_items: sql`plan_items`,
   discounts: sql`discounts`,
   enrolments: sql`enrolments`,
+  api_keys: sql`api_keys`,
 } as const satisfies Readonly<Record<string, Statement>>;
 
 export type TableWithIds = keyof typeof TABLES_WITH_IDS;
@@ -102,7 +103,8 @@ export const SEQUENCES = sql`
     ('plans', (select max(id) from plans)),
     ('plan_items', (select max(id) from plan_items)),
     ('discounts', (select max(id) from discounts)),
-    ('enrolments', (select max(id) from enrolments))
+    ('enrolments', (select max(id) from enrolments)),
+    ('api_keys', (select max(id) from api_keys))
   ) ids (name, highest)
   cross join lateral (select name || '_id_seq' as sequence) named
   left join lateral (

@@ -1,3 +1,4 @@
+import type { ApiKeyEvent } from '../../domain/access/events.ts';
 import type { SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
 import type { BillingEvent } from '../../domain/billing/events.ts';
 import type { CatalogueEvent } from '../../domain/plans/events.ts';
@@ -5,7 +6,7 @@ import type { ReportingEvent } from '../../domain/reporting/events.ts';
 import type { Log } from '../../domain/shared/ports.ts';
 
 /** Everything that can happen. */
-export type DomainEvent = SchoolEvent | StudentEvent | BillingEvent | CatalogueEvent | ReportingEvent;
+export type DomainEvent = ApiKeyEvent | SchoolEvent | StudentEvent | BillingEvent | CatalogueEvent | ReportingEvent;
 
 /**
  * What a write answers: `body` is the resource as JSON text, as the API shows it. Without an event nothing happened: the

@@ -12,6 +12,8 @@ export type Creation<Event extends DomainEvent> = Readonly<{
   key: IdempotencyKey | null;
   /** The moment of the request. */
   now: Date;
+  /** The answer holds a secret: it is given once and not kept, so a repeat is refused and does nothing. */
+  isSecret?: boolean;
   /** In a transaction, which has taken the key if there is one. */
   inTransaction: (repositories: Repositories) => Promise<Outcome<Event>>;
   /** Makes the same. For what is made often, tried first. */
@@ -42,7 +44,7 @@ export type Creation<Event extends DomainEvent> = Readonly<{
  */
 export async function createOnce<Event extends DomainEvent>(
   unitOfWork: UnitOfWork,
-  { actor, key, now, inTransaction, fastPath }: Creation<Event>,
+  { actor, key, now, inTransaction, fastPath, isSecret = false }: Creation<Event>,
 ): Promise<Outcome<Event>> {
   const claim = key && { credential: actor.principalId, ...key };
   let wasLost = false;
@@ -66,11 +68,15 @@ export async function createOnce<Event extends DomainEvent>(
     const stored = await repositories.idempotency.claim(claim, now);
     if (stored === 'claimed') {
       own = await inTransaction(repositories);
-      await repositories.idempotency.complete(claim, own.body);
+      if (isSecret) await repositories.idempotency.completeErased(claim);
+      else await repositories.idempotency.complete(claim, own.body);
       return own;
     }
     if (stored === 'erased') {
-      throw new DomainError('idempotency_answer_erased', 'What was made under this Idempotency-Key has been deleted');
+      throw new DomainError(
+        'idempotency_answer_erased',
+        'What was made under this Idempotency-Key has been deleted, or was told once and not kept',
+      );
     }
     const { fingerprint, body, createdAt } = stored;
     if (body === own?.body) return own;

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { type Answer, type Billing, startBilling } from '../../support/billing.ts';
 import { expectProblem } from '../../support/problem.ts';
 
-const open = await startBilling();
-const keyed = await startBilling({ READ_ACCESS: 'key' });
+const open = await startBilling({ TRUST_PROXY: '1' });
+const keyed = await startBilling({ READ_ACCESS: 'key', TRUST_PROXY: '1' });
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE' | 'OPTIONS';
 const METHODS: readonly Method[] = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS'];
@@ -28,7 +28,13 @@ function paths({ app }: Billing): string[] {
 const OPEN = /^\/\/($|health|docs|openapi\.json|problems)/;
 
 const NO_KEY = { 'x-api-key': '' };
-const WRONG_KEY = { 'x-api-key': 'wrong' };
+let addresses = 0;
+
+/** From an address of its own: one that tries many has to wait. */
+function wrongKey(key = 'wrong'): Record<string, string> {
+  addresses += 1;
+  return { 'x-api-key': key, 'x-forwarded-for': `10.0.${addresses >> 8}.${addresses & 255}` };
+}
 
 function expectMissing(answer: Answer): void {
   expect(answer).toMatchObject({ status: 401 });
@@ -64,7 +70,7 @@ describe('READ_ACCESS=public', () => {
         const missing = await open.send(method, path, undefined, NO_KEY);
         expect(`${method} ${path} ${missing.status}`).toBe(`${method} ${path} 401`);
         expectMissing(missing);
-        const wrong = await open.send(method, path, '{', WRONG_KEY);
+        const wrong = await open.send(method, path, '{', wrongKey());
         expect(`${method} ${path} ${wrong.status}`).toBe(`${method} ${path} 403`);
       }
     }
@@ -75,7 +81,7 @@ describe('READ_ACCESS=public', () => {
     for (const on of [open, keyed]) {
       for (const path of ['//', '//health', '//health/ready', '//openapi.json', '//docs', '//problems/1']) {
         for (const method of METHODS.filter((one) => one !== 'GET' && one !== 'HEAD')) {
-          for (const headers of [NO_KEY, WRONG_KEY, {}]) {
+          for (const headers of [NO_KEY, wrongKey(), {}]) {
             const answer = await on.send(method, path, undefined, headers);
             expect(`${method} ${path} ${answer.status}`).toBe(`${method} ${path} 405`);
             expect(answer.headers['allow']).toBe('GET, HEAD');
@@ -96,7 +102,7 @@ describe('READ_ACCESS=public', () => {
     const missing = await open.post('/schools', {}, NO_KEY);
     expectProblem(missing, 401, 'api_key_missing');
     expect(missing.body).toMatchObject({ title: 'Missing API Key', detail: 'Missing API Key' });
-    const wrong = await open.post('/schools', {}, WRONG_KEY);
+    const wrong = await open.post('/schools', {}, wrongKey());
     expectProblem(wrong, 403, 'api_key_invalid');
     expect(wrong.body).toMatchObject({ title: 'Invalid API Key', detail: 'Invalid API Key' });
     expect(wrong.headers['www-authenticate']).toBeUndefined();
@@ -121,12 +127,30 @@ describe('READ_ACCESS=public', () => {
       '//openapi.json',
     ]) {
       for (const method of ['GET', 'HEAD'] as const) {
-        for (const headers of [NO_KEY, WRONG_KEY]) {
+        for (const headers of [NO_KEY, wrongKey()]) {
           const { status, text } = await open.send(method, path, undefined, headers);
           expect(`${method} ${path} ${status} ${status === 200 ? '' : text}`).toBe(`${method} ${path} 200 `);
         }
       }
     }
+  });
+});
+
+describe('wrong keys', () => {
+  const from = (address: string, key: string) => ({ 'x-api-key': key, 'x-forwarded-for': address });
+
+  test('429 from the fiftieth a minute of an address; a right one and other addresses never wait', async () => {
+    const refusals: unknown[] = [];
+    for (let n = 1; n <= 51; n += 1) {
+      // Of both kinds: one that is none, and one that was or claims to be one of ours.
+      const answer = await open.post('/schools', {}, from('10.9.9.9', n % 2 === 0 ? `wrong-${n}` : 'mtl_wrong'));
+      refusals.push(answer.body['code']);
+      if (n > 49) expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    }
+    expect(refusals).toEqual([...Array(49).fill('api_key_invalid'), 'rate_limited', 'rate_limited']);
+    expect((await open.post('/schools', {}, from('10.9.9.9', open.config.apiKey))).status).toBe(422);
+    expect((await open.get('/schools', from('10.9.9.9', 'wrong'))).status).toBe(200);
+    expect((await open.post('/schools', {}, from('10.9.9.8', 'wrong'))).status).toBe(403);
   });
 });
 
@@ -137,7 +161,7 @@ describe('READ_ACCESS=key', () => {
         if (OPEN.test(path)) continue;
         const { status } = await keyed.send(method, path, undefined, NO_KEY);
         expect(`${method} ${path} ${status}`).toBe(`${method} ${path} 401`);
-        expect((await keyed.send(method, path, undefined, WRONG_KEY)).status).toBe(403);
+        expect((await keyed.send(method, path, undefined, wrongKey())).status).toBe(403);
       }
     }
   });
@@ -165,7 +189,7 @@ describe('precedence', () => {
       (await open.post('/payments', { invoice_id: id, amount }, headers)).body['code'];
 
     expect(await pay(999_999, 'x', NO_KEY)).toBe('api_key_missing');
-    expect(await pay(999_999, 'x', WRONG_KEY)).toBe('api_key_invalid');
+    expect(await pay(999_999, 'x', wrongKey())).toBe('api_key_invalid');
     expect(await pay(999_999, 'x')).toBe('request_invalid');
     expect(await pay(999_999, '11.00')).toBe('invoice_not_found');
     expect(await pay(invoiceId, '11.00')).toBe('invoice_void');

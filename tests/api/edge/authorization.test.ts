@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../../src/api/edge/authentication.ts';
 import { type Access, authorization, requireScopes } from '../../../src/api/edge/authorization.ts';
+import { clientAddresses } from '../../../src/api/edge/load/client-address.ts';
 import { problemHandler } from '../../../src/api/edge/problems.ts';
 import { collectAddresses } from '../../../src/api/edge/unknown-addresses.ts';
 import { type Actor, rootActor } from '../../../src/domain/access/actor.ts';
@@ -25,7 +26,7 @@ async function serverFor(identity: Identity, readAccess: 'public' | 'key' = 'pub
     request.identity = identity;
     done();
   });
-  app.addHook('onRequest', authorization({ readAccess }));
+  app.addHook('onRequest', authorization({ readAccess, addresses: clientAddresses(0), onLimited: () => undefined }));
   for (const [url, scope, needsAllSchools = false] of ROUTES) {
     const config = { scope, needsAllSchools };
     for (const method of ['GET', 'POST']) {
@@ -53,7 +54,7 @@ async function answersTo(identity: Identity, method: 'GET' | 'POST', readAccess?
 
 describe('who may use what is decided by the declaration of the route', () => {
   test('root may do everything', async () => {
-    expect(new Set(Object.values(await answersTo({ grants: [rootActor('r')] }, 'POST')))).toEqual(
+    expect(new Set(Object.values(await answersTo({ name: 'r', grants: [rootActor('r')] }, 'POST')))).toEqual(
       new Set(['200 "all"']),
     );
   });
@@ -82,7 +83,7 @@ describe('who may use what is decided by the declaration of the route', () => {
 
   test('a principal does what it has the scope for, also among what anybody may read', async () => {
     const missing = '403 scope_missing';
-    expect(await answersTo({ grants: [granted([7], 'schools:write', 'audit:read')] }, 'GET')).toEqual({
+    expect(await answersTo({ name: 'u', grants: [granted([7], 'schools:write', 'audit:read')] }, 'GET')).toEqual({
       '/open': '200 "all"',
       '/me': '200 [7]',
       '/figures': missing,
@@ -90,14 +91,17 @@ describe('who may use what is decided by the declaration of the route', () => {
       '/audit': '200 [7]',
       '/schools': missing,
     });
-    expect(await answersTo({ grants: [granted('all', 'schools:write')] }, 'POST')).toMatchObject({
+    expect(await answersTo({ name: 'u', grants: [granted('all', 'schools:write')] }, 'POST')).toMatchObject({
       '/schools': '200 "all"',
     });
   });
 
   test('who has it in some schools acts in those', async () => {
     const grants = [granted([7], 'payments:read'), granted([8], 'payments:write', 'audit:read')] as const;
-    expect(await answersTo({ grants }, 'GET')).toMatchObject({ '/payments': '200 [7,8]', '/audit': '200 [8]' });
+    expect(await answersTo({ name: 'u', grants }, 'GET')).toMatchObject({
+      '/payments': '200 [7,8]',
+      '/audit': '200 [8]',
+    });
   });
 });
 

@@ -100,6 +100,8 @@ describe('a sequence that is behind its table', () => {
     },
     late_fee_policies: async (key) =>
       await billing.post('/late-fee-policies', { ...named(), kind: 'DAILY', amount: '13.00' }, key),
+    api_keys: async (key) =>
+      await billing.post('/api-keys', { name: 'x', school_ids: null, scopes: ['payments:read'] }, key),
   };
 
   test.each(Object.entries(MAKE))(

@@ -5,6 +5,12 @@
 
 /** Constraints, indexes that make unique, and the trigger. */
 export const CONSTRAINTS: Readonly<Record<string, string>> = {
+  api_key_digests: `
+    api_key_digests_api_key_fkey api_key_digests_digest_check api_key_digests_newest_key api_key_digests_pkey
+  `,
+  api_keys: `
+    api_keys_name_length_check api_keys_pkey api_keys_school_ids_check api_keys_scopes_check api_keys_start_check
+  `,
   closings: `
     closings_days_check closings_id_key closings_identity_check closings_pkey closings_reopened_check
     closings_school_fkey closings_school_through_key
@@ -106,6 +112,12 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
 };
 
 export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
+  api_key_digests: `
+    digest api_key_id created_at
+  `,
+  api_keys: `
+    id name scopes start created_at updated_at
+  `,
   closings: `
     id school_id through opening invoiced credited voided collected reversed refunded pending created_at
   `,

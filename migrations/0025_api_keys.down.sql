@@ -1,0 +1,2 @@
+drop table api_key_digests;
+drop table api_keys;
