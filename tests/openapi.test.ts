@@ -23,8 +23,8 @@ type Named = Readonly<{ method: string; path: string; operation: Operation }>;
 
 /** Addresses for people, not for programs that are written against the document, and the document itself. */
 const LEFT_OUT = /^\/(docs(\/.*)?|openapi\.json)?$/;
-/** What a client downloads before its first line: the API's own share of a page's patience. */
-const SIZE_MAX_BYTES = 260_000;
+/** What a client downloads before its first line, for each operation there is: the API's own share of a page's patience. */
+const SIZE_MAX_BYTES_EACH = 4_000;
 const NEEDS_KEY = [{ apiKey: [] }];
 /** Reads that need the key whatever READ_ACCESS says. */
 const GUARDED = /^(\/api\/v1\/(reconciliation|me|api-keys.*)|\/metrics)$/;
@@ -70,9 +70,9 @@ test('what it names never vanishes, and no answer loses a field', () => {
   expect([...names].filter((name) => !promised.includes(name))).toEqual([]);
 });
 
-test(`it is at most ${SIZE_MAX_BYTES} bytes`, async () => {
+test(`it is at most ${SIZE_MAX_BYTES_EACH} bytes for each operation`, async () => {
   const served = await withServer(async (app) => await app.inject('/openapi.json'));
-  expect(served.rawPayload.length).toBeLessThanOrEqual(SIZE_MAX_BYTES);
+  expect(served.rawPayload.length).toBeLessThanOrEqual(SIZE_MAX_BYTES_EACH * operations.length);
 });
 
 test('its patterns mean the same to every engine, and no keyword is one of our validator only', () => {
