@@ -55,6 +55,7 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
             dueDate: DUE,
             description: null,
             issuedOn: null,
+            conceptId: null,
           },
           null,
         ),

@@ -41,9 +41,10 @@ export function toObjects([header = [], ...records]: string[][]): Record<string,
   });
 }
 
-/** What a row of JSON looks like in CSV, where no text needs escaping. */
+/** What a row of JSON looks like in CSV, where no text needs escaping: a row has no place for a table. */
 export function asText(row: Json): Record<string, string> {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value === null ? '' : String(value)]));
+  const cells = Object.entries(row).filter(([, value]) => !Array.isArray(value));
+  return Object.fromEntries(cells.map(([name, value]) => [name, value === null ? '' : String(value)]));
 }
 
 /** {@link asText} of a row that names its student in an object of its own. */

@@ -54,6 +54,7 @@ export const PROBLEMS = {
   invoice_already_void: { status: 404, title: 'Invoice is already void' },
   invoice_currency_mismatch: { status: 400, title: 'Invoice currency is not the school currency' },
   invoice_amount_below_paid: { status: 400, title: 'Amount is below what is paid' },
+  invoice_has_lines: { status: 400, title: 'Invoice has lines' },
   invoice_has_payments: { status: 400, title: 'Invoice has payments' },
   amount_not_whole: { status: 422, title: 'Amount is not whole' },
   payment_not_found: { status: 404, title: 'Payment not found' },

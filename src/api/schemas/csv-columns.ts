@@ -17,7 +17,16 @@ import { SummaryRow } from './summary.ts';
 export const CSV_COLUMNS = {
   schools: columnsOf(SchoolResponse),
   students: columnsOf(StudentResponse),
-  invoices: columnsOf(InvoiceResponse, ['settlement', 'issued_on', 'booked_on', 'voided_on']),
+  invoices: columnsOf(InvoiceResponse, [
+    'settlement',
+    'issued_on',
+    'booked_on',
+    'voided_on',
+    'concept_id',
+    'plan_item_id',
+    'billing_run_id',
+    'origin_invoice_id',
+  ]),
   creditNotes: columnsOf(CreditNoteRow, [
     'number',
     'description',

@@ -7,6 +7,7 @@ import {
   SETTLEMENTS,
 } from '../../domain/billing/invoice.ts';
 import { assertWhole } from '../../domain/billing/invoice-rules.ts';
+import { LINE_KINDS } from '../../domain/plans/pricing.ts';
 import { parseMoney } from '../../domain/shared/money.ts';
 import {
   AmountIn,
@@ -45,6 +46,8 @@ const Statuses = Type.String({
 });
 const VoidReason = text(1, 200, { description: 'Why the invoice is voided.', examples: ['Issued twice'] });
 
+const ConceptId = { type: ['integer', 'null'], minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [null] };
+
 export const InvoiceCreate = Type.Object(
   {
     student_id: Id,
@@ -65,6 +68,9 @@ export const InvoiceCreate = Type.Object(
       }),
     ),
     description: Type.Optional(Description),
+    concept_id: Type.Optional(
+      Type.Unsafe<number | null>({ ...ConceptId, description: 'What it is for: a concept of the school.' }),
+    ),
   },
   { ...STRICT, $id: 'InvoiceCreate' },
 );
@@ -95,6 +101,30 @@ export const InvoiceQuery = {
   ),
   updated_since: updatedSince('Issued or changed (also by a payment)'),
 };
+
+function idOrNull(description: string) {
+  return Type.Unsafe<number | null>({ type: ['integer', 'null'], description, examples: [null] });
+}
+
+const InvoiceLine = Type.Object(
+  {
+    kind: oneOf(LINE_KINDS, { $id: 'LineKind', examples: ['SCHOLARSHIP'] }),
+    description: Type.String({ examples: ['Beca de excelencia'] }),
+    base: amountOut('3000.00', 'What it was worked out from.'),
+    rate: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'Percent of the base; null where it is no percentage.',
+      examples: ['25.00'],
+    }),
+    amount: amountOut('-750.00', 'Below zero for what is taken off. The total of the invoice is the sum of its lines.'),
+  },
+  { $id: 'InvoiceLine' },
+);
+
+const InvoiceEarlyDiscount = Type.Object(
+  { until_on: DayOut, amount: amountOut('150.00') },
+  { $id: 'InvoiceEarlyDiscount' },
+);
 
 /** Fields an invoice shows alone, in lists and as a statement line. */
 export const INVOICE_FIELDS = {
@@ -128,6 +158,14 @@ export const InvoiceResponse = Type.Object(
     voided_at: TimestampOrNull,
     voided_on: DayOrNull,
     void_reason: textOrNull(200, { examples: [] }),
+    lines: Type.Array(InvoiceLine, { description: 'How the total came about. None: it is one amount.' }),
+    concept_id: idOrNull('What it is for.'),
+    plan_item_id: idOrNull('The item of a plan that it bills.'),
+    billing_run_id: idOrNull('The run that issued it.'),
+    origin_invoice_id: idOrNull('Of a late fee: the invoice that was paid late.'),
+    early_discounts: Type.Array(InvoiceEarlyDiscount, {
+      description: 'What is taken off when it is paid early: the largest that is earned. Fixed when it was issued.',
+    }),
   },
   { $id: 'Invoice' },
 );
@@ -153,6 +191,7 @@ export function toNewInvoice(body: Static<typeof InvoiceCreate>): NewInvoice {
     dueDate: body.due_date,
     description: body.description ?? null,
     issuedOn: body.issued_on ?? null,
+    conceptId: body.concept_id ?? null,
   };
 }
 

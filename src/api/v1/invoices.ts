@@ -53,6 +53,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     summary: 'Issue an invoice',
     refusals: [
       'student_not_found',
+      'concept_not_found',
       'invoice_currency_mismatch',
       'amount_not_whole',
       'day_out_of_range',
@@ -87,6 +88,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
       'invoice_not_found',
       'invoice_void',
       'invoice_paid',
+      'invoice_has_lines',
       'invoice_amount_below_paid',
       'amount_not_whole',
       'period_closed',

@@ -101,9 +101,12 @@ export function reverseCredit(invoice: Invoice, note: CreditNote): Invoice {
 /**
  * The invoice with another total, its status derived anew.
  *
- * @throws DomainError `amount_not_whole`, `invoice_amount_below_paid`: the first that applies
+ * @throws DomainError `invoice_has_lines`, `amount_not_whole`, `invoice_amount_below_paid`: the first that applies
  */
 export function changeTotal(invoice: Invoice, total: Money): Invoice {
+  if (invoice.hasLines && total.minor !== invoice.total.minor) {
+    throw new DomainError('invoice_has_lines', `Invoice ${invoice.id} is the sum of its lines, which stay as they are`);
+  }
   assertWhole(total);
   const settled = addMoney(invoice.paid, invoice.credited);
   if (total.minor < settled.minor) {

@@ -27,6 +27,8 @@ export type Invoice = Readonly<{
   voidedAt: Date | null;
   voidedOn: string | null;
   voidReason: string | null;
+  /** Whether it says how its total came about: then that stays. */
+  hasLines: boolean;
 }>;
 
 /** `currency` null takes the school's. Amounts are decimal text with two places. */
@@ -38,6 +40,8 @@ export type NewInvoice = Readonly<{
   description: string | null;
   /** The day it was issued, not after today; null is today. Its number is of the series of that year. */
   issuedOn: string | null;
+  /** What it is for: a concept of the school. */
+  conceptId: number | null;
 }>;
 
 /** Absent means unchanged; `description: null` clears it. `amountTotal` is decimal text with two places. */

@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'invoice_currency_mismatch'
   | 'invoice_amount_below_paid'
   | 'invoice_has_payments'
+  | 'invoice_has_lines'
   | 'amount_not_whole'
   | 'payment_not_found'
   | 'payment_exceeds_pending'

@@ -39,10 +39,11 @@ export function invoiceInsertion(
         ${of(({ studentId }) => studentId)}::bigint[], ${of(({ amountTotal }) => amountTotal)}::numeric[],
         ${of(({ currency }) => currency)}::text[], ${of(({ dueDate }) => dueDate)}::date[],
         ${of(({ description }) => description)}::text[], ${of(({ issuedOn }) => issuedOn)}::date[],
+        ${of(({ conceptId }) => conceptId)}::bigint[],
         ${requests.map(({ now }) => now)}::timestamptz[],
         ${claimArrays(requests.map(({ claim }) => claim))}
       ) with ordinality
-        each (student_id, amount, asked_currency, due_date, description, issued_day, now, ${CLAIM_COLUMNS}, place)
+        each (student_id, amount, asked_currency, due_date, description, issued_day, concept_id, now, ${CLAIM_COLUMNS}, place)
     ), ${looks(locks) ? sql`issuable` : sql`document`} as (
       select asked.*, st.school_id, sc.currency, days.issued_on,
              case when issued_day is null then now else ${noonOf(sql`issued_day`, sql`now`)} end as issued_at,
@@ -58,9 +59,9 @@ export function invoiceInsertion(
     ), i as (
       insert into invoices
         (school_id, student_id, number, currency, amount_total, issued_at, issued_on, booked_on, due_date, description,
-          created_at, updated_at)
+          concept_id, created_at, updated_at)
       select school_id, student_id, number, currency, amount, issued_at, issued_on, ${bookedOn(sql`issued_on`)}, due_date,
-             description, now, now
+             description, concept_id, now, now
       from numbered join totals using (school_id)
       returning *
     ), answer as (

@@ -17,7 +17,8 @@ const JSON_COLUMNS = sql`i.id, i.number, i.school_id, i.student_id, i.amount_tot
   i.amount_paid::text as paid, i.amount_credited::text as credited,
   case when i.voided_at is null then i.amount_total - i.amount_credited - i.amount_paid else 0.00 end::text as pending,
   i.currency, i.status, ${SETTLEMENT} as settlement, ${isoTime(sql`i.issued_at`)} as issued_at, i.issued_on, i.booked_on,
-  i.due_date, i.description, ${isoTime(sql`i.voided_at`)} as voided_at, i.voided_on, i.void_reason,
+  i.due_date, i.description, coalesce(i.lines, '[]') as lines, i.concept_id, i.plan_item_id, i.billing_run_id,
+  i.origin_invoice_id, coalesce(i.early_discounts, '[]') as early_discounts, ${isoTime(sql`i.voided_at`)} as voided_at, i.voided_on, i.void_reason,
   ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at`;
 
 export const INVOICE = {

@@ -37,6 +37,7 @@ type InvoiceRow = {
   voided_at: Date | null;
   voided_on: string | null;
   void_reason: string | null;
+  has_lines: boolean;
 };
 
 type ChangedInvoice = Written<Omit<InvoiceUpdated, 'type'>>;
@@ -56,7 +57,8 @@ export type InvoiceFilter = Readonly<{
 }>;
 
 const COLUMNS = sql`id, school_id, student_id, number, currency, amount_total, amount_paid, amount_credited,
-  amount_written_off, status, issued_at, issued_on, booked_on, due_date, description, voided_at, voided_on, void_reason`;
+  amount_written_off, status, issued_at, issued_on, booked_on, due_date, description, voided_at, voided_on, void_reason,
+  lines is not null as has_lines`;
 
 /** What an invoice adds to its school's totals: nothing once it is void. */
 const LIVE_AMOUNTS = sql`
@@ -151,7 +153,7 @@ export class InvoiceRepository {
    * school's, or the amount does not exist in it.
    *
    * @throws DomainError `amount_not_whole`, `student_not_found` (deleted meanwhile), `invoice_currency_mismatch`
-   *   (the school's currency changed meanwhile)
+   *   (the school's currency changed meanwhile), `concept_not_found`
    */
   async insert(actor: Actor, invoice: NewInvoice, now: Date): Promise<IssuedInvoice | undefined> {
     try {
@@ -232,7 +234,10 @@ export class InvoiceRepository {
   }
 }
 
-function toRefusal(error: unknown, { studentId, amountTotal, currency }: NewInvoice): unknown {
+function toRefusal(error: unknown, { studentId, amountTotal, currency, conceptId }: NewInvoice): unknown {
+  if (isForeignKeyViolation(error, 'invoices_concept_fkey')) {
+    return new DomainError('concept_not_found', `The school has no concept with id ${conceptId}`);
+  }
   if (isCheckViolation(error, 'invoices_amounts_whole_check')) {
     return new DomainError('amount_not_whole', `The school's currency has no decimals: ${amountTotal} is not whole`);
   }
@@ -306,5 +311,6 @@ function toInvoice(row: InvoiceRow): Invoice {
     voidedAt: row.voided_at,
     voidedOn: row.voided_on,
     voidReason: row.void_reason,
+    hasLines: row.has_lines,
   };
 }

@@ -72,7 +72,7 @@ export class InvoiceService {
    * Issues an invoice with the next number of its school. One statement, for all who issue one at this moment, where
    * nothing is wrong; why it was refused is looked up only then.
    *
-   * @throws DomainError `student_not_found`, a refusal of {@link assertIssuable} or of {@link createOnce}
+   * @throws DomainError `student_not_found`, `concept_not_found`, a refusal of {@link assertIssuable} or of {@link createOnce}
    */
   async create(actor: Actor, invoice: NewInvoice, key: IdempotencyKey | null): Promise<Outcome<InvoiceCreated>> {
     const now = this.#clock.now();

@@ -40,6 +40,12 @@ describe('POST /invoices', () => {
       voided_at: null,
       voided_on: null,
       void_reason: null,
+      lines: [],
+      concept_id: null,
+      plan_item_id: null,
+      billing_run_id: null,
+      origin_invoice_id: null,
+      early_discounts: [],
       created_at: '2026-03-01T12:00:00.500Z',
       updated_at: '2026-03-01T12:00:00.500Z',
     });

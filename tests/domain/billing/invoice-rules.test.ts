@@ -53,6 +53,7 @@ function anInvoice(of: {
     voidedAt: of.status === 'VOID' ? AT : null,
     voidedOn: of.status === 'VOID' ? '2026-01-15' : null,
     voidReason: null,
+    hasLines: false,
   };
 }
 

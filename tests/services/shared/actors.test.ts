@@ -154,7 +154,14 @@ describe('an actor of one school finds nothing of another', () => {
 });
 
 describe('an actor of one school changes nothing of another', () => {
-  const bill = { amountTotal: '5.00', currency: null, dueDate: '2030-01-31', description: null, issuedOn: null };
+  const bill = {
+    amountTotal: '5.00',
+    currency: null,
+    dueDate: '2030-01-31',
+    description: null,
+    issuedOn: null,
+    conceptId: null,
+  };
   const command = { amount: '1.00', method: null, reference: null, paidAt: null };
   const note = { amount: '1.00', reason: 'other', description: null, datedOn: null } as const;
   const today = { reason: 'x', reversedOn: null };

@@ -81,6 +81,7 @@ async function issue(
     dueDate: '2030-01-31',
     description: null,
     issuedOn: null,
+    conceptId: null,
   };
   return await invoices.create(ACTOR, { ...invoice, ...fields }, under(key));
 }

@@ -60,6 +60,7 @@ async function issue(key: string): Promise<Outcome<InvoiceCreated>> {
     dueDate: '2030-01-31',
     description: null,
     issuedOn: null,
+    conceptId: null,
   };
   return await invoices.create(ACTOR, invoice, under(key));
 }

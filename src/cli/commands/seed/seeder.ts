@@ -138,7 +138,15 @@ export class Seeder {
       );
     return await this.#ensure('invoices', find, async () => {
       const dueDate = this.#clock.day(invoice.dueInDays).toISOString().slice(0, 10);
-      const fresh = { studentId: student.id, amountTotal, currency: null, dueDate, description, issuedOn: null };
+      const fresh = {
+        studentId: student.id,
+        amountTotal,
+        currency: null,
+        dueDate,
+        description,
+        issuedOn: null,
+        conceptId: null,
+      };
       return await invoices.create(SEEDER, fresh, keyed(`invoice/${student.email}/${description}`));
     });
   }
