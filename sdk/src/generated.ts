@@ -1039,6 +1039,30 @@ export type Invoice = {
      * @maxLength 200
      */
     void_reason: string | null;
+    /**
+     * How the total came about. None: it is one amount.
+     */
+    lines: InvoiceLine[];
+    /**
+     * What it is for.
+     */
+    concept_id: number | null;
+    /**
+     * The item of a plan that it bills.
+     */
+    plan_item_id: number | null;
+    /**
+     * The run that issued it.
+     */
+    billing_run_id: number | null;
+    /**
+     * Of a late fee: the invoice that was paid late.
+     */
+    origin_invoice_id: number | null;
+    /**
+     * What is taken off when it is paid early: the largest that is earned. Fixed when it was issued.
+     */
+    early_discounts: InvoiceEarlyDiscount[];
 };
 
 export type InvoiceCreate = {
@@ -1067,6 +1091,42 @@ export type InvoiceCreate = {
      * @maxLength 500
      */
     description?: string | null;
+    /**
+     * What it is for: a concept of the school.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    concept_id?: number | null;
+};
+
+export type InvoiceEarlyDiscount = {
+    /**
+     * @format date
+     */
+    until_on: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string;
+};
+
+export type InvoiceLine = {
+    kind: LineKind;
+    description: string;
+    /**
+     * What it was worked out from.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    base: string;
+    /**
+     * Percent of the base; null where it is no percentage.
+     */
+    rate: string | null;
+    /**
+     * Below zero for what is taken off. The total of the invoice is the sum of its lines.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string;
 };
 
 export type InvoicePaymentCreate = {
@@ -1387,6 +1447,16 @@ export type LedgerTotals = {
      */
     credit: string;
 };
+
+export type LineKind = "CHARGE" | "SCHOLARSHIP" | "DISCOUNT" | "TAX" | "LATE_FEE";
+
+export const LineKind = {
+    CHARGE: "CHARGE",
+    SCHOLARSHIP: "SCHOLARSHIP",
+    DISCOUNT: "DISCOUNT",
+    TAX: "TAX",
+    LATE_FEE: "LATE_FEE"
+} as const;
 
 export type Me = {
     kind: "root" | "key" | "user" | "link";
@@ -1909,7 +1979,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -1931,6 +2001,7 @@ export const ProblemCode = {
     invoice_already_void: "invoice_already_void",
     invoice_currency_mismatch: "invoice_currency_mismatch",
     invoice_amount_below_paid: "invoice_amount_below_paid",
+    invoice_has_lines: "invoice_has_lines",
     invoice_has_payments: "invoice_has_payments",
     amount_not_whole: "amount_not_whole",
     payment_not_found: "payment_not_found",
