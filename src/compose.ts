@@ -8,6 +8,8 @@ import { BATCHES_MAX } from './infrastructure/concurrency/batcher.ts';
 import { Semaphore } from './infrastructure/concurrency/semaphore.ts';
 import { Shares } from './infrastructure/concurrency/shares.ts';
 import { Writes } from './infrastructure/concurrency/writes.ts';
+import { ScryptPasswords } from './infrastructure/identity/passwords.ts';
+import { randomTokens } from './infrastructure/identity/tokens.ts';
 import { EventLoopDelay } from './infrastructure/observability/event-loop.ts';
 import type { Logger } from './infrastructure/observability/logging.ts';
 import { Metrics } from './infrastructure/observability/metrics.ts';
@@ -22,11 +24,17 @@ import { CountryTimeZones } from './infrastructure/time-zones.ts';
 import { VERSION } from './infrastructure/version.ts';
 import { idempotencyKeysJob } from './jobs/idempotency-keys.ts';
 import { JobRunner } from './jobs/runner.ts';
+import { signInJob } from './jobs/sign-in.ts';
 import { Batches } from './repositories/shared/batches.ts';
 import { Retries } from './repositories/shared/retries.ts';
 import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
 import { ApiKeyService } from './services/access/api-key-service.ts';
 import { ApiKeyVerifier } from './services/access/api-key-verifier.ts';
+import { InvitationService } from './services/access/invitation-service.ts';
+import { SessionService } from './services/access/session-service.ts';
+import { SignInCleaner } from './services/access/sign-in-cleaner.ts';
+import { SignInThrottle } from './services/access/sign-in-throttle.ts';
+import { UserService } from './services/access/user-service.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
 import { StudentService } from './services/accounts/student-service.ts';
 import { ClosingService } from './services/billing/closing-service.ts';
@@ -80,6 +88,10 @@ export type Services = CatalogueServices &
     apiKeyVerifier: ApiKeyVerifier;
     reconciliation: ReconciliationService;
     idempotencyCleaner: IdempotencyCleaner;
+    users: UserService;
+    sessions: SessionService;
+    invitations: InvitationService;
+    signInCleaner: SignInCleaner;
   }>;
 
 /** Everything between the database and whoever asks: HTTP is one of the askers, the command line another. */
@@ -168,6 +180,9 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const renderer = new PdfPool({ writes });
   const apiKeyVerifier = new ApiKeyVerifier(dependencies);
   const idempotencyCleaner = new IdempotencyCleaner(dependencies);
+  const identity = { ...dependencies, passwords: new ScryptPasswords(), tokens: randomTokens };
+  const throttle = new SignInThrottle(identity);
+  const signInCleaner = new SignInCleaner(dependencies);
   return {
     services: {
       schools: new SchoolService({ ...dependencies, timeZones: new CountryTimeZones() }),
@@ -185,6 +200,10 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       idempotencyCleaner,
       apiKeys: new ApiKeyService({ ...dependencies, verifier: apiKeyVerifier }),
       apiKeyVerifier,
+      users: new UserService(identity),
+      sessions: new SessionService({ ...identity, throttle }),
+      invitations: new InvitationService({ ...identity, throttle }),
+      signInCleaner,
     },
     unitOfWork,
     batches,
@@ -192,7 +211,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     readiness: new Readiness({ pool: probePool, newestMigration: await newestMigration(), diskSpace }),
     jobs: new JobRunner({
       ...dependencies,
-      jobs: [idempotencyKeysJob(idempotencyCleaner)],
+      jobs: [idempotencyKeysJob(idempotencyCleaner), signInJob(signInCleaner)],
       leases: new JobLeases(dependencies),
     }),
     telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool, batches }), tracing },
@@ -210,7 +229,7 @@ export async function composeServer(
   product: Product,
   { config, log, clock = systemClock, limits = limitsOf(config) }: Omit<Runtime, 'databaseUrl'>,
 ): Promise<FastifyInstance> {
-  const { prefix, apiKey, readAccess, allowedHosts, corsOrigins, rateLimitPerMinute, trustProxy } = config;
+  const { prefix, apiKey, readAccess, allowedHosts, corsOrigins, rateLimitPerMinute, trustProxy, publicUrl } = config;
   return await buildServer(
     {
       prefix,
@@ -221,6 +240,7 @@ export async function composeServer(
       rateLimitPerMinute,
       limits,
       trustProxy,
+      publicUrl,
       connectionsMax: config.database.connectionsMax,
       version: VERSION,
     },

@@ -24,6 +24,8 @@ export type Config = Readonly<{
   /** Of pages that may use the API in a browser. */
   corsOrigins: readonly string[];
   port: number;
+  /** Where people reach this server, without a path; null: wherever they asked. */
+  publicUrl: string | null;
   database: Readonly<{
     connectionsMax: number;
     /** False behind a pooler in transaction mode. */
@@ -90,6 +92,7 @@ export function readConfig(env: Env = process.env): Config {
     allowedHosts: reader.allowedHosts(host),
     corsOrigins: reader.corsOrigins(),
     port: reader.integer('PORT', 8000, { min: 0, max: 65_535 }),
+    publicUrl: reader.publicUrl(),
     database: {
       connectionsMax: reader.integer('DATABASE_POOL_MAX', 10, { min: 1, max: 1_000 }),
       prepare: reader.oneOf('DATABASE_PREPARE', ['true', 'false'], 'true') === 'true',
@@ -244,6 +247,14 @@ class EnvReader {
       );
     }
     return origins;
+  }
+
+  /** As browsers write an origin: what we answer with begins with it. */
+  publicUrl(): string | null {
+    const given = this.#get('PUBLIC_URL');
+    if (given === undefined || isOrigin(given)) return given ?? null;
+    this.problems.push('PUBLIC_URL must be an origin without a path, such as https://billing.example.com');
+    return null;
   }
 
   prefix(): string {

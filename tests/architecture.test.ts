@@ -49,10 +49,10 @@ const FILES_MAX = 17;
 
 /**
  * Statements for several callers, whose answers say the school or who are of all schools; what has to hold over all schools;
- * a new school; and the check of all books.
+ * a new school or account; the check of all books; and who it is that asks, which nobody is before it was found out.
  */
 const ASKS_NOBODY =
-  /^(\w+\.(findEach|findEachOfStudents|insertMany)|school\.(findNamesake|findPrefixOfOtherKind|insert)|reconciliation\.\w+|api-key\.(findValid|updateLastUsed))$/;
+  /^(\w+\.(findEach|findEachOfStudents|insertMany)|user\.insert|school\.(findNamesake|findPrefixOfOtherKind|insert)|(reconciliation|session|invitation|sign-in-failure)\.\w+|api-key\.(findValid|updateLastUsed))$/;
 
 describe('architecture', () => {
   test('the sources are found', () => {

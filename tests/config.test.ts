@@ -26,6 +26,7 @@ describe('readConfig', () => {
       apiKey: DEVELOPMENT_API_KEY,
       readAccess: 'public',
       prefix: '/api/v1',
+      publicUrl: null,
       logLevel: 'info',
       host: '127.0.0.1',
       allowedHosts: ['localhost', '127.0.0.1', '[::1]'],

@@ -14,9 +14,9 @@ const ALWAYS: readonly ProblemCode[] = [
   'database_full',
   'internal_error',
 ];
-/** How a request without a right key is refused. */
-export const KEY_CODES: readonly ProblemCode[] = ['api_key_missing', 'api_key_invalid'];
-const WITH_WRITE: readonly ProblemCode[] = [...KEY_CODES, 'outcome_unknown'];
+/** How a request without a right key, or with the cookie of a session that is over, is refused. */
+export const KEY_CODES: readonly ProblemCode[] = ['api_key_missing', 'api_key_invalid', 'session_over'];
+const WITH_WRITE: readonly ProblemCode[] = [...KEY_CODES, 'origin_refused', 'outcome_unknown'];
 const WITH_BODY: readonly ProblemCode[] = ['json_invalid', 'body_too_large', 'media_type_unsupported'];
 const WITH_IDEMPOTENCY: readonly ProblemCode[] = [
   'idempotency_key_reused',
@@ -58,7 +58,7 @@ type Operation = Readonly<{
 
 /** Documents a GET: open by default, behind a key with READ_ACCESS=key. */
 export function readDocs(operation: Operation) {
-  const keys: readonly ProblemCode[] = operation.scope === 'open' ? [] : ['api_key_invalid'];
+  const keys: readonly ProblemCode[] = operation.scope === 'open' ? [] : ['api_key_invalid', 'session_over'];
   return docs(operation, [...keys, ...ALWAYS, ...negotiation(operation), ...(operation.refusals ?? [])], OPEN);
 }
 
@@ -83,6 +83,16 @@ export function serviceDocs(operation: Operation, security: Security = OPEN) {
 /** Documents a write, which needs a key. One that takes no body still refuses one that cannot be read. */
 export function writeDocs(operation: Operation) {
   return docs(operation, [...WITH_WRITE, ...WITH_BODY, ...ALWAYS, ...(operation.refusals ?? [])], NEEDS_KEY);
+}
+
+/** Documents a read that nobody needs a key for, whatever READ_ACCESS says. */
+export function openReadDocs(operation: Operation) {
+  return docs(operation, [...ALWAYS, ...(operation.refusals ?? [])], OPEN);
+}
+
+/** Documents a write that nobody needs a key for, because it is how somebody says who they are. */
+export function openWriteDocs(operation: Operation) {
+  return docs(operation, ['outcome_unknown', ...WITH_BODY, ...ALWAYS, ...(operation.refusals ?? [])], OPEN);
 }
 
 /** Documents a POST, which may be repeated under an Idempotency-Key. */
@@ -179,6 +189,8 @@ const CREATION_HEADERS = {
     type: 'string',
   },
 };
+/** Of what is made where no Idempotency-Key plays a part. */
+export const LOCATION_HEADER = { Location: CREATION_HEADERS.Location };
 /** No example: pages that send examples by themselves would send the same key twice, which is refused. */
 const CREATION_REQUEST_HEADERS = Type.Object({
   'Idempotency-Key': Type.Optional(

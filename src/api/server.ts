@@ -5,7 +5,7 @@ import { authorization, requireScopes } from './edge/authorization.ts';
 import { acceptJsonOnly } from './edge/bodies.ts';
 import { answerClientError } from './edge/client-errors.ts';
 import { allowOrigins } from './edge/cross-origin.ts';
-import { clientAddresses, type TrustedProxies } from './edge/load/client-address.ts';
+import { type ClientAddresses, clientAddresses, type TrustedProxies } from './edge/load/client-address.ts';
 import {
   answerForNode,
   type ConnectionLimits,
@@ -23,6 +23,7 @@ import { rateLimit } from './edge/rate-limit.ts';
 import { type RequestIds, requestIds } from './edge/request-ids.ts';
 import { logRequest, logRequests, type RequestLog, roundMs } from './edge/request-log.ts';
 import { SAFE_HEADERS, sendSafeHeaders } from './edge/safe-headers.ts';
+import { sessions } from './edge/sign-in/sessions.ts';
 import { collectAddresses, refuseOtherMethods, refuseUnknownAddresses } from './edge/unknown-addresses.ts';
 import { compileValidator, refuseUnknownParameters } from './edge/validation.ts';
 import { registerDocs } from './ops/docs.ts';
@@ -49,6 +50,8 @@ export type ServerOptions = Readonly<{
   rateLimitPerMinute: number;
   limits: ConnectionLimits;
   trustProxy: TrustedProxies;
+  /** Where people reach the server; null: wherever they asked. */
+  publicUrl: string | null;
   /** To the database, streams left out. */
   connectionsMax: number;
 }>;
@@ -87,9 +90,11 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
     callerOf,
     onLimited,
   });
+  const findPrincipal = dependencies.sessions.findPrincipal.bind(dependencies.sessions);
   const gate = inTurn(
     authentication(options, apiKeyVerifier),
     limit,
+    sessions(findPrincipal),
     authorization({ readAccess: options.readAccess, addresses: clients, onLimited }),
   );
   const requestId = requestIds();
@@ -123,7 +128,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   cutSlowReaders(app, connections, options.limits);
   shareLongAnswers(app, { places: longAnswers, callerOf: ({ callerName }) => callerName });
 
-  await registerRoutes(app, options, dependencies);
+  await registerRoutes(app, options, dependencies, clients);
   requireScopes(addresses);
   refuseOtherMethods(app, addresses);
   return app;
@@ -209,8 +214,9 @@ async function registerRoutes(
   app: FastifyInstance,
   options: ServerOptions,
   dependencies: ServerDependencies,
+  addresses: ClientAddresses,
 ): Promise<void> {
-  const { prefix, version } = options;
+  const { prefix, version: release, publicUrl } = options;
   await registerDocs(app, options);
   healthRoutes(app, dependencies.readiness);
   metricsRoute(app, dependencies.metrics);
@@ -218,7 +224,7 @@ async function registerRoutes(
   indexPage(app, options);
   await app.register(
     (routes, _options, done) => {
-      v1Routes(routes, dependencies, version);
+      v1Routes(routes, dependencies, { release, publicUrl, addresses });
       done();
     },
     { prefix },

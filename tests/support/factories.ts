@@ -35,3 +35,15 @@ export function invoiceBody(studentId: number, fields: Record<string, unknown> =
     ...fields,
   };
 }
+
+/** The body of POST /users. */
+export function userBody(fields: Record<string, unknown> = {}): Record<string, unknown> {
+  serial += 1;
+  return {
+    email: `persona.${unique}.${serial}@example.com`,
+    name: faker.person.fullName(),
+    locale: 'es',
+    memberships: [{ school_id: null, role: 'viewer' }],
+    ...fields,
+  };
+}

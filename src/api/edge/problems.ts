@@ -14,6 +14,8 @@ export type HttpCode =
   | 'api_key_missing'
   | 'api_key_invalid'
   | 'scope_missing'
+  | 'session_over'
+  | 'origin_refused'
   | 'request_invalid'
   | 'json_invalid'
   | 'url_invalid'
@@ -97,6 +99,15 @@ export const PROBLEMS = {
   api_key_not_found: { status: 404, title: 'API key not found' },
   api_key_revoked: { status: 400, title: 'API key is revoked' },
   grant_exceeds_own: { status: 403, title: 'Nobody grants more than they have' },
+  user_not_found: { status: 404, title: 'User not found' },
+  user_email_taken: { status: 409, title: 'User email is taken' },
+  user_disabled: { status: 400, title: 'User is disabled' },
+  membership_repeated: { status: 422, title: 'School has two roles' },
+  invitation_not_found: { status: 404, title: 'Invitation not found' },
+  password_common: { status: 422, title: 'Password is too common' },
+  credentials_wrong: { status: 403, title: 'E-mail or password is wrong' },
+  sign_in_throttled: { status: 429, title: 'Too many failed sign-ins' },
+  session_not_found: { status: 404, title: 'Nobody is signed in' },
   idempotency_key_reused: { status: 422, title: 'Idempotency-Key was used for another request' },
   idempotency_in_flight: { status: 409, title: 'Idempotency-Key is in use' },
   idempotency_answer_erased: { status: 409, title: 'The answer under this Idempotency-Key was erased' },
@@ -107,6 +118,8 @@ export const PROBLEMS = {
   api_key_missing: { status: 401, title: 'Missing API Key' },
   api_key_invalid: { status: 403, title: 'Invalid API Key' },
   scope_missing: { status: 403, title: 'Scope is missing' },
+  session_over: { status: 401, title: 'Session is over' },
+  origin_refused: { status: 403, title: 'Page of another site' },
   request_invalid: { status: 422, title: 'Request is not valid' },
   json_invalid: { status: 422, title: 'Body is not valid JSON' },
   url_invalid: { status: 400, title: 'URL is not valid' },
@@ -195,8 +208,9 @@ export function sendProblem(
   const { status } = PROBLEMS[error.code];
   if (error instanceof HttpError) reply.headers(error.headers);
   const waits: Partial<Record<ProblemCode, number>> = RETRY_AFTER_SECONDS;
-  const retryAfter = waits[error.code];
-  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
+  const retryAfter = error instanceof DomainError ? error.facts['retry_after_seconds'] : undefined;
+  const wait = retryAfter ?? waits[error.code];
+  if (wait !== undefined) reply.header('retry-after', String(wait));
   // A request that is refused before its body was read leaves the rest of it on the wire.
   if (status === 413 || status === 408) reply.header('connection', 'close');
   reply
@@ -246,6 +260,8 @@ const FIELDS_OF_RULE: Partial<Record<ProblemCode, readonly string[]>> = {
   late_fee_policy_invalid: ['steps', 'percent', 'amount', 'kind'],
   school_prefixes_equal: ['invoice_prefix', 'receipt_prefix', 'credit_note_prefix'],
   school_timezone_unknown: ['timezone'],
+  membership_repeated: ['memberships'],
+  password_common: ['password'],
 };
 
 /** What a 422 points to that turns on no field of the body: all of it, a header, a parameter. */

@@ -1,4 +1,5 @@
 import { columnsOf } from '../responses/table.ts';
+import { UserResponse } from './access/user.ts';
 import { ClosingResponse } from './closing.ts';
 import { CreditNoteRow } from './credit-note.ts';
 import { InvoiceResponse } from './invoice.ts';
@@ -60,4 +61,6 @@ export const CSV_COLUMNS = {
   aging: columnsOf(AgingRow),
   debtors: columnsOf(DebtorResponse),
   summary: columnsOf(SummaryRow),
+  // A row of a file has no list in it.
+  users: columnsOf(UserResponse).filter(({ name }) => name !== 'memberships'),
 } as const;

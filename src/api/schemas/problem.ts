@@ -61,6 +61,9 @@ export const ProblemSchema = Type.Object(
     invoice_ids: Type.Optional(
       Type.Array(Id, { description: 'With `balance_pending`: ten at most, oldest debt first.' }),
     ),
+    retry_after_seconds: Type.Optional(
+      Type.String({ description: 'With `sign_in_throttled`: as `Retry-After`.', examples: ['8'] }),
+    ),
   },
   { $id: 'Problem', description: 'RFC 9457 problem document.' },
 );

@@ -1,6 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../domain/shared/ports.ts';
 import type { ApiKeyService } from '../../services/access/api-key-service.ts';
+import type { InvitationService } from '../../services/access/invitation-service.ts';
+import type { SessionService } from '../../services/access/session-service.ts';
+import type { UserService } from '../../services/access/user-service.ts';
 import type { SchoolService } from '../../services/accounts/school-service.ts';
 import type { StudentService } from '../../services/accounts/student-service.ts';
 import type { ClosingService } from '../../services/billing/closing-service.ts';
@@ -13,6 +16,7 @@ import type { LedgerService } from '../../services/reporting/ledger-service.ts';
 import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
 import type { ReportService } from '../../services/reporting/report-service.ts';
 import type { StatementService } from '../../services/reporting/statement-service.ts';
+import type { ClientAddresses } from '../edge/load/client-address.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { closingRoutes } from './closings.ts';
 import { creditNoteRoutes } from './credit-notes.ts';
@@ -24,8 +28,10 @@ import { catalogueOf } from './plans/index.ts';
 import { reconciliationRoutes } from './reconciliation.ts';
 import { reportRoutes } from './reports.ts';
 import { schoolRoutes } from './schools.ts';
+import { sessionRoutes } from './session.ts';
 import { statementRoutes } from './statements.ts';
 import { studentRoutes } from './students.ts';
+import { userRoutes } from './users.ts';
 
 /** What the routes ask. */
 export type Services = CatalogueServices &
@@ -42,11 +48,23 @@ export type Services = CatalogueServices &
     ledgers: LedgerService;
     documents: DocumentService;
     reports: ReportService;
+    users: UserService;
+    sessions: SessionService;
+    invitations: InvitationService;
     clock: Clock;
   }>;
 
-/** Every resource of version 1. @param release of the product */
-export function v1Routes(routes: FastifyInstance, services: Services, release: string): void {
+/** What the routes know of the server they are on. */
+type Place = Readonly<{
+  /** Of the product. */
+  release: string;
+  /** Where people reach it; null: wherever they asked. */
+  publicUrl: string | null;
+  addresses: ClientAddresses;
+}>;
+
+/** Every resource of version 1. */
+export function v1Routes(routes: FastifyInstance, services: Services, { release, publicUrl, addresses }: Place): void {
   schoolRoutes(routes, services.schools);
   studentRoutes(routes, services.students);
   invoiceRoutes(routes, services);
@@ -60,4 +78,6 @@ export function v1Routes(routes: FastifyInstance, services: Services, release: s
   catalogueOf(routes, services);
   meRoute(routes);
   apiKeyRoutes(routes, services);
+  sessionRoutes(routes, services, addresses);
+  userRoutes(routes, services.users, publicUrl);
 }

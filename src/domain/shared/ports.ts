@@ -78,3 +78,28 @@ export interface DocumentRenderer {
    */
   render(order: DocumentOrder, read: () => Promise<PrintedDocument>): Promise<Uint8Array | undefined>;
 }
+
+/** How passwords are kept: in a form that holds its own parameters, slow to make on purpose. */
+export interface Passwords {
+  /** Whether everybody would try it first. */
+  isCommon(password: string): boolean;
+  /**
+   * Runs `work` as soon as it is its turn: few take theirs at once.
+   *
+   * @throws UnavailableError `database_busy` when that took too long; nothing has run then
+   */
+  inTurn<T>(work: (turn: PasswordTurn) => Promise<T>): Promise<T>;
+}
+
+export interface PasswordTurn {
+  hash(password: string): Promise<string>;
+  /** @param hash null where there is none: false then, after as long as it takes to know */
+  matches(password: string, hash: string | null): Promise<boolean>;
+}
+
+/** What opens a door: nobody can guess one, and only its digest is kept. */
+export interface Tokens {
+  make(): string;
+  /** 32 bytes, the same for the same text. */
+  digest(text: string): Uint8Array;
+}

@@ -13,7 +13,7 @@ const OTHER = 'other';
 /** A counter's distinct values that come from outside; more count as `other`. */
 const SQLSTATES_MAX = 10;
 
-const METHODS = new Set(['GET', 'POST', 'PATCH', 'DELETE']);
+const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 const PAYMENT_LABELS = new Set(['CASH', 'CARD', 'TRANSFER', 'CHECK', 'OTHER', 'none', 'invalid']);
 
 export type PaymentResult = 'recorded' | 'replayed' | 'refused' | 'failed';

@@ -52,6 +52,11 @@ export function keepAnswers(from: Statement): Statement {
     select credential, key, fingerprint, ${CREATED}, body, now from ${from} where key is not null`;
 }
 
+const MEMBERS = {
+  first_name: sql`body like '%"first_name":%'`,
+  has_signed_up: sql`body like '%"has_signed_up":%'`,
+};
+
 /**
  * A CTE body that erases the answers which say who the person with the id was. The key stays taken, and has neither an
  * answer nor a fingerprint, which is a digest of the person's data too.
@@ -61,10 +66,15 @@ export function keepAnswers(from: Statement): Statement {
  * contain the name of a field: quotes in it are escaped.
  *
  * @param id a value @param provided a condition
+ * @param member a name that only answers about this kind of person have
  */
-export function eraseAnswersAbout(id: number, provided: Statement): Statement {
+export function eraseAnswersAbout(
+  id: number,
+  provided: Statement,
+  member: keyof typeof MEMBERS = 'first_name',
+): Statement {
   return sql`
     update idempotency_keys set fingerprint = '', body = ''
     where substring(body from '^\{"id":([0-9]{1,18}),')::bigint = ${id}::bigint and body like '%"email":%'
-      and body like '%"first_name":%' and ${provided}`;
+      and ${MEMBERS[member]} and ${provided}`;
 }

@@ -1,5 +1,9 @@
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { ApiKeyRepository } from '../access/api-key-repository.ts';
+import { InvitationRepository } from '../access/invitation-repository.ts';
+import { SessionRepository } from '../access/session-repository.ts';
+import { SignInFailureRepository } from '../access/sign-in-failure-repository.ts';
+import { UserRepository } from '../access/user-repository.ts';
 import { SchoolRepository } from '../accounts/school-repository.ts';
 import { StudentRepository } from '../accounts/student-repository.ts';
 import { BooksRepository } from '../billing/books-repository.ts';
@@ -45,6 +49,10 @@ export type Repositories = Readonly<{
   sequences: SequenceRepository;
   jobs: JobRepository;
   apiKeys: ApiKeyRepository;
+  users: UserRepository;
+  sessions: SessionRepository;
+  invitations: InvitationRepository;
+  signInFailures: SignInFailureRepository;
 }>;
 
 /** @param sql a pool or an open transaction: where their statements run */
@@ -72,5 +80,9 @@ export function repositoriesOn(sql: Sql): Repositories {
     sequences: new SequenceRepository(sql),
     jobs: new JobRepository(sql),
     apiKeys: new ApiKeyRepository(sql),
+    users: new UserRepository(sql),
+    sessions: new SessionRepository(sql),
+    invitations: new InvitationRepository(sql),
+    signInFailures: new SignInFailureRepository(sql),
   };
 }

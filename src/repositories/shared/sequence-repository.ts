@@ -20,6 +20,8 @@ export const TABLES_WITH_IDS = {
   discounts: sql`discounts`,
   enrolments: sql`enrolments`,
   api_keys: sql`api_keys`,
+  users: sql`users`,
+  memberships: sql`memberships`,
 } as const satisfies Readonly<Record<string, Statement>>;
 
 export type TableWithIds = keyof typeof TABLES_WITH_IDS;
@@ -105,6 +107,8 @@ export const SEQUENCES = sql`
     ('discounts', (select max(id) from discounts)),
     ('enrolments', (select max(id) from enrolments)),
     ('api_keys', (select max(id) from api_keys))
+    ('users', (select max(id) from users)),
+    ('memberships', (select max(id) from memberships))
   ) ids (name, highest)
   cross join lateral (select name || '_id_seq' as sequence) named
   left join lateral (

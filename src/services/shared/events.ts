@@ -1,4 +1,5 @@
 import type { ApiKeyEvent } from '../../domain/access/events.ts';
+import type { SessionEvent, UserEvent } from '../../domain/access/people-events.ts';
 import type { SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
 import type { BillingEvent } from '../../domain/billing/events.ts';
 import type { CatalogueEvent } from '../../domain/plans/events.ts';
@@ -6,7 +7,15 @@ import type { ReportingEvent } from '../../domain/reporting/events.ts';
 import type { Log } from '../../domain/shared/ports.ts';
 
 /** Everything that can happen. */
-export type DomainEvent = ApiKeyEvent | SchoolEvent | StudentEvent | BillingEvent | CatalogueEvent | ReportingEvent;
+export type DomainEvent =
+  | ApiKeyEvent
+  | SchoolEvent
+  | StudentEvent
+  | BillingEvent
+  | CatalogueEvent
+  | ReportingEvent
+  | UserEvent
+  | SessionEvent;
 
 /**
  * What a write answers: `body` is the resource as JSON text, as the API shows it. Without an event nothing happened: the

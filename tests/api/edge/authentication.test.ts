@@ -24,8 +24,8 @@ function paths({ app }: Billing): string[] {
   return [...found].map((path) => path.replaceAll(/^\/+/g, '//'));
 }
 
-/** Where nothing needs a key, with READ_ACCESS=key neither. */
-const OPEN = /^\/\/($|health|docs|openapi\.json|problems)/;
+/** Where nothing needs a key, with READ_ACCESS=key neither: there one finds out what to send, or says who one is. */
+const OPEN = /^\/\/($|health|docs|openapi\.json|problems|api\/v1\/(session$|invitations\/|oidc\/))/;
 
 const NO_KEY = { 'x-api-key': '' };
 let addresses = 0;

@@ -4,7 +4,7 @@ import { moveSequencesOn } from '../../../src/cli/sequences.ts';
 import { createLogger } from '../../../src/infrastructure/observability/logging.ts';
 import { TABLES_WITH_IDS } from '../../../src/repositories/shared/sequence-repository.ts';
 import { type Answer, type Json, startBilling } from '../../support/billing.ts';
-import { invoiceBody, schoolBody, studentBody } from '../../support/factories.ts';
+import { invoiceBody, schoolBody, studentBody, userBody } from '../../support/factories.ts';
 
 const billing = await startBilling();
 const school = await billing.aSchool();
@@ -102,6 +102,8 @@ describe('a sequence that is behind its table', () => {
       await billing.post('/late-fee-policies', { ...named(), kind: 'DAILY', amount: '13.00' }, key),
     api_keys: async (key) =>
       await billing.post('/api-keys', { name: 'x', school_ids: null, scopes: ['payments:read'] }, key),
+    users: async (key) => await billing.post('/users', userBody(), key),
+    memberships: async (key) => await billing.post('/users', userBody(), key),
   };
 
   test.each(Object.entries(MAKE))(

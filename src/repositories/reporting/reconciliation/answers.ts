@@ -52,6 +52,7 @@ const KIND = sql`
     when said ? 'through' then 'closing'
     when said ? 'amount_total' then 'invoice'
     when said ? 'invoice_prefix' or said ? 'country' then 'school'
+    when said ? 'has_signed_up' then 'user'
     when said ? 'email' then 'student'
   end`;
 
@@ -103,6 +104,13 @@ const ROW = sql`
                sql`st.updated_at`,
              )}
       from students st where st.id = about.id limit 1)
+    when 'user' then (
+      select jsonb_build_object('email', u.email, 'created_at', ${isoTime(sql`u.created_at`)})
+             || ${unchanged(
+               sql`jsonb_build_object('name', u.name, 'locale', u.locale, 'is_active', u.disabled_at is null)`,
+               sql`u.updated_at`,
+             )}
+      from users u where u.id = about.id limit 1)
     when 'school' then (
       select jsonb_build_object('created_at', ${isoTime(sql`sc.created_at`)})
              || ${unchanged(

@@ -59,6 +59,9 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     invoices_school_currency_fkey invoices_school_number_key invoices_student_fkey invoices_student_plan_item_key
     invoices_void_final_check invoices_void_reason_check invoices_void_unpaid_check
   `,
+  invitations: `
+    invitations_pkey invitations_times_check invitations_token_hash_check invitations_token_key invitations_user_fkey
+  `,
   jobs: `
     jobs_failures_check jobs_lease_check jobs_name_check jobs_pkey
   `,
@@ -71,6 +74,12 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
   late_fee_steps: `
     late_fee_steps_amount_range_check late_fee_steps_from_day_check late_fee_steps_percent_range_check
     late_fee_steps_pkey late_fee_steps_policy_fkey late_fee_steps_value_check
+  `,
+  memberships: `
+    memberships_pkey memberships_role_check memberships_school_fkey memberships_user_fkey memberships_user_school_key
+  `,
+  oidc_requests: `
+    oidc_requests_pkey oidc_requests_token_hash_check
   `,
   payment_reversals: `
     payment_reversals_days_check payment_reversals_id_key payment_reversals_payment_fkey payment_reversals_payment_key
@@ -104,10 +113,20 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     schools_name_key_country_key schools_name_length_check schools_pkey schools_prefixes_differ_check
     schools_receipt_prefix_check schools_timezone_length_check
   `,
+  sessions: `
+    sessions_pkey sessions_times_check sessions_token_hash_check sessions_user_fkey
+  `,
+  sign_in_failures: `
+    sign_in_failures_failures_check sign_in_failures_pkey sign_in_failures_subject_check
+  `,
   students: `
     students_email_format_check students_email_key students_email_length_check students_first_name_length_check
     students_id_key students_last_name_length_check students_pkey students_school_active_check
     students_school_active_fkey
+  `,
+  users: `
+    users_email_check users_email_key users_locale_check users_name_length_check users_oidc_check users_oidc_key
+    users_pkey
   `,
 };
 
@@ -152,6 +171,9 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
     id school_id student_id currency amount_total amount_paid amount_credited status issued_at due_date created_at
     updated_at issued_on booked_on amount_written_off
   `,
+  invitations: `
+    user_id token_hash created_at expires_at
+  `,
   jobs: `
     name due_at failures
   `,
@@ -160,6 +182,12 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   `,
   late_fee_steps: `
     school_id policy_id from_day
+  `,
+  memberships: `
+    id user_id role
+  `,
+  oidc_requests: `
+    token_hash expires_at
   `,
   payment_reversals: `
     id school_id payment_id reason reversed_at reversed_on booked_on
@@ -185,7 +213,16 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   schools: `
     id name country currency timezone is_active created_at updated_at invoice_prefix receipt_prefix credit_note_prefix
   `,
+  sessions: `
+    token_hash user_id created_at used_at expires_at
+  `,
+  sign_in_failures: `
+    subject failures since retry_at
+  `,
   students: `
     id school_id school_is_active first_name last_name created_at updated_at
+  `,
+  users: `
+    id email name locale created_at updated_at
   `,
 };

@@ -1,0 +1,1 @@
+drop table oidc_requests, sign_in_failures, invitations, sessions, memberships, users;

@@ -1,0 +1,35 @@
+import type { Membership } from './user.ts';
+
+/** What happened to somebody's account. Ids, roles and the names of what was changed: no name and no e-mail. */
+export type UserEvent =
+  | Readonly<{ type: 'user_created'; userId: number; memberships: readonly Membership[] }>
+  | Readonly<{
+      type: 'user_updated';
+      userId: number;
+      /** Members of the user that are not what they were. */
+      changed: readonly string[];
+      before: UserFacts;
+      after: UserFacts;
+    }>
+  | Readonly<{ type: 'user_deleted'; userId: number; memberships: readonly Membership[] }>
+  | Readonly<{ type: 'user_invited'; userId: number }>
+  | Readonly<{ type: 'password_set'; userId: number }>;
+
+/** What may be told of a user. */
+export type UserFacts = Readonly<{ isActive: boolean; memberships: readonly Membership[] }>;
+
+/** How somebody said who they are. */
+export type SignInMethod = 'password' | 'oidc' | 'link';
+
+/** Who came, who went, and who was not let in. `userId` is null where nobody has that e-mail, and for links. */
+export type SessionEvent =
+  | Readonly<{ type: 'signed_in'; method: SignInMethod; userId: number | null }>
+  | Readonly<{ type: 'sign_in_refused'; method: SignInMethod; userId: number | null; reason: SignInRefusal }>
+  | Readonly<{ type: 'signed_out'; userId: number | null }>;
+
+export type SignInRefusal =
+  | 'wrong_credentials'
+  | 'too_many_failures'
+  | 'not_invited'
+  | 'email_not_verified'
+  | 'provider';

@@ -1,0 +1,179 @@
+import type { Actor } from '../../domain/access/actor.ts';
+import type { SessionEvent, SignInMethod, SignInRefusal } from '../../domain/access/people-events.ts';
+import { SESSION_IDLE_MS, SESSION_MAX_MS, SESSION_USED_EVERY_MS } from '../../domain/access/sign-in.ts';
+import { grantOf, type Membership } from '../../domain/access/user.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
+import type { Clock, Log, Passwords, PasswordTurn, Tokens } from '../../domain/shared/ports.ts';
+import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { announce } from '../shared/events.ts';
+import type { SignInThrottle } from './sign-in-throttle.ts';
+
+export type Credentials = Readonly<{ email: string; password: string }>;
+
+/** What a browser keeps. Whoever has the token is who signed in. */
+export type OpenedSession = Readonly<{ token: string; expiresAt: Date; event: SessionEvent }>;
+
+/** By what it was granted where: never empty. */
+type Grants = readonly [Actor, ...Actor[]];
+
+/** Signing in and out, and who a session is. */
+export class SessionService {
+  readonly #unitOfWork: UnitOfWork;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #passwords: Passwords;
+  readonly #tokens: Tokens;
+  readonly #throttle: SignInThrottle;
+
+  constructor(dependencies: {
+    unitOfWork: UnitOfWork;
+    clock: Clock;
+    log: Log;
+    passwords: Passwords;
+    tokens: Tokens;
+    throttle: SignInThrottle;
+  }) {
+    this.#unitOfWork = dependencies.unitOfWork;
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#passwords = dependencies.passwords;
+    this.#tokens = dependencies.tokens;
+    this.#throttle = dependencies.throttle;
+  }
+
+  /**
+   * Opens a new session. That of `previous`, if there is one, ends: nobody goes on with a cookie that was theirs before they
+   * said who they are.
+   *
+   * @param address where it comes from
+   * @throws DomainError `sign_in_throttled`, `credentials_wrong`
+   */
+  async signIn(
+    { email, password }: Credentials,
+    address: string,
+    previous: string | undefined,
+  ): Promise<OpenedSession> {
+    const attempt = this.#throttle.attempt(email, address);
+    // Counted when its turn has come: tries that wait in line are refused by what those before them did.
+    const account = await this.#passwords.inTurn(async (turn) => {
+      await this.#begin(attempt);
+      return await this.#findAccount(email, password, turn);
+    });
+    const userId = account?.id ?? null;
+    if (account?.passwordHash == null || !account.isRight) throw this.#refuse('password', userId, 'wrong_credentials');
+    const { passwordHash } = account;
+    const opened = await this.open({ userId: account.id, method: 'password', passwordHash }, previous);
+    if (opened === undefined) throw this.#refuse('password', userId, 'wrong_credentials');
+    await this.#throttle.succeed(attempt);
+    return opened;
+  }
+
+  /**
+   * Opens a session for a user who was found to be it. Undefined if the account was disabled, or has another password than
+   * the one that was looked at.
+   */
+  async open(
+    { userId, method, passwordHash }: { userId: number; method: SignInMethod; passwordHash?: string },
+    previous: string | undefined,
+  ): Promise<OpenedSession | undefined> {
+    const now = this.#clock.now();
+    const token = this.#tokens.make();
+    const expiresAt = new Date(now.getTime() + SESSION_MAX_MS);
+    const isOpen = await this.#unitOfWork.transaction(async ({ sessions }) => {
+      if (previous !== undefined) await sessions.delete(this.#tokens.digest(previous));
+      const session = { tokenHash: this.#tokens.digest(token), userId, passwordHash };
+      return await sessions.insert(session, { now, expiresAt });
+    });
+    if (!isOpen) return undefined;
+    const event = { type: 'signed_in', method, userId } as const;
+    announce(this.#log, event);
+    return { token, expiresAt, event };
+  }
+
+  /** Who somebody with this token is; undefined when the session is over, or never was. */
+  async findPrincipal(token: string): Promise<{ name: string; grants: Grants } | undefined> {
+    const now = this.#clock.now();
+    const tokenHash = this.#tokens.digest(token);
+    const session = await this.#unitOfWork.read(
+      async ({ sessions }) => await sessions.find(tokenHash, now, idleSince(now)),
+    );
+    if (session === undefined) return undefined;
+    if (session.usedAt.getTime() + SESSION_USED_EVERY_MS < now.getTime()) {
+      await this.#unitOfWork.write(async ({ sessions }) => await sessions.updateUsed(tokenHash, now));
+    }
+    return { name: session.name, grants: grantsOf(session.userId, session.memberships) };
+  }
+
+  /** Who is signed in, as the API shows it. @throws DomainError `session_not_found` */
+  async findJson(token: string | undefined): Promise<string> {
+    const now = this.#clock.now();
+    const json =
+      token === undefined
+        ? undefined
+        : await this.#unitOfWork.read(
+            async ({ sessions }) => await sessions.findJson(this.#tokens.digest(token), now, idleSince(now)),
+          );
+    if (json === undefined) throw new DomainError('session_not_found', 'Nobody is signed in');
+    return json;
+  }
+
+  /** Ends the session. Undefined if there was none, which is as well. */
+  async signOut(token: string): Promise<SessionEvent | undefined> {
+    const userId = await this.#unitOfWork.write(
+      async ({ sessions }) => await sessions.delete(this.#tokens.digest(token)),
+    );
+    if (userId === undefined) return undefined;
+    const event = { type: 'signed_out', userId } as const;
+    announce(this.#log, event);
+    return event;
+  }
+
+  async #begin(attempt: Parameters<SignInThrottle['begin']>[0]): Promise<void> {
+    try {
+      await this.#throttle.begin(attempt);
+    } catch (error) {
+      if (error instanceof DomainError) this.#refuse('password', null, 'too_many_failures');
+      throw error;
+    }
+  }
+
+  /** As slow for an e-mail that nobody has as for a wrong password. */
+  async #findAccount(
+    email: string,
+    password: string,
+    turn: PasswordTurn,
+  ): Promise<{ id: number; passwordHash: string | null; isRight: boolean } | undefined> {
+    const account = await this.#unitOfWork.read(
+      async ({ sessions }) => await sessions.findAccountByEmail(email.toLowerCase()),
+    );
+    const isRight = await turn.matches(password, account?.passwordHash ?? null);
+    return account && { ...account, isRight: isRight && account.isActive };
+  }
+
+  /** The refusal, which says neither what was wrong nor whether there is such an account. */
+  #refuse(method: SignInMethod, userId: number | null, reason: SignInRefusal): DomainError {
+    announce(this.#log, { type: 'sign_in_refused', method, userId, reason });
+    return new DomainError('credentials_wrong', 'The e-mail or the password is wrong');
+  }
+}
+
+/** When a session must have been used last. */
+export function idleSince(now: Date): Date {
+  return new Date(now.getTime() - SESSION_IDLE_MS);
+}
+
+/** What a user was granted: one for each role, with the schools they have it in. */
+function grantsOf(userId: number, memberships: readonly Membership[]): Grants {
+  const byRole = new Map<string, Actor>();
+  const principalId = `user ${userId}`;
+  for (const membership of memberships) {
+    const { schools, scopes } = grantOf(membership);
+    const name = schools === 'all' ? `all ${membership.role}` : membership.role;
+    const { schools: others = [] } = byRole.get(name) ?? {};
+    const together = schools === 'all' || others === 'all' ? 'all' : [...others, ...schools];
+    byRole.set(name, { principalId, kind: 'user', schools: together, scopes });
+  }
+  const [first, ...more] = byRole.values();
+  // Nothing that needs a scope is theirs, and they are still somebody.
+  return [first ?? { principalId, kind: 'user', schools: [], scopes: new Set() }, ...more];
+}
