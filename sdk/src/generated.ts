@@ -952,6 +952,34 @@ export type Health = {
     status: "healthy";
 };
 
+export type Invitation = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    user_id: number;
+    /**
+     * Shown once, here.
+     */
+    token: string;
+    /**
+     * Where `PUT` with a password takes it. For who is invited alone: whoever has it becomes this user.
+     */
+    address: string;
+    /**
+     * @format date-time
+     */
+    expires_at: string;
+};
+
+export type InvitationTake = {
+    /**
+     * @minLength 12
+     * @maxLength 256
+     */
+    password: string;
+};
+
 export type Invoice = {
     /**
      * @minimum 1
@@ -1471,6 +1499,16 @@ export type Me = {
     scopes: Scope[];
 };
 
+export type Membership = {
+    /**
+     * Null: all schools, also those to come.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number | null;
+    role: Role;
+};
+
 export type MonthlyFlows = {
     /**
      * YYYY-MM.
@@ -1974,12 +2012,16 @@ export type Problem = {
      * With `balance_pending`: ten at most, oldest debt first.
      */
     invoice_ids?: number[];
+    /**
+     * With `sign_in_throttled`: as `Retry-After`.
+     */
+    retry_after_seconds?: string;
 };
 
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "user_not_found" | "user_email_taken" | "user_disabled" | "membership_repeated" | "invitation_not_found" | "password_common" | "credentials_wrong" | "sign_in_throttled" | "session_not_found" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "session_over" | "origin_refused" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -2044,6 +2086,15 @@ export const ProblemCode = {
     api_key_not_found: "api_key_not_found",
     api_key_revoked: "api_key_revoked",
     grant_exceeds_own: "grant_exceeds_own",
+    user_not_found: "user_not_found",
+    user_email_taken: "user_email_taken",
+    user_disabled: "user_disabled",
+    membership_repeated: "membership_repeated",
+    invitation_not_found: "invitation_not_found",
+    password_common: "password_common",
+    credentials_wrong: "credentials_wrong",
+    sign_in_throttled: "sign_in_throttled",
+    session_not_found: "session_not_found",
     idempotency_key_reused: "idempotency_key_reused",
     idempotency_in_flight: "idempotency_in_flight",
     idempotency_answer_erased: "idempotency_answer_erased",
@@ -2054,6 +2105,8 @@ export const ProblemCode = {
     api_key_missing: "api_key_missing",
     api_key_invalid: "api_key_invalid",
     scope_missing: "scope_missing",
+    session_over: "session_over",
+    origin_refused: "origin_refused",
     request_invalid: "request_invalid",
     json_invalid: "json_invalid",
     url_invalid: "url_invalid",
@@ -2180,6 +2233,15 @@ export type ReconciliationFinding = {
      */
     expected: string | null;
 };
+
+export type Role = "viewer" | "cashier" | "accountant" | "owner";
+
+export const Role = {
+    viewer: "viewer",
+    cashier: "cashier",
+    accountant: "accountant",
+    owner: "owner"
+} as const;
 
 export type School = {
     /**
@@ -2682,6 +2744,64 @@ export type SchoolUpdate = {
 export type Scope = "schools:read" | "schools:write" | "students:read" | "students:write" | "families:read" | "families:write" | "invoices:read" | "invoices:write" | "invoices:correct" | "payments:read" | "payments:write" | "payments:correct" | "reports:read" | "reports:write" | "plans:read" | "plans:write" | "imports:read" | "imports:write" | "webhooks:read" | "webhooks:write" | "keys:read" | "keys:write" | "users:read" | "users:write" | "audit:read" | "audit:write" | "privacy:read" | "privacy:write";
 
 /**
+ * Ends earlier when it is not used for 12 hours.
+ */
+export type Session = {
+    kind: "user";
+    user: SignedInUser;
+    /**
+     * One for each school at most. Of those that you see.
+     * @maxItems 200
+     */
+    memberships: Membership[];
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    expires_at: string;
+};
+
+export type SessionCreate = {
+    /**
+     * @maxLength 255
+     * @format email
+     */
+    email: string;
+    /**
+     * @minLength 1
+     * @maxLength 256
+     */
+    password: string;
+};
+
+export type SignedInUser = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Lower-cased. Unique over all users.
+     * @maxLength 255
+     * @format email
+     */
+    email: string;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
+    /**
+     * The language that this person is spoken to in.
+     */
+    locale: "en" | "es" | "pt";
+};
+
+/**
  * EXCLUSIVE: stands alone. CUMULATIVE: chains with the others of its kind on what is left. The larger of the best exclusive one and the chain counts. Default EXCLUSIVE.
  */
 export type Stacking = "EXCLUSIVE" | "CUMULATIVE";
@@ -3019,6 +3139,94 @@ export type StudentUpdate = {
      * @format email
      */
     email?: string;
+};
+
+export type User = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Lower-cased. Unique over all users.
+     * @maxLength 255
+     * @format email
+     */
+    email: string;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
+    /**
+     * The language that this person is spoken to in.
+     */
+    locale: "en" | "es" | "pt";
+    is_active: boolean;
+    /**
+     * Has chosen a password, or signed in at the OpenID provider.
+     */
+    has_signed_up: boolean;
+    /**
+     * One for each school at most. Of those that you see.
+     * @maxItems 200
+     */
+    memberships: Membership[];
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+};
+
+export type UserCreate = {
+    /**
+     * Lower-cased. Unique over all users.
+     * @maxLength 255
+     * @format email
+     */
+    email: string;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
+    /**
+     * The language that this person is spoken to in.
+     */
+    locale: "en" | "es" | "pt";
+    /**
+     * One for each school at most. Of those that you see.
+     * @maxItems 200
+     */
+    memberships: Membership[];
+};
+
+export type UserUpdate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name?: string;
+    /**
+     * The language that this person is spoken to in.
+     */
+    locale?: "en" | "es" | "pt";
+    /**
+     * False: may not sign in, and is signed out.
+     */
+    is_active?: boolean;
+    /**
+     * One for each school at most. Of those that you see.
+     * @maxItems 200
+     */
+    memberships?: Membership[];
 };
 
 /**
@@ -3940,6 +4148,30 @@ export type UpdateEnrolmentVariables = {
      */
     id: number;
 } & UpdateEnrolmentBody;
+
+export type TakeInvitationResult = void;
+
+export type TakeInvitationPath = {
+    /**
+     * Of the invitation.
+     * @minLength 43
+     * @maxLength 43
+     * @pattern ^[A-Za-z0-9_-]{43}$
+     */
+    token: string;
+};
+
+export type TakeInvitationBody = InvitationTake;
+
+export type TakeInvitationVariables = {
+    /**
+     * Of the invitation.
+     * @minLength 43
+     * @maxLength 43
+     * @pattern ^[A-Za-z0-9_-]{43}$
+     */
+    token: string;
+} & TakeInvitationBody;
 
 export type ListInvoicesResult = Invoice[];
 
@@ -5717,6 +5949,25 @@ export type GetSchoolSummaryVariables = {
     to?: string;
 };
 
+export type GetSessionResult = Session;
+
+export type SignInResult = Session;
+
+export type SignInBody = SessionCreate;
+
+export type SignInResponseHeaders = {
+    location?: string;
+    setCookie?: string;
+};
+
+export type SignInVariables = SignInBody;
+
+export type SignOutResult = void;
+
+export type SignOutResponseHeaders = {
+    setCookie?: string;
+};
+
 export type ListStudentsResult = Student[];
 
 export type ListStudentsQuery = {
@@ -6070,6 +6321,181 @@ export type GetStudentStatementVariables = {
      * @maximum 9007199254740991
      */
     offset?: number;
+};
+
+export type ListUsersResult = User[];
+
+export type ListUsersQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListUsersResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListUsersVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateUserResult = User;
+
+export type CreateUserBody = UserCreate;
+
+export type CreateUserHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateUserResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateUserVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateUserBody;
+
+export type GetUserResult = User;
+
+export type GetUserPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetUserResponseHeaders = {
+    etag?: string;
+};
+
+export type GetUserVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteUserResult = void;
+
+export type DeleteUserPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteUserVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateUserResult = User;
+
+export type UpdateUserPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateUserBody = UserUpdate;
+
+export type UpdateUserVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdateUserBody;
+
+export type InviteUserResult = Invitation;
+
+export type InviteUserPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type InviteUserBody = {} | null;
+
+export type InviteUserVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    body?: InviteUserBody;
 };
 
 export type GetHealthResult = Health;
@@ -6588,6 +7014,18 @@ export type Ops = {
             id: number;
         } & UpdateEnrolmentBody;
         result: UpdateEnrolmentResult;
+    };
+    takeInvitation: {
+        args: {
+            /**
+             * Of the invitation.
+             * @minLength 43
+             * @maxLength 43
+             * @pattern ^[A-Za-z0-9_-]{43}$
+             */
+            token: string;
+        } & TakeInvitationBody;
+        result: TakeInvitationResult;
     };
     listInvoices: {
         args: {
@@ -7537,6 +7975,25 @@ export type Ops = {
         };
         result: GetSchoolSummaryResult;
     };
+    getSession: {
+        args: {};
+        result: GetSessionResult;
+    };
+    signIn: {
+        args: SignInBody;
+        result: SignInResult;
+        headers: {
+            location?: string;
+            setCookie?: string;
+        };
+    };
+    signOut: {
+        args: {};
+        result: SignOutResult;
+        headers: {
+            setCookie?: string;
+        };
+    };
     listStudents: {
         args: {
             /**
@@ -7726,6 +8183,102 @@ export type Ops = {
             etag?: string;
         };
     };
+    listUsers: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListUsersResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: User;
+    };
+    createUser: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateUserBody;
+        result: CreateUserResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    getUser: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetUserResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    deleteUser: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: DeleteUserResult;
+    };
+    updateUser: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdateUserBody;
+        result: UpdateUserResult;
+    };
+    inviteUser: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            body?: InviteUserBody;
+        };
+        result: InviteUserResult;
+    };
     getHealth: {
         args: {};
         result: GetHealthResult;
@@ -7778,6 +8331,7 @@ export const OPERATIONS = {
     getEnrolment: { id: "getEnrolment", method: "GET", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteEnrolment: { id: "deleteEnrolment", method: "DELETE", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateEnrolment: { id: "updateEnrolment", method: "PATCH", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    takeInvitation: { id: "takeInvitation", method: "PUT", path: "/api/v1/invitations/{token}", tags: ["session"], params: [{ name: "token", in: "path" }], body: { contentType: "application/json" }, responseKind: "void" },
     listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "number", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoice: { id: "createInvoice", method: "POST", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getInvoice: { id: "getInvoice", method: "GET", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
@@ -7821,6 +8375,9 @@ export const OPERATIONS = {
     getSchoolLedger: { id: "getSchoolLedger", method: "GET", path: "/api/v1/schools/{id}/ledger", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "cursor", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }, { name: "etag", key: "etag", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "/entries" } },
     getSchoolStatement: { id: "getSchoolStatement", method: "GET", path: "/api/v1/schools/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     getSchoolSummary: { id: "getSchoolSummary", method: "GET", path: "/api/v1/schools/{id}/summary", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }] },
+    getSession: { id: "getSession", method: "GET", path: "/api/v1/session", tags: ["session"] },
+    signIn: { id: "signIn", method: "POST", path: "/api/v1/session", tags: ["session"], body: { contentType: "application/json" }, responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "set-cookie", key: "setCookie", type: "string" }] },
+    signOut: { id: "signOut", method: "DELETE", path: "/api/v1/session", tags: ["session"], responseKind: "void", responseHeaders: [{ name: "set-cookie", key: "setCookie", type: "string" }] },
     listStudents: { id: "listStudents", method: "GET", path: "/api/v1/students", tags: ["students"], params: [{ name: "school_id", in: "query" }, { name: "q", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createStudent: { id: "createStudent", method: "POST", path: "/api/v1/students", tags: ["students"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getStudent: { id: "getStudent", method: "GET", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
@@ -7830,6 +8387,12 @@ export const OPERATIONS = {
     getClearance: { id: "getClearance", method: "GET", path: "/api/v1/students/{id}/clearance", tags: ["reports"], params: [{ name: "id", in: "path" }] },
     getStudentLedger: { id: "getStudentLedger", method: "GET", path: "/api/v1/students/{id}/ledger", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "cursor", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }, { name: "etag", key: "etag", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "/entries" } },
     getStudentStatement: { id: "getStudentStatement", method: "GET", path: "/api/v1/students/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    listUsers: { id: "listUsers", method: "GET", path: "/api/v1/users", tags: ["users"], params: [{ name: "school_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createUser: { id: "createUser", method: "POST", path: "/api/v1/users", tags: ["users"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getUser: { id: "getUser", method: "GET", path: "/api/v1/users/{id}", tags: ["users"], params: [{ name: "id", in: "path" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    deleteUser: { id: "deleteUser", method: "DELETE", path: "/api/v1/users/{id}", tags: ["users"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updateUser: { id: "updateUser", method: "PATCH", path: "/api/v1/users/{id}", tags: ["users"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    inviteUser: { id: "inviteUser", method: "POST", path: "/api/v1/users/{id}/invitation", tags: ["users"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     getHealth: { id: "getHealth", method: "GET", path: "/health", tags: ["service"] },
     getReadiness: { id: "getReadiness", method: "GET", path: "/health/ready", tags: ["service"] },
     getMetrics: { id: "getMetrics", method: "GET", path: "/metrics", tags: ["service"], responseKind: "text", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
@@ -9683,4 +10246,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;

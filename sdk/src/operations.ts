@@ -29,6 +29,7 @@ export const FILES = {
   listPlans: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listSchools: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listStudents: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listUsers: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
 } as const;
 
 /** Codes of the problems an operation can answer with. */
@@ -36,6 +37,8 @@ export type ProblemCodes = {
   activateSchool: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -53,6 +56,8 @@ export type ProblemCodes = {
   closeBooks: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -73,6 +78,8 @@ export type ProblemCodes = {
   createApiKey: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -93,6 +100,8 @@ export type ProblemCodes = {
   createConcept: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -113,6 +122,8 @@ export type ProblemCodes = {
   createCreditNote: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -137,6 +148,8 @@ export type ProblemCodes = {
   createDiscount: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -159,6 +172,8 @@ export type ProblemCodes = {
   createEnrolment: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -183,6 +198,8 @@ export type ProblemCodes = {
   createInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -207,6 +224,8 @@ export type ProblemCodes = {
   createInvoicePayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -230,6 +249,8 @@ export type ProblemCodes = {
   createLateFeePolicy: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -252,6 +273,8 @@ export type ProblemCodes = {
   createPayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -275,6 +298,8 @@ export type ProblemCodes = {
   createPeriod: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -296,6 +321,8 @@ export type ProblemCodes = {
   createPlan: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -321,6 +348,8 @@ export type ProblemCodes = {
   createSchool: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -342,6 +371,8 @@ export type ProblemCodes = {
   createStudent: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -360,9 +391,35 @@ export type ProblemCodes = {
     | 'school_not_active'
     | 'student_email_taken'
     | 'scope_missing';
+  createUser: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'user_email_taken'
+    | 'school_not_found'
+    | 'membership_repeated'
+    | 'grant_exceeds_own'
+    | 'scope_missing';
   deactivateSchool: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -381,6 +438,8 @@ export type ProblemCodes = {
   deleteConcept: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -398,6 +457,8 @@ export type ProblemCodes = {
   deleteDiscount: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -415,6 +476,8 @@ export type ProblemCodes = {
   deleteEnrolment: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -432,6 +495,8 @@ export type ProblemCodes = {
   deleteLateFeePolicy: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -449,6 +514,8 @@ export type ProblemCodes = {
   deletePeriod: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -466,6 +533,8 @@ export type ProblemCodes = {
   deletePlan: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -483,6 +552,8 @@ export type ProblemCodes = {
   deleteStudent: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -498,9 +569,29 @@ export type ProblemCodes = {
     | 'student_has_invoices'
     | 'student_in_use'
     | 'scope_missing';
+  deleteUser: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'user_not_found'
+    | 'grant_exceeds_own'
+    | 'scope_missing';
   getApiKey: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -512,6 +603,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getClearance: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -525,6 +617,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getClosing: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -536,6 +629,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getConcept: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -547,6 +641,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getCreditNote: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -559,6 +654,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getDiscount: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -570,6 +666,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getEnrolment: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -582,6 +679,7 @@ export type ProblemCodes = {
   getHealth: never;
   getInvoice: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -594,6 +692,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getLateFeePolicy: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -606,6 +705,7 @@ export type ProblemCodes = {
   getMe: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -616,9 +716,11 @@ export type ProblemCodes = {
   getMetrics: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
     | 'scope_missing';
   getPayment: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -631,6 +733,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getPeriod: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -642,6 +745,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getPlan: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -657,6 +761,7 @@ export type ProblemCodes = {
     | 'database_unavailable';
   getSchool: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -668,6 +773,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getSchoolAging: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -680,6 +786,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getSchoolLedger: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -693,6 +800,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getSchoolStatement: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -706,6 +814,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getSchoolSummary: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -716,8 +825,18 @@ export type ProblemCodes = {
     | 'not_acceptable'
     | 'school_not_found'
     | 'scope_missing';
+  getSession: 
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'session_not_found';
   getStudent: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -729,6 +848,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getStudentAging: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -741,6 +861,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getStudentLedger: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -754,6 +875,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   getStudentStatement: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -765,8 +887,42 @@ export type ProblemCodes = {
     | 'student_not_found'
     | 'document_too_long'
     | 'scope_missing';
+  getUser: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'user_not_found'
+    | 'scope_missing';
+  inviteUser: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'user_not_found'
+    | 'user_disabled'
+    | 'grant_exceeds_own'
+    | 'scope_missing';
   listAllCreditNotes: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -779,6 +935,7 @@ export type ProblemCodes = {
   listApiKeys: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -790,6 +947,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listClosings: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -802,6 +960,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listConcepts: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -813,6 +972,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listCreditNotes: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -825,6 +985,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listDebtors: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -838,6 +999,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listDiscounts: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -849,6 +1011,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listEnrolments: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -860,6 +1023,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listInvoicePayments: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -872,6 +1036,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listInvoices: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -883,6 +1048,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listLateFeePolicies: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -894,6 +1060,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listPayments: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -905,6 +1072,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listPeriods: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -916,6 +1084,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listPlans: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -927,6 +1096,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listSchools: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -938,6 +1108,7 @@ export type ProblemCodes = {
     | 'scope_missing';
   listStudents: 
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -948,9 +1119,23 @@ export type ProblemCodes = {
     | 'not_acceptable'
     | 'cursor_outdated'
     | 'scope_missing';
+  listUsers: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
   reconcile: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
     | 'request_invalid'
     | 'rate_limited'
     | 'overloaded'
@@ -962,6 +1147,8 @@ export type ProblemCodes = {
   reopenBooks: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -979,6 +1166,8 @@ export type ProblemCodes = {
   reverseCreditNote: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1002,6 +1191,8 @@ export type ProblemCodes = {
   reversePayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1024,6 +1215,8 @@ export type ProblemCodes = {
   revokeApiKey: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1041,6 +1234,8 @@ export type ProblemCodes = {
   rotateApiKey: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1059,9 +1254,54 @@ export type ProblemCodes = {
     | 'api_key_revoked'
     | 'grant_exceeds_own'
     | 'scope_missing';
+  signIn: 
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'credentials_wrong'
+    | 'sign_in_throttled'
+    | 'origin_refused';
+  signOut: 
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'origin_refused';
+  takeInvitation: 
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'invitation_not_found'
+    | 'password_common'
+    | 'origin_refused';
   updateApiKey: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1081,6 +1321,8 @@ export type ProblemCodes = {
   updateConcept: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1098,6 +1340,8 @@ export type ProblemCodes = {
   updateDiscount: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1117,6 +1361,8 @@ export type ProblemCodes = {
   updateEnrolment: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1136,6 +1382,8 @@ export type ProblemCodes = {
   updateInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1158,6 +1406,8 @@ export type ProblemCodes = {
   updateLateFeePolicy: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1177,6 +1427,8 @@ export type ProblemCodes = {
   updatePeriod: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1196,6 +1448,8 @@ export type ProblemCodes = {
   updatePlan: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1217,6 +1471,8 @@ export type ProblemCodes = {
   updateSchool: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1238,6 +1494,8 @@ export type ProblemCodes = {
   updateStudent: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'
@@ -1252,9 +1510,32 @@ export type ProblemCodes = {
     | 'student_not_found'
     | 'student_email_taken'
     | 'scope_missing';
+  updateUser: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'user_not_found'
+    | 'school_not_found'
+    | 'membership_repeated'
+    | 'grant_exceeds_own'
+    | 'scope_missing';
   voidInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
     | 'outcome_unknown'
     | 'json_invalid'
     | 'body_too_large'

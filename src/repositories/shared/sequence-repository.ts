@@ -106,7 +106,7 @@ export const SEQUENCES = sql`
     ('plan_items', (select max(id) from plan_items)),
     ('discounts', (select max(id) from discounts)),
     ('enrolments', (select max(id) from enrolments)),
-    ('api_keys', (select max(id) from api_keys))
+    ('api_keys', (select max(id) from api_keys)),
     ('users', (select max(id) from users)),
     ('memberships', (select max(id) from memberships))
   ) ids (name, highest)

@@ -190,9 +190,10 @@ describe('Location', () => {
 
   test('every creation is among these', async () => {
     const routes = await withServer((_app, all) => all);
-    // What is told once, and kept nowhere, cannot be repeated.
+    // What is told once, and kept nowhere, is not repeated.
+    const isSecret = (url: string): boolean => /\/(session|invitation|api-keys(\/:id\/rotation)?)$/.test(url);
     const posts = routes.filter(
-      ({ method, schema }) => method === 'POST' && schema?.hide !== true && schema?.headers !== undefined,
+      ({ method, schema, url }) => method === 'POST' && schema?.hide !== true && !isSecret(url),
     );
     expect(posts).toHaveLength(TARGETS.length);
   });
