@@ -39,6 +39,7 @@ import { SchoolService } from './services/accounts/school-service.ts';
 import { StudentService } from './services/accounts/student-service.ts';
 import { ClosingService } from './services/billing/closing-service.ts';
 import { CreditNoteService } from './services/billing/credit-note-service.ts';
+import { FamilyPaymentService } from './services/billing/family-payment-service.ts';
 import { InvoiceService } from './services/billing/invoice-service.ts';
 import { PaymentService } from './services/billing/payment-service.ts';
 import { DocumentService } from './services/documents/document-service.ts';
@@ -80,6 +81,7 @@ export type Services = CatalogueServices &
     creditNotes: CreditNoteService;
     closings: ClosingService;
     payments: PaymentService;
+    familyPayments: FamilyPaymentService;
     statements: StatementService;
     ledgers: LedgerService;
     documents: DocumentService;
@@ -191,6 +193,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       creditNotes: new CreditNoteService(dependencies),
       closings: new ClosingService(dependencies),
       payments: new PaymentService(dependencies),
+      familyPayments: new FamilyPaymentService(dependencies),
       ...catalogueServices(dependencies),
       statements,
       ledgers,

@@ -31,7 +31,7 @@ import {
 } from './responses/pagination.ts';
 import { languageOf, languageParameter, sendPdf } from './responses/pdf.ts';
 import { type Column, columnsOf, refusePaging, type Table } from './responses/table.ts';
-import { NoBody, STRICT } from './schemas/common.ts';
+import { DryRun, NoBody, STRICT } from './schemas/common.ts';
 
 /** A request that its schemas have let through, so its parts are what these say, and the answer that is being made. */
 export type Call<P extends TSchema, Query, B extends TSchema = TSchema> = Readonly<{
@@ -182,19 +182,29 @@ type CreateOf<P extends TSchema, B extends TSchema> = Operation<P> &
     body: B;
     run: (call: Call<P, unknown, B>, key: IdempotencyKey | null) => Promise<Outcome<DomainEvent>>;
     /** Where what was made is found, below the prefix: `/payments/:id` with the `id` of the answer. */
-    location: string;
+    location: string | ((call: Call<P, unknown, B>) => string);
+    /** With `?dry_run=true`: what would be made, as JSON text. Writes nothing. */
+    preview?: Answer & Readonly<{ json: (call: Call<P, unknown, B>) => Promise<string> }>;
   }>;
 
 /** POST that makes something: 201, once per `Idempotency-Key`. */
 export function create<P extends TSchema, B extends TSchema>(
   routes: FastifyInstance,
   path: string,
-  { answer, body, run, location, ...operation }: CreateOf<P, B>,
+  { answer, body, run, location, preview, ...operation }: CreateOf<P, B>,
 ): void {
-  const docs = creationDocs({ ...operation, success: { status: 201, ...answer } });
-  routes.post(path, optionsOf(operation, { ...docs, body }), async (request, reply) => {
-    const call = callOf<P, unknown, B>(request, reply);
-    const address = `${routes.prefix}${location}`;
+  const docs = creationDocs({
+    ...operation,
+    success: { status: 201, ...answer },
+    ...(preview === undefined ? {} : { preview }),
+  });
+  const query = queryOf(preview === undefined ? {} : { dry_run: DryRun });
+  routes.post(path, optionsOf(operation, { ...docs, ...query, body }), async (request, reply) => {
+    const call = callOf<P, { dry_run?: boolean }, B>(request, reply);
+    if (preview !== undefined && call.query.dry_run === true) {
+      return await reply.type(JSON_TYPE).send(await preview.json(call));
+    }
+    const address = `${routes.prefix}${typeof location === 'string' ? location : location(call)}`;
     return await answerCreation(request, reply, address, async (key) => await run(call, key));
   });
 }

@@ -50,6 +50,8 @@ type Operation = Readonly<{
     description: string;
     headers?: object;
   }>;
+  /** The answer with status 200 to who only wants to know what it would be. */
+  preview?: Readonly<{ schema: TSchema; description: string }>;
   /** Forms the answer can have, JSON first. Absent: JSON, whatever `Accept` says. */
   formats?: readonly Format[];
   /** Whether the answer has an ETag, and is 304 to who knows that already: see etag.ts. */
@@ -107,7 +109,18 @@ export function creationDocs({ success, description, ...more }: Operation) {
 }
 
 function docs(
-  { tag, id, summary, description, scope, needsAllSchools, success, formats = [], isConditional = false }: Operation,
+  {
+    tag,
+    id,
+    summary,
+    description,
+    scope,
+    needsAllSchools,
+    success,
+    preview,
+    formats = [],
+    isConditional = false,
+  }: Operation,
   codes: readonly ProblemCode[],
   security: Security,
 ) {
@@ -133,6 +146,11 @@ function docs(
         ...(Object.keys(headers).length === 0 ? {} : { headers }),
         ...(content === undefined ? { type: 'null' } : { content }),
       },
+      ...(preview === undefined
+        ? {}
+        : {
+            200: { description: preview.description, content: { 'application/json': { schema: preview.schema } } },
+          }),
       ...(isConditional ? { 304: NOT_MODIFIED } : {}),
     },
     'x-scope': scope,

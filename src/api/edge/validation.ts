@@ -122,13 +122,18 @@ export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPa
   return (data: unknown) => {
     const value = types === undefined ? data : readTexts(data, types);
     const howMany = countMembers(data, MEMBERS_MAX + 1) > MEMBERS_MAX ? 'first' : 'all';
-    const validate = validators.get(howMany) ?? ajvs[howMany].compile(schema);
+    const validate = validators.get(howMany) ?? ajvs[howMany].compile(withoutNames(schema));
     validators.set(howMany, validate);
     if (validate(value)) return { value };
     const errors = toFieldErrors(validate.errors ?? [], types === undefined ? detailOf : detailOfText);
     return { error: new HttpError('request_invalid', 'The request has invalid fields', { errors }) };
   };
 };
+
+/** A schema without the names that its parts have in the OpenAPI document: a part that is there twice has its name twice. */
+function withoutNames(schema: object): object {
+  return JSON.parse(JSON.stringify(schema, (key, value) => (key === '$id' ? undefined : value)));
+}
 
 /** Members of all objects and arrays in `data`, which may be nested deeper than calls can be; `enough` at the most. */
 function countMembers(data: unknown, enough: number): number {

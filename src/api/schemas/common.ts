@@ -7,6 +7,16 @@ const ID_MAX = Number.MAX_SAFE_INTEGER;
 
 export const Id = Type.Integer({ minimum: 1, maximum: ID_MAX });
 
+export function idOrNull(description: string) {
+  return Type.Unsafe<number | null>({
+    type: ['integer', 'null'],
+    minimum: 1,
+    maximum: ID_MAX,
+    description,
+    examples: [null],
+  });
+}
+
 export const IdParams = Type.Object({ id: Id });
 
 /** Money as clients send it: text, or a JSON number taken by its shortest decimal text. */
@@ -145,6 +155,10 @@ export function toInstant(text: string | undefined): Date | undefined {
 }
 
 export const STRICT = { additionalProperties: false } as const;
+
+export const DryRun = Type.Optional(
+  Type.Boolean({ description: 'Answers what would be made, with status 200, and writes nothing.' }),
+);
 
 /** Of a write that takes nothing: no body, an empty one, or one without a field. */
 export const NoBody = Type.Unsafe<unknown>({ type: ['object', 'null'], additionalProperties: false });

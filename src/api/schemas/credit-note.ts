@@ -29,6 +29,12 @@ export const CreditNoteCreate = Type.Object(
     dated_on: Type.Optional(
       NamedDay('The day of the note: from the day of its invoice to today, which is the default.'),
     ),
+    excess: Type.Optional(
+      oneOf(['credit'], {
+        description:
+          "Where the note is more than is pending: as much as is needed of what was paid last goes back to the family's credit. Default: it is refused.",
+      }),
+    ),
   },
   { ...STRICT, $id: 'CreditNoteCreate' },
 );

@@ -1,15 +1,32 @@
 import { columnsOf } from '../responses/table.ts';
 import { UserResponse } from './access/user.ts';
+import { RefundResponse } from './allocation.ts';
 import { ClosingResponse } from './closing.ts';
 import { CreditNoteRow } from './credit-note.ts';
 import { InvoiceResponse } from './invoice.ts';
 import { SchoolEntry, StudentEntry } from './ledger.ts';
-import { PaymentRow } from './payment.ts';
+import { InvoicePaymentRow, PaymentRow } from './payment.ts';
 import { AgingRow, DebtorResponse } from './report.ts';
 import { SchoolResponse } from './school.ts';
 import { StatementLine } from './statement.ts';
 import { StudentResponse } from './student.ts';
 import { SummaryRow } from './summary.ts';
+
+const PAYMENTS_LATER = [
+  'paid_on',
+  'booked_on',
+  'reversed_on',
+  'net_amount',
+  'currency',
+  'student_id',
+  'student_name',
+  'invoice_number',
+  'concept',
+  'possible_duplicate_of',
+  'family_id',
+  'unapplied',
+  'refunded',
+];
 
 /**
  * The columns of every file of rows, whoever writes it: the API or the command line. Programs read them by their place:
@@ -27,6 +44,7 @@ export const CSV_COLUMNS = {
     'plan_item_id',
     'billing_run_id',
     'origin_invoice_id',
+    'family_id',
   ]),
   creditNotes: columnsOf(CreditNoteRow, [
     'number',
@@ -43,18 +61,9 @@ export const CSV_COLUMNS = {
     'invoice_number',
     'concept',
   ]),
-  payments: columnsOf(PaymentRow, [
-    'paid_on',
-    'booked_on',
-    'reversed_on',
-    'net_amount',
-    'currency',
-    'student_id',
-    'student_name',
-    'invoice_number',
-    'concept',
-    'possible_duplicate_of',
-  ]),
+  payments: columnsOf(PaymentRow, PAYMENTS_LATER),
+  invoicePayments: columnsOf(InvoicePaymentRow, [...PAYMENTS_LATER, 'allocated']),
+  refunds: columnsOf(RefundResponse),
   closings: columnsOf(ClosingResponse),
   statement: columnsOf(StatementLine, ['settlement', 'issued_on']),
   ledger: { student: columnsOf(StudentEntry, ['happened_on']), school: columnsOf(SchoolEntry, ['happened_on']) },

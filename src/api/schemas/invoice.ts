@@ -18,6 +18,7 @@ import {
   DayOut,
   DueDay,
   Id,
+  idOrNull,
   oneOf,
   oneOfOrNull,
   readAmount,
@@ -87,10 +88,14 @@ export const InvoiceUpdate = Type.Object(
 export const VoidQuery = {
   reason: Type.Optional(VoidReason),
   voided_on: day('The day it is voided: from the day it was issued to today, which is the default.'),
+  payments: Type.Optional(
+    oneOf(['to_credit'], { description: "What was paid on it goes back to its family's credit; else it is refused." }),
+  ),
 };
 
 export const InvoiceQuery = {
   student_id: Type.Optional(Id),
+  family_id: Type.Optional(Id),
   school_id: Type.Optional(Id),
   number: Type.Optional(text(1, 30, { description: 'The whole number.', examples: ['F-2026-000123'] })),
   status: Type.Optional(Statuses),
@@ -101,10 +106,6 @@ export const InvoiceQuery = {
   ),
   updated_since: updatedSince('Issued or changed (also by a payment)'),
 };
-
-function idOrNull(description: string) {
-  return Type.Unsafe<number | null>({ type: ['integer', 'null'], description, examples: [null] });
-}
 
 const InvoiceLine = Type.Object(
   {
@@ -166,6 +167,7 @@ export const InvoiceResponse = Type.Object(
     early_discounts: Type.Array(InvoiceEarlyDiscount, {
       description: 'What is taken off when it is paid early: the largest that is earned. Fixed when it was issued.',
     }),
+    family_id: idOrNull('Who owes it, as of its issue.'),
   },
   { $id: 'Invoice' },
 );

@@ -1,7 +1,9 @@
 import { type Static, Type } from 'typebox';
+import { FIRST_DAY } from '../../domain/billing/books.ts';
 import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
 import { isCalendarDate, parseTimestamp } from '../../domain/shared/calendar.ts';
 import type { RecordPayment } from '../../services/billing/payment-service.ts';
+import { HttpError } from '../edge/problems.ts';
 import {
   AmountIn,
   amountOut,
@@ -9,6 +11,7 @@ import {
   DayOrNull,
   DayOut,
   Id,
+  idOrNull,
   NamedDay,
   oneOf,
   oneOfOrNull,
@@ -33,16 +36,19 @@ const PAID_AT = {
   examples: ['2026-03-01T15:04:05Z'],
 };
 
-const CREATE_FIELDS = {
+export const PAYMENT_CREATE_FIELDS = {
   amount: AmountIn,
   paid_at: Type.Optional(Type.String(PAID_AT)),
   method: Type.Optional(Method),
   reference: Type.Optional(Reference),
 };
 
-export const PaymentCreate = Type.Object({ invoice_id: Id, ...CREATE_FIELDS }, { ...STRICT, $id: 'PaymentCreate' });
+export const PaymentCreate = Type.Object(
+  { invoice_id: Id, ...PAYMENT_CREATE_FIELDS },
+  { ...STRICT, $id: 'PaymentCreate' },
+);
 
-export const InvoicePaymentCreate = Type.Object(CREATE_FIELDS, { ...STRICT, $id: 'InvoicePaymentCreate' });
+export const InvoicePaymentCreate = Type.Object(PAYMENT_CREATE_FIELDS, { ...STRICT, $id: 'InvoicePaymentCreate' });
 
 export const ReversalCreate = Type.Object(
   {
@@ -61,6 +67,7 @@ const TimeBoundText = Type.String({
 export const PaymentQuery = {
   invoice_id: Type.Optional(Id),
   student_id: Type.Optional(Id),
+  family_id: Type.Optional(Id),
   school_id: Type.Optional(Id),
   method: Type.Optional(oneOf(PAYMENT_METHODS)),
   reference: Type.Optional(
@@ -77,7 +84,9 @@ const PAYMENT_FIELDS = {
     description: 'Receipt number, gap-free per school and series.',
     examples: ['R-2026-000123'],
   }),
-  invoice_id: Id,
+  invoice_id: idOrNull(
+    'The invoice it was made for; null for a payment of a family. Stays what it was when money is moved.',
+  ),
   amount: amountOut('5000.00'),
   paid_at: Timestamp,
   paid_on: DayOut,
@@ -88,34 +97,82 @@ const PAYMENT_FIELDS = {
   reversed_at: TimestampOrNull,
   reversed_on: DayOrNull,
   reversal_reason: textOrNull(200, { examples: [] }),
-  possible_duplicate_of: Type.Unsafe<number | null>({
-    type: ['integer', 'null'],
-    minimum: 1,
-    description: 'An earlier payment of the same school, method, reference and amount within seven days: a hint.',
-    examples: [null],
-  }),
+  possible_duplicate_of: idOrNull(
+    'An earlier payment of the same school, method, reference and amount within seven days: a hint.',
+  ),
+  family_id: idOrNull('Who paid; null for a payment of an invoice that is of no family.'),
+  unapplied: amountOut('0.00', 'What of it lies on no invoice: credit of the family.'),
+  refunded: amountOut('0.00', 'What of it was given back.'),
 };
 
-export const PaymentResponse = Type.Object(PAYMENT_FIELDS, { $id: 'Payment' });
+const Allocation = Type.Object(
+  { invoice_id: Id, number: Type.String(), student_id: Id, amount: amountOut('5000.00'), allocated_at: Timestamp },
+  { $id: 'Allocation', description: 'What of a payment lies on an invoice.' },
+);
 
-/** A payment in a file, which has no place to look up whose it was and for what. */
-export const PaymentRow = Type.Object({
-  ...PAYMENT_FIELDS,
-  student_id: Id,
-  student_name: Type.String(),
-  invoice_number: Type.String(),
-  concept: textOrNull(500, { description: "The invoice's description." }),
-  currency: Type.String(),
-  net_amount: amountOut('5000.00', '0.00 once it is reversed: adds up to what was collected.'),
+const ALLOCATIONS = Type.Array(Allocation, {
+  description: 'What of it lies on which invoice, in the order it came there; empty once it is reversed.',
 });
 
-export function toRecordPayment(invoiceId: number, body: Static<typeof InvoicePaymentCreate>): RecordPayment {
-  const { amount, paid_at, method = null, reference = null } = body;
+const ALLOCATED = amountOut('5000.00', 'In the list of an invoice: what of it lies on that.');
+
+export const PaymentResponse = Type.Object(
+  { ...PAYMENT_FIELDS, allocations: ALLOCATIONS, allocated: Type.Optional(ALLOCATED) },
+  { $id: 'Payment' },
+);
+
+/** A payment that is not recorded. */
+export const PaymentPreview = Type.Object(
+  { ...PAYMENT_FIELDS, id: Type.Null(), number: Type.Null(), allocations: ALLOCATIONS },
+  { $id: 'PaymentPreview' },
+);
+
+/** Of a payment in a file, which has no place to look up whose it was and for what. */
+const PAYMENT_ROW_FIELDS = {
+  ...PAYMENT_FIELDS,
+  student_id: idOrNull('Whose invoice it was made for.'),
+  student_name: textOrNull(201),
+  invoice_number: textOrNull(30),
+  concept: textOrNull(500, { description: "The invoice's description." }),
+  currency: Type.String(),
+  net_amount: amountOut('5000.00', 'Less what was refunded, 0.00 once it is reversed: adds up to what was collected.'),
+};
+
+export const PaymentRow = Type.Object(PAYMENT_ROW_FIELDS);
+
+export const InvoicePaymentRow = Type.Object({ ...PAYMENT_ROW_FIELDS, allocated: ALLOCATED });
+
+type PaymentFields = Static<typeof InvoicePaymentCreate>;
+
+export function toRecordPayment(invoiceId: number, body: PaymentFields): RecordPayment {
+  return { invoiceId, ...toPaymentFields(body) };
+}
+
+/** What every payment says, whoever pays. */
+export function toPaymentFields({ amount, paid_at, method = null, reference = null }: PaymentFields) {
   return {
-    invoiceId,
     amount: readAmount(amount),
     paidAt: paid_at === undefined ? null : isCalendarDate(paid_at) ? paid_at : parseTimestamp(paid_at),
     method,
     reference,
   };
+}
+
+const PAID_AT_MIN = new Date(`${FIRST_DAY}T00:00:00Z`);
+
+/** By so much a client's clock may be ahead of ours: what it paid just now is not in the future. */
+const CLOCKS_DIFFER_MAX_MS = 60_000;
+
+/** Belongs to the form of the request, but no schema knows what time it is. @throws HttpError `request_invalid` */
+export function inTime<P extends Readonly<{ paidAt: Date | string | null }>>(payment: P, now: Date): P {
+  const { paidAt } = payment;
+  // Whether a day has begun is a question of the school's calendar.
+  if (paidAt === null || typeof paidAt === 'string') return payment;
+  const aheadMs = paidAt.getTime() - now.getTime();
+  if (aheadMs > 0 && aheadMs <= CLOCKS_DIFFER_MAX_MS) return { ...payment, paidAt: now };
+  if (paidAt >= PAID_AT_MIN && aheadMs <= 0) return payment;
+  const detail = aheadMs > 0 ? 'must not be in the future' : `must not be before ${FIRST_DAY}`;
+  throw new HttpError('request_invalid', 'The request has invalid fields', {
+    errors: [{ pointer: '#/paid_at', detail }],
+  });
 }

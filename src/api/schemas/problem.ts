@@ -33,9 +33,17 @@ export const ProblemSchema = Type.Object(
     errors: Type.Optional(Type.Array(FieldError, { description: 'With status 422: what to fix, field by field.' })),
     amount: Type.Optional(amountOut('1200.00', 'The amount that was asked for, where it is too large or too small.')),
     pending: Type.Optional(
-      amountOut('1000.00', 'With `payment_exceeds_pending`, `credit_exceeds_pending`, `balance_pending`.'),
+      amountOut(
+        '1000.00',
+        'With `payment_exceeds_pending`, `credit_exceeds_pending`, `allocation_exceeds_pending`, `balance_pending`.',
+      ),
     ),
     settled: Type.Optional(amountOut('500.00', 'With `invoice_amount_below_paid`: what is paid or credited already.')),
+    unapplied: Type.Optional(
+      amountOut('100.00', 'With `allocation_exceeds_unapplied`, `refund_exceeds_unapplied`: what lies on no invoice.'),
+    ),
+    allocated: Type.Optional(amountOut('500.00', 'With `release_exceeds_allocated`: what lies on the invoice.')),
+    refunded: Type.Optional(amountOut('450.00', 'With `payment_refunded`: what was given back.')),
     closed_through: Type.Optional(
       Type.String({
         format: 'date',

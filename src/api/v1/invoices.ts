@@ -31,6 +31,7 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     query: InvoiceQuery,
     filter: ({ query }) => ({
       studentId: query.student_id,
+      familyId: query.family_id,
       schoolId: query.school_id,
       number: query.number,
       statuses: toStatuses(query.status),
@@ -104,18 +105,20 @@ export function invoiceRoutes(routes: FastifyInstance, { invoices, documents }: 
     id: 'voidInvoice',
     scope: 'invoices:correct',
     summary: 'Void an invoice without payments',
-    description: 'It stays on record as VOID. Reverse its payments first if it has any.',
+    description:
+      "It stays on record as VOID. If it has payments, reverse them first, or let `payments=to_credit` put them back to its family's credit.",
     refusals: [
       'invoice_not_found',
       'invoice_already_void',
       'invoice_has_payments',
+      'payment_without_family',
       'day_out_of_range',
       'period_closed',
     ],
     answer: 'Voided.',
     params: IdParams,
     query: VoidQuery,
-    run: async ({ actor, params: { id }, query: { reason = null, voided_on: voidedOn = null } }) =>
-      await invoices.void(actor, { id, reason, voidedOn }),
+    run: async ({ actor, params: { id }, query: { reason = null, voided_on: voidedOn = null, payments } }) =>
+      await invoices.void(actor, { id, reason, voidedOn, toCredit: payments === 'to_credit' }),
   });
 }

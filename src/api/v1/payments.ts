@@ -1,16 +1,15 @@
 import type { FastifyInstance } from 'fastify';
-import { FIRST_DAY } from '../../domain/billing/books.ts';
 import { isCalendarDate, parseTimestamp } from '../../domain/shared/calendar.ts';
 import type { Clock } from '../../domain/shared/ports.ts';
-import type { PaymentService, RecordPayment } from '../../services/billing/payment-service.ts';
+import type { PaymentService } from '../../services/billing/payment-service.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
-import { HttpError } from '../edge/problems.ts';
 import { create, list, one } from '../endpoint.ts';
 import { tableName } from '../responses/table.ts';
 import { IdParams, toInstant } from '../schemas/common.ts';
 import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
   InvoicePaymentCreate,
+  inTime,
   PaymentCreate,
   PaymentQuery,
   PaymentResponse,
@@ -33,6 +32,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     filter: ({ query }) => ({
       invoiceId: query.invoice_id,
       studentId: query.student_id,
+      familyId: query.family_id,
       schoolId: query.school_id,
       method: query.method,
       reference: query.reference,
@@ -83,8 +83,15 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     id: 'reversePayment',
     scope: 'payments:correct',
     summary: 'Take back a payment that was wrong',
-    description: 'It stays on record and stops counting; what is pending on its invoice rises again.',
-    refusals: ['payment_not_found', 'payment_already_reversed', 'day_out_of_range', 'period_closed'],
+    description:
+      'It stays on record and stops counting; what it paid is pending again, and what of it was credit is gone.',
+    refusals: [
+      'payment_not_found',
+      'payment_already_reversed',
+      'payment_refunded',
+      'day_out_of_range',
+      'period_closed',
+    ],
     answer: { schema: PaymentResponse, description: 'The payment, reversed.' },
     params: IdParams,
     body: ReversalCreate,
@@ -105,7 +112,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     order: ['time', 'id'],
     page: async (actor, { invoiceId }, page, count) => await payments.listOfInvoice(actor, invoiceId, page, count),
     rows: async (actor, { invoiceId }) => await payments.streamOfInvoice(actor, invoiceId),
-    columns: CSV_COLUMNS.payments,
+    columns: CSV_COLUMNS.invoicePayments,
     fileName: (filter) => tableName('payments', filter),
   });
 
@@ -124,23 +131,4 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
 function toTimeBound(text: string | undefined): { date: string } | { instant: Date } | undefined {
   if (text === undefined) return undefined;
   return isCalendarDate(text) ? { date: text } : { instant: parseTimestamp(text) };
-}
-
-const PAID_AT_MIN = new Date(`${FIRST_DAY}T00:00:00Z`);
-
-/** By so much a client's clock may be ahead of ours: what it paid just now is not in the future. */
-const CLOCKS_DIFFER_MAX_MS = 60_000;
-
-/** Belongs to the form of the request, but no schema knows what time it is. @throws HttpError `request_invalid` */
-function inTime(payment: RecordPayment, now: Date): RecordPayment {
-  const { paidAt } = payment;
-  // Whether a day has begun is a question of the school's calendar.
-  if (paidAt === null || typeof paidAt === 'string') return payment;
-  const aheadMs = paidAt.getTime() - now.getTime();
-  if (aheadMs > 0 && aheadMs <= CLOCKS_DIFFER_MAX_MS) return { ...payment, paidAt: now };
-  if (paidAt >= PAID_AT_MIN && aheadMs <= 0) return payment;
-  const detail = aheadMs > 0 ? 'must not be in the future' : `must not be before ${FIRST_DAY}`;
-  throw new HttpError('request_invalid', 'The request has invalid fields', {
-    errors: [{ pointer: '#/paid_at', detail }],
-  });
 }

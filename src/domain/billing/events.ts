@@ -47,7 +47,9 @@ export type BooksReopened = Readonly<{ type: 'books_reopened'; closingId: number
 export type PaymentProcessed = Readonly<{
   type: 'payment_processed';
   paymentId: number;
-  invoiceId: number;
+  /** Null for a payment of a family, `familyId` for one that is of none. */
+  invoiceId: number | null;
+  familyId: number | null;
   schoolId: number;
   amount: string;
   method: PaymentMethod | null;
@@ -56,7 +58,29 @@ export type PaymentProcessed = Readonly<{
 export type PaymentReversed = Readonly<{
   type: 'payment_reversed';
   paymentId: number;
-  invoiceId: number;
+  /** Null for a payment of a family, `familyId` for one that is of none. */
+  invoiceId: number | null;
+  familyId: number | null;
+  schoolId: number;
+  amount: string;
+}>;
+
+/** Money of a payment was put on invoices, or taken off one; or credit of a family was used up. */
+export type PaymentAllocated = Readonly<{
+  type: 'payment_allocated' | 'payment_released';
+  paymentId: number;
+  familyId: number;
+  schoolId: number;
+  amount: string;
+}>;
+
+export type CreditApplied = Readonly<{ type: 'credit_applied'; familyId: number; schoolId: number; amount: string }>;
+
+export type PaymentRefunded = Readonly<{
+  type: 'payment_refunded';
+  refundId: number;
+  paymentId: number;
+  familyId: number;
   schoolId: number;
   amount: string;
 }>;
@@ -70,4 +94,7 @@ export type BillingEvent =
   | BooksClosed
   | BooksReopened
   | PaymentProcessed
-  | PaymentReversed;
+  | PaymentReversed
+  | PaymentAllocated
+  | CreditApplied
+  | PaymentRefunded;

@@ -8,7 +8,6 @@ import { DomainError } from '../shared/errors.ts';
 import { addMoney, formatMoney, isPayable, type Money, parseMoney, subtractMoney } from '../shared/money.ts';
 import type { CreditNote, CreditNoteReason } from './credit-note.ts';
 import type { Invoice, InvoiceStatus } from './invoice.ts';
-import type { Payment } from './payment.ts';
 
 /** What is still owed: billed, less credited, less paid. */
 export function calculatePending({ total, credited, paid }: Pick<Invoice, 'total' | 'credited' | 'paid'>): Money {
@@ -45,21 +44,6 @@ export function applyPayment(invoice: Invoice, amount: Money): Invoice {
     );
   }
   return rebalance({ ...invoice, paid: addMoney(invoice.paid, amount) });
-}
-
-/**
- * The invoice as it stands after one of its payments was taken back.
- *
- * @throws DomainError `payment_already_reversed`
- */
-export function reversePayment(invoice: Invoice, payment: Pick<Payment, 'id' | 'amount' | 'reversedAt'>): Invoice {
-  if (payment.reversedAt !== null) {
-    throw new DomainError('payment_already_reversed', `Payment ${payment.id} is already reversed`);
-  }
-  return rebalance({
-    ...invoice,
-    paid: subtractMoney(invoice.paid, parseMoney(payment.amount, invoice.total.currency)),
-  });
 }
 
 /**
@@ -137,7 +121,7 @@ export function assertVoidable(invoice: Invoice, livePaymentIds: readonly number
   if (invoice.status === 'VOID') {
     throw new DomainError('invoice_already_void', `Invoice ${invoice.id} is already void`);
   }
-  if (livePaymentIds.length > 0) {
+  if (livePaymentIds.length > 0 || invoice.paid.minor > 0n) {
     throw new DomainError(
       'invoice_has_payments',
       `Invoice ${invoice.id} has payments (${livePaymentIds.join(', ')}) and cannot be voided; reverse them first`,

@@ -8,6 +8,8 @@ export type Invoice = Readonly<{
   id: number;
   schoolId: number;
   studentId: number;
+  /** Who owes it, as of its issue; null for a student without a family then. */
+  familyId: number | null;
   /** Gap-free within its school and series, such as F-2026-000123. */
   number: string;
   total: Money;

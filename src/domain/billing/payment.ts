@@ -5,11 +5,17 @@ export type PaymentMethod = (typeof PAYMENT_METHODS)[number];
 export type Payment = Readonly<{
   id: number;
   schoolId: number;
-  invoiceId: number;
+  /** Who paid; null for a payment of an invoice that is of no family. */
+  familyId: number | null;
+  /** The invoice it was made for; null for a payment of a family. It stays what it was when money is moved. */
+  invoiceId: number | null;
   /** Receipt number, gap-free within its school and series, such as R-2026-000123. */
   number: string;
   /** Decimal text with two places, in the invoice's currency. */
   amount: string;
+  /** What of it lies on no invoice, and what of it was given back. */
+  unapplied: string;
+  refunded: string;
   method: PaymentMethod | null;
   reference: string | null;
   paidAt: Date;
@@ -32,3 +38,6 @@ export type NewPayment = Readonly<{
   /** An instant, or a day of the school's calendar, YYYY-MM-DD. */
   paidAt: Date | string;
 }>;
+
+/** A payment of a family, which is spread over its invoices. */
+export type NewFamilyPayment = Omit<NewPayment, 'invoiceId'>;

@@ -68,6 +68,16 @@ export class StudentRepository {
     return row && toStudent(row);
   }
 
+  /**
+   * The family a student is in, undefined where there is none. The student is held as its invoices hold it: nobody brings
+   * it to another family until the transaction ends.
+   */
+  async findFamilyForKeyShare(actor: Actor, id: number): Promise<number | undefined> {
+    const row = await this.#sql.first<{ family_id: number | null }>(sql`
+      select family_id from students where id = ${id} and ${visibleTo(actor, sql`school_id`)} for key share`);
+    return row?.family_id ?? undefined;
+  }
+
   /** Students as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
   async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
     return await findEach(this.#sql, PROJECTION, ids);

@@ -57,9 +57,7 @@ export class BooksRepository {
     const row = await this.#sql.first<{ day: string }>(sql`
       select greatest(
         i.booked_on,
-        (select max(greatest(p.booked_on, r.booked_on))
-         from payments p left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
-         where p.invoice_id = i.id and p.school_id = i.school_id),
+        (select max(a.booked_on) from payment_allocations a where a.invoice_id = i.id and a.school_id = i.school_id),
         (select max(greatest(c.booked_on, r.booked_on))
          from credit_notes c left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id
          where c.invoice_id = i.id and c.school_id = i.school_id)

@@ -3,7 +3,7 @@ import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { visibleTo } from '../shared/sql-fragments.ts';
 
 /** What is numbered, each in series of its own. */
-export type DocumentKind = 'INVOICE' | 'RECEIPT' | 'CREDIT_NOTE';
+export type DocumentKind = 'INVOICE' | 'RECEIPT' | 'CREDIT_NOTE' | 'REFUND';
 
 /**
  * CTEs that give each row of `document` the next number of its school and year: `counter` with the counters that were

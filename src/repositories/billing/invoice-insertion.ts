@@ -23,6 +23,28 @@ const documentUnlessHeld = (locks: LockMode): Statement => sql`wanted as (
     ),`;
 
 /**
+ * The students, held as their invoices hold them: one who is coming to a family is waited for, or left out where nobody
+ * waits, so that the family takes over every invoice that is not its own.
+ */
+function heldStudents(locks: LockMode): Statement {
+  return sql`
+    select id, school_id, family_id from students where id in (select student_id from asked)
+    for key share ${locks === 'patient' ? sql`` : sql`skip locked`}`;
+}
+
+/**
+ * Their families, of which nobody moves money meanwhile: an invoice is either there when a payment is spread, or finds the
+ * credit that it left. A new invoice of a family that has some is paid from it: that takes a transaction, which holds the
+ * family.
+ */
+function freeFamilies(locks: LockMode): Statement {
+  const families = sql`select id, credit, auto_apply from families where id in (select family_id from student)`;
+  if (locks === 'patient') return families;
+  return sql`
+    select id from (${families} for share skip locked) f where not (auto_apply and credit > 0)`;
+}
+
+/**
  * Issues invoices with their numbers, raises what their schools have invoiced, and keeps the answers of those under a key.
  *
  * @param isVisible a condition on the student `st`
@@ -44,23 +66,28 @@ export function invoiceInsertion(
         ${claimArrays(requests.map(({ claim }) => claim))}
       ) with ordinality
         each (student_id, amount, asked_currency, due_date, description, issued_day, concept_id, now, ${CLAIM_COLUMNS}, place)
+    ), student as (
+      ${heldStudents(locks)}
+    ), family as (
+      ${freeFamilies(locks)}
     ), ${looks(locks) ? sql`issuable` : sql`document`} as (
-      select asked.*, st.school_id, sc.currency, days.issued_on,
+      select asked.*, st.school_id, st.family_id, sc.currency, days.issued_on,
              case when issued_day is null then now else ${noonOf(sql`issued_day`, sql`now`)} end as issued_at,
              ${seriesOf(sql`sc.invoice_prefix`, sql`days.issued_on`)} as series
       from asked
-      join students st on st.id = asked.student_id
+      join student st on st.id = asked.student_id
       join schools sc on sc.id = st.school_id
       cross join lateral (select coalesce(issued_day, ${dayOf(sql`now`)}) as issued_on) days
       where (asked.asked_currency is null or sc.currency = asked.asked_currency)
         and ${isPayableIn(sql`asked.amount`, sql`sc.currency`)} and ${isVisible} and ${IS_FREE}
+        and (st.family_id is null or st.family_id in (select id from family))
     ), ${looks(locks) ? documentUnlessHeld(locks) : sql``} ${numbered('INVOICE')}, totals as (
       ${addToTotals(sql`numbered`)}
     ), i as (
       insert into invoices
-        (school_id, student_id, number, currency, amount_total, issued_at, issued_on, booked_on, due_date, description,
+        (school_id, student_id, family_id, number, currency, amount_total, issued_at, issued_on, booked_on, due_date, description,
           concept_id, created_at, updated_at)
-      select school_id, student_id, number, currency, amount, issued_at, issued_on, ${bookedOn(sql`issued_on`)}, due_date,
+      select school_id, student_id, family_id, number, currency, amount, issued_at, issued_on, ${bookedOn(sql`issued_on`)}, due_date,
              description, concept_id, now, now
       from numbered join totals using (school_id)
       returning *

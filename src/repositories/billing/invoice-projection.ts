@@ -19,7 +19,7 @@ const JSON_COLUMNS = sql`i.id, i.number, i.school_id, i.student_id, i.amount_tot
   i.currency, i.status, ${SETTLEMENT} as settlement, ${isoTime(sql`i.issued_at`)} as issued_at, i.issued_on, i.booked_on,
   i.due_date, i.description, coalesce(i.lines, '[]') as lines, i.concept_id, i.plan_item_id, i.billing_run_id,
   i.origin_invoice_id, coalesce(i.early_discounts, '[]') as early_discounts, ${isoTime(sql`i.voided_at`)} as voided_at, i.voided_on, i.void_reason,
-  ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at`;
+  ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at, i.family_id`;
 
 export const INVOICE = {
   alias: sql`i`,

@@ -1,4 +1,5 @@
-import type { Actor } from '../../domain/access/actor.ts';
+import { type Actor, sees } from '../../domain/access/actor.ts';
+import type { Payable } from '../../domain/billing/allocation-rules.ts';
 import type { EntryDays } from '../../domain/billing/books.ts';
 import type { InvoiceUpdated } from '../../domain/billing/events.ts';
 import type { Invoice, InvoiceStatus, NewInvoice } from '../../domain/billing/invoice.ts';
@@ -22,6 +23,7 @@ type InvoiceRow = {
   id: number;
   school_id: number;
   student_id: number;
+  family_id: number | null;
   number: string;
   currency: string;
   amount_total: string;
@@ -45,6 +47,7 @@ type ChangedInvoice = Written<Omit<InvoiceUpdated, 'type'>>;
 /** Dates are YYYY-MM-DD, both ends included. `now` decides what is overdue, by each school's own calendar. */
 export type InvoiceFilter = Readonly<{
   studentId?: number | undefined;
+  familyId?: number | undefined;
   schoolId?: number | undefined;
   number?: string | undefined;
   /** One of them. */
@@ -56,7 +59,7 @@ export type InvoiceFilter = Readonly<{
   now: Date;
 }>;
 
-const COLUMNS = sql`id, school_id, student_id, number, currency, amount_total, amount_paid, amount_credited,
+const COLUMNS = sql`id, school_id, student_id, family_id, number, currency, amount_total, amount_paid, amount_credited,
   amount_written_off, status, issued_at, issued_on, booked_on, due_date, description, voided_at, voided_on, void_reason,
   lines is not null as has_lines`;
 
@@ -95,6 +98,13 @@ export class InvoiceRepository {
     );
   }
 
+  /** The invoice as JSON text, as the API shows it. */
+  async findJson(actor: Actor, id: number): Promise<string> {
+    const [found] = await this.findEach([id]);
+    if (found === undefined || !sees(actor, found.schoolId)) throw new Error(`invoice ${id} vanished under its lock`);
+    return found.body;
+  }
+
   /** Invoices as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
   async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
     return await findEach(this.#sql, INVOICE, ids);
@@ -111,6 +121,27 @@ export class InvoiceRepository {
       sql`select ${COLUMNS} from invoices where id = ${id} and ${visibleTo(actor, sql`school_id`)} for update`,
     );
     return row && toInvoice(row);
+  }
+
+  /** The open invoices of a family, held until the transaction ends. No limit: all of them may be paid at once. */
+  async listOpenForUpdate(actor: Actor, familyId: number): Promise<Payable[]> {
+    return await this.#listForUpdate(
+      actor,
+      sql`i.family_id = ${familyId} and i.voided_at is null and i.amount_paid + i.amount_credited < i.amount_total`,
+    );
+  }
+
+  /** Those of the invoices that there are, held until the transaction ends. No limit: the caller bounds the ids. */
+  async listForUpdate(actor: Actor, ids: readonly number[]): Promise<Payable[]> {
+    return await this.#listForUpdate(actor, sql`i.id = any(${ids}::bigint[])`);
+  }
+
+  /** Locked in the order of their ids, as everywhere. What is paid on a row is read after the wait for it. */
+  async #listForUpdate(actor: Actor, condition: Statement): Promise<Payable[]> {
+    const rows = await this.#sql.rows<InvoiceRow>(sql`
+      select ${COLUMNS} from invoices i where ${condition} and ${visibleTo(actor, sql`i.school_id`)}
+      order by i.id for no key update of i`);
+    return rows.map((row) => ({ ...toInvoice(row), origin: null }));
   }
 
   async list(actor: Actor, filter: InvoiceFilter, page: PageRequest): Promise<Page> {
@@ -263,9 +294,10 @@ function fromOf({ overdue }: InvoiceFilter): Statement {
 }
 
 function toConditions(actor: Actor, filter: InvoiceFilter): Statement[] {
-  const { studentId, schoolId, number, statuses, dueFrom, dueTo, overdue, updatedSince, now } = filter;
+  const { studentId, familyId, schoolId, number, statuses, dueFrom, dueTo, overdue, updatedSince, now } = filter;
   const conditions = [visibleTo(actor, sql`i.school_id`)];
   if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
+  if (familyId !== undefined) conditions.push(sql`i.family_id = ${familyId}`);
   if (schoolId !== undefined) conditions.push(sql`i.school_id = ${schoolId}`);
   if (number !== undefined) conditions.push(...hasNumber(sql`i`, number));
   // Void invoices are few and have an index; the others have none, because a payment would have to change it.
@@ -297,6 +329,7 @@ function toInvoice(row: InvoiceRow): Invoice {
     id: row.id,
     schoolId: row.school_id,
     studentId: row.student_id,
+    familyId: row.family_id,
     number: row.number,
     total: parseMoney(row.amount_total, row.currency),
     paid: parseMoney(row.amount_paid, row.currency),

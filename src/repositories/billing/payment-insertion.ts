@@ -8,7 +8,7 @@ import type { Written } from '../shared/projection.ts';
 import { dayOf, isPayableIn, noonOf } from '../shared/sql-fragments.ts';
 import { numbered, seriesOf } from './document-numbers.ts';
 import { answers, heldSchools } from './held-schools.ts';
-import { PAYMENT, PAYMENT_FACTS } from './payment-projection.ts';
+import { oneAllocation, PAYMENT_FACTS, paymentJson } from './payment-projection.ts';
 import { bookedOn, changeTotals } from './school-totals.ts';
 
 /** A payment to record at the instant `now`, under an idempotency key if it came with one. */
@@ -68,9 +68,10 @@ export function paymentInsertion(
       update invoices i set amount_paid = i.amount_paid + amount, updated_at = now
       from free
       where i.id = invoice_id and ${FITS}
-      returning i.school_id, free.*
+      returning i.school_id, i.family_id, i.student_id, i.number as invoice_number, free.*
     ), document as (
-      select school_id, invoice_id, amount, method, reference, now, ${CLAIM_COLUMNS}, place,
+      select school_id, family_id, invoice_id, student_id, invoice_number, amount, method, reference, now, ${CLAIM_COLUMNS},
+             place,
              coalesce(paid_at, ${noonOf(sql`paid_day`, sql`now`)}) as paid_at,
              coalesce(paid_day, ${dayOf(sql`paid_at`)}) as paid_on,
              ${seriesOf(sql`sc.receipt_prefix`, dayOf(sql`now`))} as series
@@ -81,16 +82,20 @@ export function paymentInsertion(
       ${changeTotals(sql`paid = totals.paid + change.amount`, sql`change`)}
     ), p as (
       insert into payments
-        (school_id, invoice_id, number, amount, method, reference, paid_at, paid_on, booked_on, created_at)
-      select school_id, invoice_id, number, amount, method, reference, paid_at, paid_on, ${bookedOn(sql`paid_on`)}, now
+        (school_id, family_id, invoice_id, number, amount, method, reference, paid_at, paid_on, booked_on, created_at)
+      select school_id, family_id, invoice_id, number, amount, method, reference, paid_at, paid_on,
+             ${bookedOn(sql`paid_on`)}, now
       from numbered join totals using (school_id)
-      returning id, school_id, number, invoice_id, amount, method, reference, paid_at, paid_on, booked_on, created_at
+      returning *
+    ), allocation as (
+      insert into payment_allocations (school_id, payment_id, invoice_id, amount, kind, allocated_on, booked_on, created_at)
+      select school_id, id, invoice_id, amount, 'ALLOCATION', paid_on, booked_on, created_at from p
     ), answer as (
       select ${PAYMENT_FACTS}, p.method, place, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
       from p
       join numbered using (invoice_id)
       cross join (select null::timestamptz as reversed_at, null::date as reversed_on, null::text as reason) r
-      cross join lateral (select ${PAYMENT.json}) one
+      cross join lateral (select ${paymentJson(oneAllocation(sql`numbered.invoice_number`, sql`numbered.student_id`))}) one
     ), kept as (
       ${keepAnswers(sql`answer`)}
     )

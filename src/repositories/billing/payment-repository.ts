@@ -1,8 +1,11 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import type { FamilyAccount } from '../../domain/accounts/family.ts';
+import type { Unapplied } from '../../domain/billing/allocation-rules.ts';
 import type { EntryDays } from '../../domain/billing/books.ts';
 import type { PaymentReversed } from '../../domain/billing/events.ts';
 import type { NewPayment, Payment, PaymentMethod } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
+import { parseMoney } from '../../domain/shared/money.ts';
 import type { Page, PageRequest } from '../../domain/shared/page.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
@@ -12,6 +15,7 @@ import { type List, type Order, readPage, streamRows, where } from '../shared/pa
 import { type Found, findEach, type Written } from '../shared/projection.ts';
 import { visibleTo, ZONE_MARGIN } from '../shared/sql-fragments.ts';
 import { countDocuments, inAnySchool } from './document-numbers.ts';
+import { type FamilyPayment, familyPaymentInsertion } from './family-payment-insertion.ts';
 import { inOrder, type Placed } from './held-schools.ts';
 import { type PaymentRequest, paymentInsertion, type RecordedPayment } from './payment-insertion.ts';
 import { PAYMENT, PAYMENT_FACTS, PAYMENT_ROW } from './payment-projection.ts';
@@ -19,9 +23,12 @@ import { PAYMENT, PAYMENT_FACTS, PAYMENT_ROW } from './payment-projection.ts';
 type PaymentRow = {
   id: number;
   school_id: number;
-  invoice_id: number;
+  family_id: number | null;
+  invoice_id: number | null;
   number: string;
   amount: string;
+  amount_unapplied: string;
+  amount_refunded: string;
   method: PaymentMethod | null;
   reference: string | null;
   paid_at: Date;
@@ -39,6 +46,7 @@ export type TimeBound = Readonly<{ instant: Date } | { date: string }>;
 export type PaymentFilter = Readonly<{
   invoiceId?: number | undefined;
   studentId?: number | undefined;
+  familyId?: number | undefined;
   schoolId?: number | undefined;
   method?: PaymentMethod | undefined;
   /** White space around it does not count. */
@@ -49,7 +57,8 @@ export type PaymentFilter = Readonly<{
   updatedSince?: Date | undefined;
 }>;
 
-const COLUMNS = sql`p.id, p.school_id, p.number, p.invoice_id, p.amount, p.method, p.reference, p.paid_at, p.paid_on, p.booked_on,
+const COLUMNS = sql`p.id, p.school_id, p.family_id, p.number, p.invoice_id, p.amount,
+  p.amount_unapplied, p.amount_refunded, p.method, p.reference, p.paid_at, p.paid_on, p.booked_on,
   r.reversed_at, r.reversed_on, r.reason as reversal_reason`;
 
 const ORDER: Order = {
@@ -76,34 +85,27 @@ export class PaymentRepository {
     return await findEach(this.#sql, PAYMENT, ids);
   }
 
-  /** Ids of the invoice's payments that were not reversed. */
-  async listLiveIds(actor: Actor, invoiceId: number): Promise<number[]> {
-    const rows = await this.#sql.rows<{ id: number }>(sql`
-      select p.id from ${PAYMENT.from}
-      where p.invoice_id = ${invoiceId} and r.id is null and ${visibleTo(actor, sql`p.school_id`)} order by p.id`);
-    return rows.map(({ id }) => id);
-  }
-
   /**
-   * What was credited and paid of its invoice when a payment was recorded, decimal text: the payments before it, and the
-   * credit notes and reversals recorded by then. Receipts are numbered in the order of payments, which is that of their ids.
+   * What was credited and paid of an invoice before money of a payment first came to it, decimal text: what was put on it
+   * before, and the credit notes and reversals recorded by then.
    */
-  async sumBefore(actor: Actor, { id }: Payment): Promise<{ credited: string; paid: string }> {
+  async sumBefore(actor: Actor, { id }: Payment, invoiceId: number): Promise<{ credited: string; paid: string }> {
     const row = await this.#sql.first<{ credited: string; paid: string }>(sql`
       select (
                select coalesce(sum(c.amount), 0.00) from credit_notes c
                left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id
-               where c.invoice_id = p.invoice_id and c.school_id = p.school_id and c.created_at <= p.created_at
-                 and (r.id is null or r.reversed_at > p.created_at)
+               where c.invoice_id = a.invoice_id and c.school_id = a.school_id and c.created_at <= a.created_at
+                 and (r.id is null or r.reversed_at > a.created_at)
              )::text as credited,
              (
-               select coalesce(sum(o.amount), 0.00) from payments o
-               left join payment_reversals r on r.payment_id = o.id and r.school_id = o.school_id
-               where o.invoice_id = p.invoice_id and o.school_id = p.school_id and o.id < p.id
-                 and (r.id is null or r.reversed_at > p.created_at)
+               select coalesce(sum(o.amount), 0.00) from payment_allocations o
+               where o.invoice_id = a.invoice_id and o.school_id = a.school_id
+                 and (o.created_at, o.id) < (a.created_at, a.id)
              )::text as paid
-      from payments p where p.id = ${id} and ${visibleTo(actor, sql`p.school_id`)}`);
-    if (row === undefined) throw new Error(`payment ${id} vanished`);
+      from payment_allocations a
+      where a.payment_id = ${id} and a.invoice_id = ${invoiceId} and ${visibleTo(actor, sql`a.school_id`)}
+      order by a.id limit 1`);
+    if (row === undefined) throw new Error(`payment ${id} never came to invoice ${invoiceId}`);
     return row;
   }
 
@@ -116,10 +118,22 @@ export class PaymentRepository {
     return streamRows(this.#sql, { ...toList(actor, filter, PAYMENT_ROW.from), json: PAYMENT_ROW.json }, batchSize);
   }
 
+  /** Those of an invoice, each with what of it lies there. */
+  async listOfInvoice(actor: Actor, invoiceId: number, page: PageRequest): Promise<Page> {
+    const list = toList(actor, { invoiceId });
+    return await readPage(this.#sql, { ...list, json: sql`${PAYMENT.json}, ${allocatedTo(invoiceId)}` }, page);
+  }
+
+  /** The same as files show them. */
+  streamOfInvoice(actor: Actor, invoiceId: number, batchSize: number): AsyncGenerator<string[], void, undefined> {
+    const list = toList(actor, { invoiceId }, PAYMENT_ROW.from);
+    return streamRows(this.#sql, { ...list, json: sql`${PAYMENT_ROW.json}, ${allocatedTo(invoiceId)}` }, batchSize);
+  }
+
   async count(actor: Actor, filter: PaymentFilter): Promise<number> {
     const counted = isCountedByNumber(filter)
       ? countDocuments(actor, 'RECEIPT', filter.schoolId)
-      : sql`select count(*) as total from ${fromOf(filter)} ${where(toConditions(actor, filter))}`;
+      : sql`select count(*) as total from ${PAYMENT.from} ${where(toConditions(actor, filter))}`;
     const row = await this.#sql.first<{ total: number }>(counted);
     return row?.total ?? 0;
   }
@@ -148,6 +162,36 @@ export class PaymentRepository {
     const statement = paymentInsertion([{ payment, now, claim: null }], 'patient', visibleTo(actor, sql`i.school_id`));
     const [made] = inOrder([payment], await this.#sql.rows<Placed<RecordedPayment>>(statement));
     return made instanceof Held ? undefined : made;
+  }
+
+  /** Records a payment of a family, see `familyPaymentInsertion`. */
+  async insertOfFamily(actor: Actor, payment: FamilyPayment, now: Date): Promise<RecordedPayment> {
+    const made = await this.#sql.first<RecordedPayment>(
+      familyPaymentInsertion(payment, now, visibleTo(actor, sql`f.school_id`)),
+    );
+    if (made === undefined) throw new Error(`family ${payment.familyId} vanished under its lock`);
+    return made;
+  }
+
+  /** The payment as JSON text, as the API shows it. */
+  async findJson(actor: Actor, id: number): Promise<string> {
+    const row = await this.#sql.first<{ body: string }>(sql`
+      select row_to_json(one)::text as body from ${PAYMENT.from} cross join lateral (select ${PAYMENT.json}) one
+      where p.id = ${id} and ${visibleTo(actor, sql`p.school_id`)}`);
+    if (row === undefined) throw new Error(`payment ${id} vanished under its lock`);
+    return row.body;
+  }
+
+  /** Payments of a family of which something lies on no invoice, the oldest first (A4). The transaction has locked it. */
+  async listUnapplied(actor: Actor, family: FamilyAccount): Promise<Unapplied[]> {
+    const rows = await this.#sql.rows<{ id: number; amount_unapplied: string }>(sql`
+      select p.id, p.amount_unapplied from payments p
+      where p.family_id = ${family.id} and p.amount_unapplied > 0 and ${visibleTo(actor, sql`p.school_id`)}
+      order by p.paid_at, p.id`);
+    return rows.map((row) => ({
+      paymentId: row.id,
+      unapplied: parseMoney(row.amount_unapplied, family.credit.currency),
+    }));
   }
 
   /** @throws DomainError `payment_already_reversed` */
@@ -181,16 +225,42 @@ function isCountedByNumber({ schoolId: _, ...others }: PaymentFilter): boolean {
   return Object.values(others).every((value) => value === undefined);
 }
 
-function fromOf({ studentId }: PaymentFilter, from: Statement = PAYMENT.from): Statement {
-  if (studentId === undefined) return from;
-  return sql`${from} join invoices i on i.id = p.invoice_id and i.school_id = p.school_id`;
+function allocatedTo(invoiceId: number): Statement {
+  return sql`(
+    select coalesce(sum(a.amount), 0.00) from payment_allocations a
+    where a.payment_id = p.id and a.school_id = p.school_id and a.invoice_id = ${invoiceId}
+  )::numeric(12,2)::text as allocated`;
+}
+
+/** Payments that were made for an invoice, or of which something lies on it. */
+function isOfInvoice(invoiceId: number): Statement {
+  return sql`(p.id, p.school_id) in (
+    select a.payment_id, a.school_id from payment_allocations a where a.invoice_id = ${invoiceId}
+    group by 1, 2
+    having sum(a.amount) <> 0 or exists (
+      select from payments own where own.id = a.payment_id and own.school_id = a.school_id and own.invoice_id = ${invoiceId}
+    )
+  )`;
+}
+
+function isOfStudent(studentId: number): Statement {
+  return sql`(p.id, p.school_id) in (
+    select a.payment_id, a.school_id from invoices i
+    join payment_allocations a on a.invoice_id = i.id and a.school_id = i.school_id
+    where i.student_id = ${studentId}
+    group by a.payment_id, a.school_id, i.id
+    having sum(a.amount) <> 0 or exists (
+      select from payments own where own.id = a.payment_id and own.school_id = a.school_id and own.invoice_id = i.id
+    )
+  )`;
 }
 
 function toConditions(actor: Actor, filter: PaymentFilter): Statement[] {
-  const { invoiceId, studentId, schoolId, method, reference, paidFrom, paidTo, updatedSince } = filter;
+  const { invoiceId, studentId, familyId, schoolId, method, reference, paidFrom, paidTo, updatedSince } = filter;
   const conditions = [visibleTo(actor, sql`p.school_id`)];
-  if (invoiceId !== undefined) conditions.push(sql`p.invoice_id = ${invoiceId}`);
-  if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
+  if (invoiceId !== undefined) conditions.push(isOfInvoice(invoiceId));
+  if (studentId !== undefined) conditions.push(isOfStudent(studentId));
+  if (familyId !== undefined) conditions.push(sql`p.family_id = ${familyId}`);
   if (schoolId !== undefined) conditions.push(sql`p.school_id = ${schoolId}`);
   if (method !== undefined) conditions.push(sql`p.method = ${method}`);
   if (reference !== undefined) {
@@ -219,10 +289,10 @@ function notAfter(bound: TimeBound): Statement[] {
     : [sql`p.paid_on <= ${bound.date}::date`, sql`p.paid_at < (${bound.date}::date + 1) + ${ZONE_MARGIN}`];
 }
 
-function toList(actor: Actor, filter: PaymentFilter, from?: Statement): List {
+function toList(actor: Actor, filter: PaymentFilter, from: Statement = PAYMENT.from): List {
   return {
     json: PAYMENT.json,
-    from: fromOf(filter, from),
+    from,
     conditions: toConditions(actor, filter),
     order: ORDER,
     ...(isCountedByNumber(filter) ? { total: countDocuments(actor, 'RECEIPT', filter.schoolId) } : {}),
@@ -233,9 +303,12 @@ function toPayment(row: PaymentRow): Payment {
   return {
     id: row.id,
     schoolId: row.school_id,
+    familyId: row.family_id,
     invoiceId: row.invoice_id,
     number: row.number,
     amount: row.amount,
+    unapplied: row.amount_unapplied,
+    refunded: row.amount_refunded,
     method: row.method,
     reference: row.reference,
     paidAt: row.paid_at,

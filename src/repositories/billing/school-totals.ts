@@ -1,7 +1,7 @@
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 
 /*
- * CTE bodies that keep a school's sums over its invoices that are not void (docs/decisions/0015), and answer `school_id` and
+ * CTE bodies that keep a school's sums over its invoices that are not void, and of its families' credit (docs/decisions/0015), and answer `school_id` and
  * `closed_through`, the last closed day of its books: whoever writes money reads it from here, where no closing can pass
  * unseen (docs/decisions/0042).
  *
@@ -15,6 +15,21 @@ export function addToTotals(of: Statement): Statement {
     insert into school_totals as totals (school_id, invoiced, credited, paid)
     select school_id, sum(amount), 0, 0 from ${of} group by school_id order by school_id
     on conflict (school_id) do update set invoiced = totals.invoiced + excluded.invoiced
+    returning totals.school_id, totals.closed_through`;
+}
+
+/**
+ * Adds money that came in: what of it is paid on invoices, and what is credit. A school without a row was never billed, so
+ * that nothing is paid; but the row that might be inserted has to pass the checks before it is known that there is one.
+ *
+ * @param of one row of `school_id`, `paid`, `credit`
+ */
+export function addCreditToTotals(of: Statement): Statement {
+  return sql`
+    insert into school_totals as totals (school_id, invoiced, credited, paid, credit)
+    select school_id, paid, 0, paid, credit from ${of}
+    on conflict (school_id) do update
+      set paid = totals.paid + excluded.paid, credit = totals.credit + excluded.credit
     returning totals.school_id, totals.closed_through`;
 }
 

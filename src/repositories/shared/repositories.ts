@@ -4,13 +4,16 @@ import { InvitationRepository } from '../access/invitation-repository.ts';
 import { SessionRepository } from '../access/session-repository.ts';
 import { SignInFailureRepository } from '../access/sign-in-failure-repository.ts';
 import { UserRepository } from '../access/user-repository.ts';
+import { FamilyRepository } from '../accounts/family-repository.ts';
 import { SchoolRepository } from '../accounts/school-repository.ts';
 import { StudentRepository } from '../accounts/student-repository.ts';
+import { AllocationRepository } from '../billing/allocation-repository.ts';
 import { BooksRepository } from '../billing/books-repository.ts';
 import { ClosingRepository } from '../billing/closing-repository.ts';
 import { CreditNoteRepository } from '../billing/credit-note-repository.ts';
 import { InvoiceRepository } from '../billing/invoice-repository.ts';
 import { PaymentRepository } from '../billing/payment-repository.ts';
+import { RefundRepository } from '../billing/refund-repository.ts';
 import { ConceptRepository } from '../plans/concept-repository.ts';
 import { DiscountRepository } from '../plans/discount-repository.ts';
 import { EnrolmentRepository } from '../plans/enrolment-repository.ts';
@@ -29,8 +32,11 @@ import { SequenceRepository } from './sequence-repository.ts';
 export type Repositories = Readonly<{
   schools: SchoolRepository;
   students: StudentRepository;
+  families: FamilyRepository;
   invoices: InvoiceRepository;
   payments: PaymentRepository;
+  allocations: AllocationRepository;
+  refunds: RefundRepository;
   creditNotes: CreditNoteRepository;
   books: BooksRepository;
   closings: ClosingRepository;
@@ -60,8 +66,11 @@ export function repositoriesOn(sql: Sql): Repositories {
   return {
     schools: new SchoolRepository(sql),
     students: new StudentRepository(sql),
+    families: new FamilyRepository(sql),
     invoices: new InvoiceRepository(sql),
     payments: new PaymentRepository(sql),
+    allocations: new AllocationRepository(sql),
+    refunds: new RefundRepository(sql),
     creditNotes: new CreditNoteRepository(sql),
     books: new BooksRepository(sql),
     closings: new ClosingRepository(sql),

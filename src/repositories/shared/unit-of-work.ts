@@ -86,6 +86,18 @@ export class UnitOfWork {
     return await this.#writes.run(async () => await this.#retries.run(kind, run));
   }
 
+  /** Runs `work` in a transaction as above and takes back what it wrote: what it would do, by doing it. */
+  async tryOut<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
+    try {
+      return await this.transaction(async (repositories): Promise<T> => {
+        throw new TriedOut(await work(repositories));
+      });
+    } catch (error) {
+      if (error instanceof TriedOut) return error.result;
+      throw error;
+    }
+  }
+
   /** Runs `work` against one frozen, read-only view of the database, so that two queries agree. */
   async snapshot<T>(work: (repositories: Repositories) => Promise<T>): Promise<T> {
     const run = async (): Promise<T> =>
@@ -127,6 +139,16 @@ export class UnitOfWork {
 
   async #asRead<T>(work: () => Promise<T>): Promise<T> {
     return this.#reads === undefined ? await work() : await this.#reads.run(work);
+  }
+}
+
+/** Ends a transaction that is only tried out. */
+class TriedOut<T> extends Error {
+  readonly result: T;
+
+  constructor(result: T) {
+    super('tried out');
+    this.result = result;
   }
 }
 

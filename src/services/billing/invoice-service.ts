@@ -1,4 +1,5 @@
 import { type Actor, sees } from '../../domain/access/actor.ts';
+import { takenOff } from '../../domain/billing/allocation.ts';
 import { assertInRange, assertOpen, daysOfEntry, FIRST_DAY } from '../../domain/billing/books.ts';
 import type { InvoiceCreated, InvoiceUpdated, InvoiceVoided } from '../../domain/billing/events.ts';
 import type { InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
@@ -20,10 +21,24 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { type Creation, createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
-import { invoiceNotFound, lockBooks, lockInvoice } from './locks.ts';
+import { spendCreditOn } from './family-credit.ts';
+import {
+  invoiceNotFound,
+  lockBooks,
+  lockFamilyInvoice,
+  lockFamilyOfStudent,
+  lockInvoice,
+  withoutFamily,
+} from './locks.ts';
 
 /** `voidedOn` null means today. */
-export type VoidInvoice = Readonly<{ id: number; reason: string | null; voidedOn: string | null }>;
+export type VoidInvoice = Readonly<{
+  id: number;
+  reason: string | null;
+  voidedOn: string | null;
+  /** What was paid on it goes back to its family's credit; else it is refused. */
+  toCredit: boolean;
+}>;
 
 const ISSUED = 'issued on that day';
 const CHANGED = 'changed on an invoice of that day';
@@ -70,7 +85,7 @@ export class InvoiceService {
 
   /**
    * Issues an invoice with the next number of its school. One statement, for all who issue one at this moment, where
-   * nothing is wrong; why it was refused is looked up only then.
+   * nothing is wrong; why it was refused is looked up only then. A family that has credit pays it from that (A3).
    *
    * @throws DomainError `student_not_found`, `concept_not_found`, a refusal of {@link assertIssuable} or of {@link createOnce}
    */
@@ -84,13 +99,18 @@ export class InvoiceService {
       ...(invoice.issuedOn === null ? { fastPath: this.#fastPath(actor, invoice, now) } : {}),
       inTransaction: async (repositories) => {
         await assertBookable(actor, repositories, invoice, now);
+        const family = await lockFamilyOfStudent(actor, repositories, invoice.studentId);
         const made = await repositories.invoices.insert(actor, invoice, now);
         if (made === undefined) return await refuse(actor, repositories, invoice);
         // Again, now that the school's books are held: they may have been closed since.
         if (invoice.issuedOn !== null) {
           assertOpen(invoice.issuedOn, await lockBooks(actor, repositories, made.schoolId, now), ISSUED);
         }
-        return issued(made);
+        if (family === null || !family.autoApply) return issued(made);
+        const { invoices } = repositories;
+        const payable = await invoices.listForUpdate(actor, [made.invoiceId]);
+        const spent = await spendCreditOn(actor, repositories, family, payable, now);
+        return issued(spent.length === 0 ? made : { ...made, body: await invoices.findJson(actor, made.invoiceId) });
       },
     });
     announce(this.#log, outcome.event);
@@ -148,19 +168,37 @@ export class InvoiceService {
   /**
    * Takes an invoice back, and what credit notes had left of it with it.
    *
-   * @throws DomainError `invoice_not_found`, `invoice_already_void`, `invoice_has_payments`, or a refusal of
-   *   {@link daysOfEntry}
+   * @throws DomainError `invoice_not_found`, `invoice_already_void`, `invoice_has_payments`, `payment_without_family`, or a
+   *   refusal of {@link daysOfEntry}
    */
-  async void(actor: Actor, { id, reason, voidedOn }: VoidInvoice): Promise<InvoiceVoided> {
+  async void(actor: Actor, { id, reason, voidedOn, toCredit }: VoidInvoice): Promise<InvoiceVoided> {
     const { schoolId } = await this.#unitOfWork.transaction(async (repositories) => {
-      const invoice = await lockInvoice(actor, repositories, id);
-      assertVoidable(invoice, await repositories.payments.listLiveIds(actor, id));
+      const { allocations, books, invoices } = repositories;
+      const { invoice, family } = toCredit
+        ? await lockFamilyInvoice(actor, repositories, id)
+        : { invoice: await lockInvoice(actor, repositories, id), family: null };
+      const lying = await allocations.listOfInvoice(actor, id);
+      const isReleased = toCredit && lying.length > 0;
+      assertVoidable(
+        isReleased ? { ...invoice, paid: { ...invoice.paid, minor: 0n } } : invoice,
+        isReleased ? [] : lying.map(({ paymentId }) => paymentId).toSorted((a, b) => a - b),
+      );
       const now = this.#clock.now();
-      const books = await lockBooks(actor, repositories, invoice.schoolId, now);
+      const held = await lockBooks(actor, repositories, invoice.schoolId, now);
       // It takes back all that moved the invoice, so it comes after the last of it.
-      const bookedOn = await repositories.books.findLastDayOfInvoice(actor, id);
-      const days = daysOfEntry(voidedOn, { happenedOn: invoice.issuedOn, bookedOn }, books);
-      return await repositories.invoices.updateVoid(actor, id, { reason, ...days }, now);
+      const daysOf = async () =>
+        daysOfEntry(
+          voidedOn,
+          { happenedOn: invoice.issuedOn, bookedOn: await books.findLastDayOfInvoice(actor, id) },
+          held,
+        );
+      const { happenedOn } = await daysOf();
+      if (isReleased) {
+        if (family === null) throw withoutFamily(invoice);
+        const moves = lying.map((one) => takenOff(one, 'RELEASE', `Void of ${invoice.number}`, happenedOn));
+        await allocations.insertMany(actor, { schoolId: invoice.schoolId, familyId: family.id, moves }, now);
+      }
+      return await invoices.updateVoid(actor, id, { reason, ...(await daysOf()) }, now);
     });
     const event = { type: 'invoice_voided', invoiceId: id, schoolId } as const;
     announce(this.#log, event);

@@ -1,10 +1,96 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import type { FamilyAccount } from '../../domain/accounts/family.ts';
+import type { Allocated } from '../../domain/billing/allocation.ts';
 import type { Books } from '../../domain/billing/books.ts';
 import type { Invoice } from '../../domain/billing/invoice.ts';
+import type { Payment } from '../../domain/billing/payment.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
 
-/** The invoice, held until the transaction ends. The first of all locks. @throws DomainError `invoice_not_found` */
+/*
+ * One order everywhere: idempotency key, student, family, invoices by id, counters, totals (docs/decisions/0047).
+ */
+
+/** A payment with all that its money lies on. */
+export type HeldPayment = Readonly<{
+  payment: Payment;
+  /** Whose credit its rest is; null for a payment of no family. */
+  family: FamilyAccount | null;
+  /** What lies on which invoice, in the order it came there. */
+  allocated: readonly Allocated[];
+}>;
+
+/** The account of a family, held until the transaction ends. @throws DomainError `family_not_found` */
+export async function lockFamily(actor: Actor, { families }: Repositories, id: number): Promise<FamilyAccount> {
+  const family = await families.findForUpdate(actor, id);
+  if (family === undefined) throw familyNotFound(id);
+  return family;
+}
+
+/**
+ * The account of the family a student is in, held until the transaction ends; the student, too, so that it stays in it.
+ * Null for a student without a family, and for one that does not exist.
+ */
+export async function lockFamilyOfStudent(
+  actor: Actor,
+  repositories: Repositories,
+  studentId: number,
+): Promise<FamilyAccount | null> {
+  const familyId = await repositories.students.findFamilyForKeyShare(actor, studentId);
+  return familyId === undefined ? null : await lockFamily(actor, repositories, familyId);
+}
+
+/**
+ * A payment, its family and the invoices that its money lies on, held until the transaction ends.
+ *
+ * @throws DomainError `payment_not_found`
+ */
+export async function lockPayment(actor: Actor, repositories: Repositories, id: number): Promise<HeldPayment> {
+  const { payments, allocations, invoices } = repositories;
+  const found = await payments.find(actor, id);
+  if (found === undefined) throw paymentNotFound(id);
+  const family = found.familyId === null ? null : await lockFamily(actor, repositories, found.familyId);
+  // Without a family its money lies where it was paid, and nobody can move it.
+  if (family === null && found.invoiceId !== null) await invoices.listForUpdate(actor, [found.invoiceId]);
+  await allocations.insertMissing(actor, id);
+  const allocated = await allocations.listOfPayment(actor, id);
+  await invoices.listForUpdate(
+    actor,
+    allocated.map(({ invoiceId }) => invoiceId),
+  );
+  const payment = (await payments.find(actor, id)) ?? found;
+  // The student came to a family meanwhile. Now that family is taken after the invoice: should another hold it and wait for
+  // the invoice, PostgreSQL ends one of the two, and it is done again.
+  if (payment.familyId !== found.familyId) return await lockPayment(actor, repositories, id);
+  return { payment, family, allocated };
+}
+
+/**
+ * An invoice and the account of the family that owes it, held until the transaction ends: whoever moves the money on it
+ * holds both. Null for an invoice of no family.
+ *
+ * @throws DomainError `invoice_not_found`
+ */
+export async function lockFamilyInvoice(
+  actor: Actor,
+  repositories: Repositories,
+  id: number,
+): Promise<Readonly<{ invoice: Invoice; family: FamilyAccount | null }>> {
+  const found = await repositories.invoices.find(actor, id);
+  if (found === undefined) throw invoiceNotFound(id);
+  const family = found.familyId === null ? null : await lockFamily(actor, repositories, found.familyId);
+  const invoice = await lockInvoice(actor, repositories, id);
+  // The family took it over meanwhile: as in `lockPayment`.
+  if (invoice.familyId !== found.familyId) return await lockFamilyInvoice(actor, repositories, id);
+  return { invoice, family };
+}
+
+/** The refusal for money that is on an invoice of no family: there is nobody whose credit it could be. */
+export function withoutFamily(invoice: Invoice): DomainError {
+  return new DomainError('payment_without_family', `Invoice ${invoice.id} is of no family, which alone has credit`);
+}
+
+/** The invoice, held until the transaction ends. @throws DomainError `invoice_not_found` */
 export async function lockInvoice(actor: Actor, { invoices }: Repositories, id: number): Promise<Invoice> {
   const invoice = await invoices.findForUpdate(actor, id);
   if (invoice === undefined) throw invoiceNotFound(id);
@@ -16,6 +102,14 @@ export async function lockBooks(actor: Actor, { books }: Repositories, schoolId:
   const held = await books.findForUpdate(actor, schoolId, now);
   if (held === undefined) throw new Error(`school ${schoolId} has no books`);
   return held;
+}
+
+export function familyNotFound(id: number): DomainError {
+  return new DomainError('family_not_found', `Family with id ${id} not found`);
+}
+
+export function paymentNotFound(id: number): DomainError {
+  return new DomainError('payment_not_found', `Payment with id ${id} not found`);
 }
 
 export function invoiceNotFound(id: number): DomainError {

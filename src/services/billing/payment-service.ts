@@ -1,9 +1,10 @@
 import { type Actor, sees } from '../../domain/access/actor.ts';
+import { takenOff } from '../../domain/billing/allocation.ts';
+import { assertReversible } from '../../domain/billing/allocation-rules.ts';
 import { assertInRange, daysOfEntry, FIRST_DAY } from '../../domain/billing/books.ts';
 import type { PaymentProcessed, PaymentReversed } from '../../domain/billing/events.ts';
-import { applyPayment, assertWhole, reversePayment } from '../../domain/billing/invoice-rules.ts';
+import { applyPayment, assertWhole } from '../../domain/billing/invoice-rules.ts';
 import type { NewPayment } from '../../domain/billing/payment.ts';
-import { DomainError } from '../../domain/shared/errors.ts';
 import { isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
@@ -15,7 +16,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
-import { invoiceNotFound, lockBooks, lockInvoice } from './locks.ts';
+import { invoiceNotFound, lockBooks, lockInvoice, lockPayment, paymentNotFound } from './locks.ts';
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the invoice's currency. */
 export type RecordPayment = Omit<NewPayment, 'paidAt'> & Readonly<{ paidAt: NewPayment['paidAt'] | null }>;
@@ -48,11 +49,20 @@ export class PaymentService {
     });
   }
 
-  /** The payments of one invoice. @throws DomainError `invoice_not_found` */
+  /**
+   * The payments of one invoice, a family's too, each with what of it lies there.
+   *
+   * @throws DomainError `invoice_not_found`
+   */
   async listOfInvoice(actor: Actor, invoiceId: number, page: PageRequest, count: CountMode): Promise<Listing> {
     const invoice = await this.#unitOfWork.read(async ({ invoices }) => await invoices.find(actor, invoiceId));
     if (invoice === undefined) throw invoiceNotFound(invoiceId);
-    return await this.list(actor, { invoiceId }, page, count);
+    return await listing(count, {
+      read: async () =>
+        await this.#unitOfWork.read(async ({ payments }) => await payments.listOfInvoice(actor, invoiceId, page)),
+      total: async () =>
+        await this.#unitOfWork.read(async ({ payments }) => await payments.count(actor, { invoiceId })),
+    });
   }
 
   /** Every payment the filter matches. */
@@ -66,7 +76,7 @@ export class PaymentService {
   async streamOfInvoice(actor: Actor, invoiceId: number): Promise<Rows> {
     return await openRows(
       { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      ({ payments }, batchSize) => payments.stream(actor, { invoiceId }, batchSize),
+      ({ payments }, batchSize) => payments.streamOfInvoice(actor, invoiceId, batchSize),
       async ({ invoices }) => {
         if ((await invoices.find(actor, invoiceId)) === undefined) throw invoiceNotFound(invoiceId);
       },
@@ -76,7 +86,7 @@ export class PaymentService {
   /** The payment as JSON text, as the API shows it. @throws DomainError `payment_not_found` */
   async findJson(actor: Actor, id: number): Promise<string> {
     const found = await this.#find(id);
-    if (found === undefined || !sees(actor, found.schoolId)) throw notFound(id);
+    if (found === undefined || !sees(actor, found.schoolId)) throw paymentNotFound(id);
     return found.body;
   }
 
@@ -106,8 +116,8 @@ export class PaymentService {
         recover: async ({ payments }, paymentId) => {
           const found = await payments.find(actor, paymentId);
           if (found === undefined) return undefined;
-          const { invoiceId, schoolId, amount, method } = found;
-          return { type: 'payment_processed', paymentId, invoiceId, schoolId, amount, method };
+          const { invoiceId, familyId, schoolId, amount, method } = found;
+          return { type: 'payment_processed', paymentId, invoiceId, familyId, schoolId, amount, method };
         },
       },
       inTransaction: async (repositories) => processed(await decide(actor, repositories, payment, now)),
@@ -127,7 +137,7 @@ export class PaymentService {
   /**
    * Takes a payment back that was wrong. It stays on record and stops counting; the invoice's status follows.
    *
-   * @throws DomainError `payment_not_found`, a refusal of {@link reversePayment}, {@link daysOfEntry} or {@link createOnce}
+   * @throws DomainError `payment_not_found`, a refusal of {@link assertReversible}, {@link daysOfEntry} or {@link createOnce}
    */
   async reverse(
     actor: Actor,
@@ -135,18 +145,16 @@ export class PaymentService {
     key: IdempotencyKey | null,
   ): Promise<Outcome<PaymentReversed>> {
     const decideReversal = async (repositories: Repositories): Promise<Outcome<PaymentReversed>> => {
-      const { payments, invoices } = repositories;
-      const found = await payments.find(actor, id);
-      if (found === undefined) throw notFound(id);
-      const invoice = await lockInvoice(actor, repositories, found.invoiceId);
-      // Read again under the invoice's lock: somebody may have reversed it meanwhile.
-      const payment = (await payments.find(actor, id)) ?? found;
-      const after = reversePayment(invoice, payment);
+      const { payments, allocations } = repositories;
+      const { payment, family, allocated } = await lockPayment(actor, repositories, id);
+      assertReversible(payment);
       const now = this.#clock.now();
       const held = await lockBooks(actor, repositories, payment.schoolId, now);
       const days = daysOfEntry(reversedOn, { happenedOn: payment.paidOn, bookedOn: payment.bookedOn }, held);
+      const moves = allocated.map((one) => takenOff(one, 'REVERSAL', null, days.happenedOn));
+      await allocations.insertMany(actor, { schoolId: payment.schoolId, familyId: family?.id ?? null, moves }, now);
+      await allocations.takeAway(actor, payment, now);
       const { body, ...facts } = await payments.insertReversal(actor, payment, { reason, ...days }, now);
-      await invoices.updateBalance(actor, invoice.id, after, now);
       return { body, event: { type: 'payment_reversed', ...facts } };
     };
     const now = this.#clock.now();
@@ -179,8 +187,4 @@ async function decide(
   const made = await repositories.payments.insert(actor, payment, now);
   if (made === undefined) throw new Error(`invoice ${invoice.id}: the guard refused what the rule allows`);
   return made;
-}
-
-function notFound(id: number): DomainError {
-  return new DomainError('payment_not_found', `Payment with id ${id} not found`);
 }

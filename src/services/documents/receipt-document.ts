@@ -25,9 +25,9 @@ export async function readReceipt(
   const found = await sources.unitOfWork.snapshot(async (repositories) => {
     const payment = await repositories.payments.find(actor, id);
     if (payment === undefined) throw new DomainError('payment_not_found', `Payment with id ${id} not found`);
-    const invoice = await repositories.invoices.find(actor, payment.invoiceId);
+    const invoice = payment.invoiceId === null ? undefined : await repositories.invoices.find(actor, payment.invoiceId);
     if (invoice === undefined) throw new Error(`payment ${id} has no invoice`);
-    const before = await repositories.payments.sumBefore(actor, payment);
+    const before = await repositories.payments.sumBefore(actor, payment, invoice.id);
     return { payment, invoice, before, ...(await partiesOfInvoice(actor, repositories, invoice)) };
   });
   const { payment, invoice, before, student, school } = found;

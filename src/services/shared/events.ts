@@ -41,7 +41,9 @@ const WITHOUT_SCHOOL: ReadonlySet<DomainEvent['type']> = new Set([
 export function announce(log: Log, event: DomainEvent | undefined): void {
   if (event === undefined) return;
   const { type, ...facts } = event;
-  const told = Object.entries(facts).filter(([name]) => name !== 'schoolId' || !WITHOUT_SCHOOL.has(type));
+  const told = Object.entries(facts).filter(([name, fact]) =>
+    name === 'schoolId' ? !WITHOUT_SCHOOL.has(type) : name !== 'familyId' || fact !== null,
+  );
   log.info(Object.fromEntries(told.map(([name, fact]) => [snakeCase(name), fact])), type);
 }
 

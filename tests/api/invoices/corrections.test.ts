@@ -24,6 +24,7 @@ describe('POST /payments/{id}/reversal', () => {
     expect(answer.status).toBe(201);
     const reversed = {
       ...before,
+      allocations: [],
       reversed_at: '2027-08-01T00:00:00.000Z',
       reversed_on: '2027-07-31',
       reversal_reason: 'Cheque devuelto',

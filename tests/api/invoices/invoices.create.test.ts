@@ -46,6 +46,7 @@ describe('POST /invoices', () => {
       billing_run_id: null,
       origin_invoice_id: null,
       early_discounts: [],
+      family_id: null,
       created_at: '2026-03-01T12:00:00.500Z',
       updated_at: '2026-03-01T12:00:00.500Z',
     });

@@ -32,6 +32,18 @@ describe.each(ROUTES)('POST %s', (path, body) => {
       reversed_on: null,
       reversal_reason: null,
       possible_duplicate_of: null,
+      family_id: null,
+      unapplied: '0.00',
+      refunded: '0.00',
+      allocations: [
+        {
+          invoice_id: invoiceId,
+          number: expect.stringMatching(/^F-/),
+          student_id: expect.any(Number),
+          amount: '1.00',
+          allocated_at: '2026-04-05T06:07:08.009Z',
+        },
+      ],
     });
   });
 

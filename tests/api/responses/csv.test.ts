@@ -60,10 +60,10 @@ describe('CSV of lists', () => {
     const header = async (path: string) => (await csv(path)).text;
 
     expect(await header(`/invoices?student_id=${studentId}`)).toBe(
-      '\ufeffid,number,student_id,amount_total,credited,paid,pending,currency,status,issued_at,due_date,description,created_at,updated_at,school_id,voided_at,void_reason,settlement,issued_on,booked_on,voided_on,concept_id,plan_item_id,billing_run_id,origin_invoice_id\r\n',
+      '\ufeffid,number,student_id,amount_total,credited,paid,pending,currency,status,issued_at,due_date,description,created_at,updated_at,school_id,voided_at,void_reason,settlement,issued_on,booked_on,voided_on,concept_id,plan_item_id,billing_run_id,origin_invoice_id,family_id\r\n',
     );
     expect(await header(`/payments?student_id=${studentId}`)).toBe(
-      '\ufeffid,number,invoice_id,amount,paid_at,method,reference,created_at,reversed_at,reversal_reason,paid_on,booked_on,reversed_on,net_amount,currency,student_id,student_name,invoice_number,concept,possible_duplicate_of\r\n',
+      '\ufeffid,number,invoice_id,amount,paid_at,method,reference,created_at,reversed_at,reversal_reason,paid_on,booked_on,reversed_on,net_amount,currency,student_id,student_name,invoice_number,concept,possible_duplicate_of,family_id,unapplied,refunded\r\n',
     );
     expect(await header(`/credit-notes?student_id=${studentId}`)).toBe(
       '\ufeffid,invoice_id,amount,reason,created_at,number,description,dated_on,booked_on,reversed_at,reversed_on,reversal_reason,net_amount,currency,student_id,student_name,invoice_number,concept\r\n',

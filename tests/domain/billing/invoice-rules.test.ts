@@ -11,20 +11,15 @@ import {
   calculatePending,
   changeTotal,
   deriveInvoiceStatus,
-  reversePayment,
 } from '../../../src/domain/billing/invoice-rules.ts';
 import { DomainError, UnavailableError } from '../../../src/domain/shared/errors.ts';
-import { formatMoney, type Money, parseMoney } from '../../../src/domain/shared/money.ts';
+import { type Money, parseMoney } from '../../../src/domain/shared/money.ts';
 import { refusalOf } from '../refusal.ts';
 
 const AT = new Date('2026-01-15T12:00:00Z');
 
 function money(text: string, currency = 'MXN'): Money {
   return parseMoney(text, currency);
-}
-
-function aPayment(amount: string): Parameters<typeof reversePayment>[1] {
-  return { id: 3, amount, reversedAt: null };
 }
 
 /** Amounts as text; the status is the one they derive to unless it is given. */
@@ -40,6 +35,7 @@ function anInvoice(of: {
   return {
     id: 7,
     schoolId: 1,
+    familyId: null,
     studentId: 2,
     number: 'F-2026-000007',
     ...amounts,
@@ -165,7 +161,7 @@ describe('applyPayment', () => {
     });
   });
 
-  test('never overpays, and is undone by reversing', () => {
+  test('never overpays', () => {
     fc.assert(
       fc.property(anyInvoice, anyAmount, (invoice, amount) => {
         if (amount.minor > calculatePending(invoice).minor) {
@@ -174,25 +170,7 @@ describe('applyPayment', () => {
         }
         const after = applyPayment(invoice, amount);
         expectSound(after);
-        expect(reversePayment(after, aPayment(formatMoney(amount)))).toEqual(invoice);
       }),
-    );
-  });
-});
-
-describe('reversePayment', () => {
-  test.each([
-    ['1000.00', '1000.00', '0.00', 'ISSUED'],
-    ['1000.00', '600.00', '400.00', 'PARTIAL'],
-    ['500.00', '200.00', '300.00', 'PARTIAL'],
-  ] as const)('of paid %s takes back %s: %s, %s', (paid, amount, left, status) => {
-    expect(reversePayment(anInvoice({ paid }), aPayment(amount))).toMatchObject({ paid: money(left), status });
-  });
-
-  test('a second time: payment_already_reversed', () => {
-    const reversed = { ...aPayment('500.00'), reversedAt: AT };
-    expect(refusalOf(() => reversePayment(anInvoice({ paid: '500.00' }), reversed)).code).toBe(
-      'payment_already_reversed',
     );
   });
 });

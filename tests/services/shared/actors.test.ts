@@ -163,7 +163,7 @@ describe('an actor of one school changes nothing of another', () => {
     conceptId: null,
   };
   const command = { amount: '1.00', method: null, reference: null, paidAt: null };
-  const note = { amount: '1.00', reason: 'other', description: null, datedOn: null } as const;
+  const note = { amount: '1.00', reason: 'other', description: null, datedOn: null, excessToCredit: false } as const;
   const today = { reason: 'x', reversedOn: null };
   const child = { firstName: 'Ana', lastName: 'B', email: 'of-another@example.com' };
   const key = (name: string) => ({ key: name, fingerprint: name });
@@ -201,7 +201,7 @@ describe('an actor of one school changes nothing of another', () => {
     [
       'voiding',
       'invoice_not_found',
-      async ({ invoice }) => await invoices.void(actor, { id: invoice, reason: null, voidedOn: null }),
+      async ({ invoice }) => await invoices.void(actor, { id: invoice, reason: null, voidedOn: null, toCredit: false }),
     ],
     [
       'a credit note',

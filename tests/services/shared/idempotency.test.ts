@@ -123,7 +123,14 @@ test.each(KINDS)('%s: the statement never arrived, an earlier request made it: a
 
 test('the answer of a COMMIT is lost: found, told as made, logged once', async () => {
   pool.loses = 'commit';
-  const note = { invoiceId, amount: '1.00', reason: 'other', description: null, datedOn: null } as const;
+  const note = {
+    invoiceId,
+    amount: '1.00',
+    reason: 'other',
+    description: null,
+    datedOn: null,
+    excessToCredit: false,
+  } as const;
   const { event, body } = await creditNotes.issue(ACTOR, note, under('commit'));
 
   expect(JSON.parse(body)).toMatchObject({ id: event?.creditNoteId });

@@ -156,7 +156,7 @@ export class Seeder {
     if (voidReason === undefined || (await this.#statusOf(id)) !== 'ISSUED') return;
     await unlessRefused(
       ['invoice_already_void'],
-      async () => void (await invoices.void(SEEDER, { id, reason: voidReason, voidedOn: null })),
+      async () => void (await invoices.void(SEEDER, { id, reason: voidReason, voidedOn: null, toCredit: false })),
     );
   }
 

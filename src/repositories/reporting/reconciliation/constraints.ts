@@ -193,7 +193,7 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
     id school_id payment_id reason reversed_at reversed_on booked_on
   `,
   payments: `
-    id school_id invoice_id amount paid_at created_at paid_on booked_on
+    id school_id amount paid_at created_at paid_on booked_on amount_unapplied amount_refunded
   `,
   periods: `
     id school_id name starts_on ends_on created_at updated_at

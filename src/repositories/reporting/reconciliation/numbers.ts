@@ -7,6 +7,7 @@ const DOCUMENTS: Readonly<Record<DocumentKind, Statement>> = {
   INVOICE: sql`invoices`,
   RECEIPT: sql`payments`,
   CREDIT_NOTE: sql`credit_notes`,
+  REFUND: sql`refunds`,
 };
 
 /**

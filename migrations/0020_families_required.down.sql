@@ -1,0 +1,1 @@
+create index payments_invoice_paid_idx on payments (invoice_id, paid_at, id);

@@ -1,0 +1,26 @@
+import type { Actor } from '../../domain/access/actor.ts';
+import type { FamilyAccount } from '../../domain/accounts/family.ts';
+import { type Allocated, putOn } from '../../domain/billing/allocation.ts';
+import { type Payable, spendCredit } from '../../domain/billing/allocation-rules.ts';
+import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
+
+/**
+ * Pays invoices from a family's credit, the oldest payment first (A2 to A4). The transaction holds the family and the
+ * invoices.
+ *
+ * @returns what was put on them, nothing where there is no credit or nothing is pending
+ */
+export async function spendCreditOn(
+  actor: Actor,
+  { payments, allocations }: Repositories,
+  family: FamilyAccount,
+  invoices: readonly Payable[],
+  now: Date,
+): Promise<Allocated[]> {
+  if (family.credit.minor === 0n) return [];
+  const credits = await payments.listUnapplied(actor, family);
+  const spent = spendCredit(credits, invoices, family.credit.currency);
+  const moves = spent.map((one) => putOn(one, null));
+  await allocations.insertMany(actor, { schoolId: family.schoolId, familyId: family.id, moves }, now);
+  return spent;
+}
