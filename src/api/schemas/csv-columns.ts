@@ -1,8 +1,8 @@
 import { columnsOf } from '../responses/table.ts';
 import { UserResponse } from './access/user.ts';
-import { RefundResponse } from './allocation.ts';
 import { ClosingResponse } from './closing.ts';
 import { CreditNoteRow } from './credit-note.ts';
+import { RefundResponse } from './families/allocation.ts';
 import { InvoiceResponse } from './invoice.ts';
 import { SchoolEntry, StudentEntry } from './ledger.ts';
 import { InvoicePaymentRow, PaymentRow } from './payment.ts';

@@ -3,6 +3,8 @@ import type { Static } from 'typebox';
 import type { Clock } from '../../domain/shared/ports.ts';
 import type { FamilyPaymentService, PayFamily } from '../../services/billing/family-payment-service.ts';
 import { create, list } from '../endpoint.ts';
+import { IdParams, readAmount } from '../schemas/common.ts';
+import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
   AllocationsCreate,
   AppliedCredit,
@@ -13,9 +15,7 @@ import {
   ReleaseCreate,
   toOrder,
   toRestOrder,
-} from '../schemas/allocation.ts';
-import { IdParams, readAmount } from '../schemas/common.ts';
-import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
+} from '../schemas/families/allocation.ts';
 import { inTime, PaymentPreview, PaymentResponse, toPaymentFields } from '../schemas/payment.ts';
 
 type Services = Readonly<{ familyPayments: FamilyPaymentService; clock: Clock }>;

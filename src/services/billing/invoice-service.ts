@@ -14,7 +14,7 @@ import { formatMoney, isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { InvoiceRequest, IssuedInvoice } from '../../repositories/billing/invoice-insertion.ts';
-import type { InvoiceFilter } from '../../repositories/billing/invoice-repository.ts';
+import type { InvoiceFilter } from '../../repositories/billing/invoice-list.ts';
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';

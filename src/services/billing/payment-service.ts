@@ -9,7 +9,7 @@ import { isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { PaymentRequest, RecordedPayment } from '../../repositories/billing/payment-insertion.ts';
-import type { PaymentFilter } from '../../repositories/billing/payment-repository.ts';
+import type { PaymentFilter } from '../../repositories/billing/payment-list.ts';
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
-import type { AllocationOrder } from '../../domain/billing/allocation.ts';
-import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
+import type { AllocationOrder } from '../../../domain/billing/allocation.ts';
+import { PAYMENT_METHODS } from '../../../domain/billing/payment.ts';
 import {
   AmountIn,
   amountOut,
@@ -14,8 +14,8 @@ import {
   Timestamp,
   text,
   textOrNull,
-} from './common.ts';
-import { PAYMENT_CREATE_FIELDS } from './payment.ts';
+} from '../common.ts';
+import { PAYMENT_CREATE_FIELDS } from '../payment.ts';
 
 /** More than anybody names by hand, and few enough to hold. */
 const ALLOCATIONS_MAX = 500;
