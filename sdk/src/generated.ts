@@ -83,6 +83,47 @@ export type AgingBuckets = {
     };
 };
 
+/**
+ * What of a payment lies on an invoice.
+ */
+export type Allocation = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    invoice_id: number;
+    number: string;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id: number;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string;
+    /**
+     * @format date-time
+     */
+    allocated_at: string;
+};
+
+export type AllocationCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    invoice_id: number;
+    amount: Amount;
+};
+
+export type AllocationsCreate = {
+    /**
+     * Where the money goes. `auto`: by due date, then id, a late fee right before the invoice it is for; what is left is credit.
+     */
+    allocations: "auto" | AllocationCreate[];
+};
+
 export type ApiKey = {
     /**
      * @minimum 1
@@ -190,6 +231,52 @@ export type ApiKeyUpdate = {
      * @format date-time
      */
     expires_at?: string | null;
+};
+
+export type AppliedCredit = {
+    /**
+     * What was put on invoices.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    applied: string;
+    /**
+     * What is left.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit: string;
+    allocations: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        payment_id: number;
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        invoice_id: number;
+        /**
+         * Of the invoice.
+         */
+        number: string;
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        student_id: number;
+        /**
+         * @pattern ^-?[0-9]+\.[0-9]{2}$
+         */
+        amount: string;
+    }[];
+};
+
+export type ApplyCreditCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    invoice_id?: number;
 };
 
 export type Clearance = {
@@ -481,6 +568,10 @@ export type CreditNoteCreate = {
      * @format date
      */
     dated_on?: string;
+    /**
+     * Where the note is more than is pending: as much as is needed of what was paid last goes back to the family's credit. Default: it is refused.
+     */
+    excess?: "credit";
 };
 
 export type CreditNoteReason = "scholarship" | "discount" | "billing_error" | "write_off" | "early_payment" | "late_fee_waived" | "late_fee_corrected" | "other";
@@ -888,6 +979,25 @@ export type EnrolmentUpdate = {
     discounts?: GrantedDiscountIn[];
 };
 
+export type FamilyPaymentCreate = {
+    amount: Amount;
+    /**
+     * When the money was received: an instant, or a day of the school's calendar. Not in the future (up to 60 s ahead is now: clocks differ). Default: now.
+     * @format date-or-date-time
+     */
+    paid_at?: string;
+    method?: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
+    /**
+     * Number at the bank, slip or receipt.
+     * @maxLength 100
+     */
+    reference?: string | null;
+    /**
+     * Where the money goes. `auto`: by due date, then id, a late fee right before the invoice it is for; what is left is credit. `none`: all of it is credit. A list: as it says, and its rest is credit. Default: `auto`.
+     */
+    allocations?: ("auto" | "none") | AllocationCreate[];
+};
+
 /**
  * One thing wrong with a request.
  */
@@ -1073,24 +1183,38 @@ export type Invoice = {
     lines: InvoiceLine[];
     /**
      * What it is for.
+     * @minimum 1
+     * @maximum 9007199254740991
      */
     concept_id: number | null;
     /**
      * The item of a plan that it bills.
+     * @minimum 1
+     * @maximum 9007199254740991
      */
     plan_item_id: number | null;
     /**
      * The run that issued it.
+     * @minimum 1
+     * @maximum 9007199254740991
      */
     billing_run_id: number | null;
     /**
      * Of a late fee: the invoice that was paid late.
+     * @minimum 1
+     * @maximum 9007199254740991
      */
     origin_invoice_id: number | null;
     /**
      * What is taken off when it is paid early: the largest that is earned. Fixed when it was issued.
      */
     early_discounts: InvoiceEarlyDiscount[];
+    /**
+     * Who owes it, as of its issue.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id: number | null;
 };
 
 export type InvoiceCreate = {
@@ -1570,10 +1694,11 @@ export type Payment = {
      */
     number: string;
     /**
+     * The invoice it was made for; null for a payment of a family. Stays what it was when money is moved.
      * @minimum 1
      * @maximum 9007199254740991
      */
-    invoice_id: number;
+    invoice_id: number | null;
     /**
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
@@ -1616,8 +1741,34 @@ export type Payment = {
     /**
      * An earlier payment of the same school, method, reference and amount within seven days: a hint.
      * @minimum 1
+     * @maximum 9007199254740991
      */
     possible_duplicate_of: number | null;
+    /**
+     * Who paid; null for a payment of an invoice that is of no family.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id: number | null;
+    /**
+     * What of it lies on no invoice: credit of the family.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    unapplied: string;
+    /**
+     * What of it was given back.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded: string;
+    /**
+     * What of it lies on which invoice, in the order it came there; empty once it is reversed.
+     */
+    allocations: Allocation[];
+    /**
+     * In the list of an invoice: what of it lies on that.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    allocated?: string;
 };
 
 export type PaymentCreate = {
@@ -1638,6 +1789,82 @@ export type PaymentCreate = {
      * @maxLength 100
      */
     reference?: string | null;
+};
+
+export type PaymentPreview = {
+    id: null;
+    number: null;
+    /**
+     * The invoice it was made for; null for a payment of a family. Stays what it was when money is moved.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    invoice_id: number | null;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string;
+    /**
+     * @format date-time
+     */
+    paid_at: string;
+    /**
+     * @format date
+     */
+    paid_on: string;
+    /**
+     * The day it counts on in ledgers and reports: its own, or the first open one where that is closed.
+     * @format date
+     */
+    booked_on: string;
+    method: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
+    /**
+     * Number at the bank, slip or receipt.
+     * @maxLength 100
+     */
+    reference: string | null;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    reversed_at: string | null;
+    /**
+     * @format date
+     */
+    reversed_on: string | null;
+    /**
+     * @maxLength 200
+     */
+    reversal_reason: string | null;
+    /**
+     * An earlier payment of the same school, method, reference and amount within seven days: a hint.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    possible_duplicate_of: number | null;
+    /**
+     * Who paid; null for a payment of an invoice that is of no family.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id: number | null;
+    /**
+     * What of it lies on no invoice: credit of the family.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    unapplied: string;
+    /**
+     * What of it was given back.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded: string;
+    /**
+     * What of it lies on which invoice, in the order it came there; empty once it is reversed.
+     */
+    allocations: Allocation[];
 };
 
 export type PaymentReversalCreate = {
@@ -1980,7 +2207,7 @@ export type Problem = {
      */
     amount?: string;
     /**
-     * With `payment_exceeds_pending`, `credit_exceeds_pending`, `balance_pending`.
+     * With `payment_exceeds_pending`, `credit_exceeds_pending`, `allocation_exceeds_pending`, `balance_pending`.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     pending?: string;
@@ -1989,6 +2216,21 @@ export type Problem = {
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     settled?: string;
+    /**
+     * With `allocation_exceeds_unapplied`, `refund_exceeds_unapplied`: what lies on no invoice.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    unapplied?: string;
+    /**
+     * With `release_exceeds_allocated`: what lies on the invoice.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    allocated?: string;
+    /**
+     * With `payment_refunded`: what was given back.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded?: string;
     /**
      * With `period_closed`, `closing_out_of_order`: the last closed day.
      * @format date
@@ -2021,7 +2263,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "user_not_found" | "user_email_taken" | "user_disabled" | "membership_repeated" | "invitation_not_found" | "password_common" | "credentials_wrong" | "sign_in_throttled" | "session_not_found" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "session_over" | "origin_refused" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "payment_without_family" | "payment_refunded" | "allocation_invoice_repeated" | "allocation_exceeds_unapplied" | "allocation_exceeds_pending" | "allocation_of_other_family" | "refund_exceeds_unapplied" | "release_exceeds_allocated" | "family_not_found" | "family_in_use" | "family_external_id_taken" | "student_external_id_taken" | "guardian_not_found" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "user_not_found" | "user_email_taken" | "user_disabled" | "membership_repeated" | "invitation_not_found" | "password_common" | "credentials_wrong" | "sign_in_throttled" | "session_not_found" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "session_over" | "origin_refused" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -2049,6 +2291,19 @@ export const ProblemCode = {
     payment_not_found: "payment_not_found",
     payment_exceeds_pending: "payment_exceeds_pending",
     payment_already_reversed: "payment_already_reversed",
+    payment_without_family: "payment_without_family",
+    payment_refunded: "payment_refunded",
+    allocation_invoice_repeated: "allocation_invoice_repeated",
+    allocation_exceeds_unapplied: "allocation_exceeds_unapplied",
+    allocation_exceeds_pending: "allocation_exceeds_pending",
+    allocation_of_other_family: "allocation_of_other_family",
+    refund_exceeds_unapplied: "refund_exceeds_unapplied",
+    release_exceeds_allocated: "release_exceeds_allocated",
+    family_not_found: "family_not_found",
+    family_in_use: "family_in_use",
+    family_external_id_taken: "family_external_id_taken",
+    student_external_id_taken: "student_external_id_taken",
+    guardian_not_found: "guardian_not_found",
     credit_note_not_found: "credit_note_not_found",
     credit_note_already_reversed: "credit_note_already_reversed",
     day_out_of_range: "day_out_of_range",
@@ -2232,6 +2487,80 @@ export type ReconciliationFinding = {
      * What the rows it stands for say.
      */
     expected: string | null;
+};
+
+export type Refund = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    payment_id: number;
+    /**
+     * Gap-free per school and series.
+     */
+    number: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string;
+    method: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
+    /**
+     * @maxLength 100
+     */
+    reference: string | null;
+    /**
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
+    /**
+     * @format date-time
+     */
+    refunded_at: string;
+    /**
+     * @format date
+     */
+    refunded_on: string;
+    /**
+     * The day it counts on in ledgers and reports: its own, or the first open one where that is closed.
+     * @format date
+     */
+    booked_on: string;
+};
+
+export type RefundCreate = {
+    amount: Amount;
+    method?: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
+    /**
+     * @maxLength 100
+     */
+    reference?: string | null;
+    /**
+     * Why it is given back.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
+};
+
+export type ReleaseCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    invoice_id: number;
+    amount?: Amount;
+    /**
+     * Why it is taken off.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
 };
 
 export type Role = "viewer" | "cashier" | "accountant" | "owner";
@@ -4149,6 +4478,92 @@ export type UpdateEnrolmentVariables = {
     id: number;
 } & UpdateEnrolmentBody;
 
+export type ApplyCreditResult = AppliedCredit;
+
+export type ApplyCreditPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ApplyCreditBody = ApplyCreditCreate;
+
+export type ApplyCreditHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type ApplyCreditResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type ApplyCreditVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & ApplyCreditBody;
+
+export type CreateFamilyPaymentResult = PaymentPreview;
+
+export type CreateFamilyPaymentPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type CreateFamilyPaymentQuery = {
+    /**
+     * Answers what would be made, with status 200, and writes nothing.
+     */
+    dry_run?: boolean;
+};
+
+export type CreateFamilyPaymentBody = FamilyPaymentCreate;
+
+export type CreateFamilyPaymentHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateFamilyPaymentVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Answers what would be made, with status 200, and writes nothing.
+     */
+    dry_run?: boolean;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateFamilyPaymentBody;
+
 export type TakeInvitationResult = void;
 
 export type TakeInvitationPath = {
@@ -4181,6 +4596,11 @@ export type ListInvoicesQuery = {
      * @maximum 9007199254740991
      */
     student_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id?: number;
     /**
      * @minimum 1
      * @maximum 9007199254740991
@@ -4252,6 +4672,11 @@ export type ListInvoicesVariables = {
      * @maximum 9007199254740991
      */
     student_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id?: number;
     /**
      * @minimum 1
      * @maximum 9007199254740991
@@ -4383,6 +4808,10 @@ export type VoidInvoiceQuery = {
      * @format date
      */
     voided_on?: string;
+    /**
+     * What was paid on it goes back to its family's credit; else it is refused.
+     */
+    payments?: "to_credit";
 };
 
 export type VoidInvoiceVariables = {
@@ -4402,6 +4831,10 @@ export type VoidInvoiceVariables = {
      * @format date
      */
     voided_on?: string;
+    /**
+     * What was paid on it goes back to its family's credit; else it is refused.
+     */
+    payments?: "to_credit";
 };
 
 export type UpdateInvoiceResult = Invoice;
@@ -4817,6 +5250,11 @@ export type ListPaymentsQuery = {
      * @minimum 1
      * @maximum 9007199254740991
      */
+    family_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
     school_id?: number;
     method?: "CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER";
     /**
@@ -4880,6 +5318,11 @@ export type ListPaymentsVariables = {
      * @maximum 9007199254740991
      */
     student_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id?: number;
     /**
      * @minimum 1
      * @maximum 9007199254740991
@@ -4979,6 +5422,196 @@ export type GetPaymentVariables = {
      */
     id: number;
 };
+
+export type AllocatePaymentResult = Payment;
+
+export type AllocatePaymentPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type AllocatePaymentBody = AllocationsCreate;
+
+export type AllocatePaymentHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type AllocatePaymentResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type AllocatePaymentVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & AllocatePaymentBody;
+
+export type ListRefundsResult = Refund[];
+
+export type ListRefundsPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ListRefundsQuery = {
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListRefundsResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListRefundsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateRefundResult = Refund;
+
+export type CreateRefundPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type CreateRefundBody = RefundCreate;
+
+export type CreateRefundHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateRefundResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateRefundVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateRefundBody;
+
+export type ReleasePaymentResult = Payment;
+
+export type ReleasePaymentPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ReleasePaymentBody = ReleaseCreate;
+
+export type ReleasePaymentHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type ReleasePaymentResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type ReleasePaymentVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & ReleasePaymentBody;
 
 export type ReversePaymentResult = Payment;
 
@@ -7015,6 +7648,46 @@ export type Ops = {
         } & UpdateEnrolmentBody;
         result: UpdateEnrolmentResult;
     };
+    applyCredit: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & ApplyCreditBody;
+        result: ApplyCreditResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    createFamilyPayment: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Answers what would be made, with status 200, and writes nothing.
+             */
+            dry_run?: boolean;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateFamilyPaymentBody;
+        result: CreateFamilyPaymentResult;
+    };
     takeInvitation: {
         args: {
             /**
@@ -7034,6 +7707,11 @@ export type Ops = {
              * @maximum 9007199254740991
              */
             student_id?: number;
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            family_id?: number;
             /**
              * @minimum 1
              * @maximum 9007199254740991
@@ -7146,6 +7824,10 @@ export type Ops = {
              * @format date
              */
             voided_on?: string;
+            /**
+             * What was paid on it goes back to its family's credit; else it is refused.
+             */
+            payments?: "to_credit";
         };
         result: VoidInvoiceResult;
     };
@@ -7378,6 +8060,11 @@ export type Ops = {
              * @minimum 1
              * @maximum 9007199254740991
              */
+            family_id?: number;
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
             school_id?: number;
             method?: "CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER";
             /**
@@ -7457,6 +8144,103 @@ export type Ops = {
         result: GetPaymentResult;
         headers: {
             etag?: string;
+        };
+    };
+    allocatePayment: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & AllocatePaymentBody;
+        result: AllocatePaymentResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    listRefunds: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListRefundsResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Refund;
+    };
+    createRefund: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateRefundBody;
+        result: CreateRefundResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    releasePayment: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & ReleasePaymentBody;
+        result: ReleasePaymentResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
         };
     };
     reversePayment: {
@@ -8331,11 +9115,13 @@ export const OPERATIONS = {
     getEnrolment: { id: "getEnrolment", method: "GET", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteEnrolment: { id: "deleteEnrolment", method: "DELETE", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateEnrolment: { id: "updateEnrolment", method: "PATCH", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    applyCredit: { id: "applyCredit", method: "POST", path: "/api/v1/families/{id}/apply-credit", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    createFamilyPayment: { id: "createFamilyPayment", method: "POST", path: "/api/v1/families/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     takeInvitation: { id: "takeInvitation", method: "PUT", path: "/api/v1/invitations/{token}", tags: ["session"], params: [{ name: "token", in: "path" }], body: { contentType: "application/json" }, responseKind: "void" },
-    listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "number", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "family_id", in: "query" }, { name: "school_id", in: "query" }, { name: "number", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoice: { id: "createInvoice", method: "POST", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getInvoice: { id: "getInvoice", method: "GET", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
-    voidInvoice: { id: "voidInvoice", method: "DELETE", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }, { name: "voided_on", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    voidInvoice: { id: "voidInvoice", method: "DELETE", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }, { name: "voided_on", in: "query" }, { name: "payments", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateInvoice: { id: "updateInvoice", method: "PATCH", path: "/api/v1/invoices/{id}", tags: ["invoices"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listCreditNotes: { id: "listCreditNotes", method: "GET", path: "/api/v1/invoices/{id}/credit-notes", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createCreditNote: { id: "createCreditNote", method: "POST", path: "/api/v1/invoices/{id}/credit-notes", tags: ["credit notes"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
@@ -8347,9 +9133,13 @@ export const OPERATIONS = {
     deleteLateFeePolicy: { id: "deleteLateFeePolicy", method: "DELETE", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateLateFeePolicy: { id: "updateLateFeePolicy", method: "PATCH", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     getMe: { id: "getMe", method: "GET", path: "/api/v1/me", tags: ["access"], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
-    listPayments: { id: "listPayments", method: "GET", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "school_id", in: "query" }, { name: "method", in: "query" }, { name: "reference", in: "query" }, { name: "paid_from", in: "query" }, { name: "paid_to", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listPayments: { id: "listPayments", method: "GET", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "family_id", in: "query" }, { name: "school_id", in: "query" }, { name: "method", in: "query" }, { name: "reference", in: "query" }, { name: "paid_from", in: "query" }, { name: "paid_to", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createPayment: { id: "createPayment", method: "POST", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getPayment: { id: "getPayment", method: "GET", path: "/api/v1/payments/{id}", tags: ["payments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    allocatePayment: { id: "allocatePayment", method: "POST", path: "/api/v1/payments/{id}/allocations", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    listRefunds: { id: "listRefunds", method: "GET", path: "/api/v1/payments/{id}/refunds", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createRefund: { id: "createRefund", method: "POST", path: "/api/v1/payments/{id}/refunds", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    releasePayment: { id: "releasePayment", method: "POST", path: "/api/v1/payments/{id}/release", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     reversePayment: { id: "reversePayment", method: "POST", path: "/api/v1/payments/{id}/reversal", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listPeriods: { id: "listPeriods", method: "GET", path: "/api/v1/periods", tags: ["periods"], params: [{ name: "school_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createPeriod: { id: "createPeriod", method: "POST", path: "/api/v1/periods", tags: ["periods"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
@@ -10246,4 +11036,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, applyCredit, createFamilyPayment, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
