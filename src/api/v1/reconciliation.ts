@@ -29,11 +29,11 @@ export function reconciliationRoutes(routes: FastifyInstance, reconciliation: Re
     scope: 'audit:read',
     summary: 'Compare every stored figure with the rows it is made of',
     description:
-      'Derives what is paid, credited, numbered and owned again from the rows, and lists what disagrees. One answer covers as much as fits into 5 seconds: while `complete` is false, follow `next` (also in `Link`). `mattilda-billing check` does the same in one go.',
+      'Derives what is paid, credited, numbered and owned again from the rows, and lists what disagrees, in your schools. One answer covers as much as fits into 5 seconds: while `complete` is false, follow `next` (also in `Link`). `mattilda-billing check` does the same in one go.',
     answer: { schema: ReconciliationResponse, description: 'What was checked, and what was found.' },
     query: { limit, cursor },
-    json: async ({ query, request, reply }) => {
-      const result = await reconciliation.run({
+    json: async ({ actor, query, request, reply }) => {
+      const result = await reconciliation.run(actor, {
         timeMaxMs: TIME_MAX_MS,
         ...(query.limit === undefined ? {} : { rowsMax: query.limit }),
         ...(query.cursor === undefined ? {} : { from: decode(query.cursor) }),

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
 import { compose } from '../../compose.ts';
 import type { Config } from '../../config.ts';
+import { COMMAND_LINE } from '../../domain/access/actor.ts';
 import { type Finding, SUBJECTS } from '../../domain/reporting/reconciliation.ts';
 import { createLogger } from '../../infrastructure/observability/logging.ts';
 import type { Reconciliation, ReconciliationLimits } from '../../services/reporting/reconciliation-service.ts';
@@ -33,7 +34,10 @@ export async function check(args: string[], config: Config, io: Io): Promise<num
     const log = createLogger({ level: 'silent', isTerminal: false });
     const product = await compose({ config, databaseUrl: database.url, log });
     try {
-      const result = await withProgress(io, async (limits) => await product.services.reconciliation.run(limits));
+      const result = await withProgress(
+        io,
+        async (limits) => await product.services.reconciliation.run(COMMAND_LINE, limits),
+      );
       const found = total(result.counts);
       io.out(values.json ? toJson(result, found) : toText(result, found));
       return found === 0 ? 0 : 1;

@@ -1,6 +1,8 @@
-import type { Finding, Subject, WalkKey } from '../../domain/reporting/reconciliation.ts';
+import type { Actor } from '../../domain/access/actor.ts';
+import type { Finding, Subject, WalkKey, WalkPosition } from '../../domain/reporting/reconciliation.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { visibleTo } from '../shared/sql-fragments.ts';
 import { walkSchools, walkStudents, walkTotals } from './reconciliation/accounts.ts';
 import { walkAnswers } from './reconciliation/answers.ts';
 import { walkClosings } from './reconciliation/closings.ts';
@@ -28,10 +30,16 @@ export class ReconciliationRepository {
     this.#sql = on;
   }
 
-  /** The findings in the next `limit` rows behind `after`, as the database and its time are `now`. */
-  async listFindings(subject: Subject, after: WalkKey, limit: number, now: Date): Promise<Batch> {
+  /**
+   * The findings in the next `limit` rows behind `after`, as the database and its time are `now`. What belongs to no school is
+   * for an actor of all of them.
+   */
+  async listFindings(actor: Actor, { subject, after }: WalkPosition, limit: number, now: Date): Promise<Batch> {
+    if (actor.schools !== 'all' && OF_NO_SCHOOL.has(subject)) return { checked: 0, findings: [], last: null };
     const latest = new Date(now.getTime() + CLOCKS_DIFFER_MAX_MS);
-    const row = await this.#sql.first<Batch>(WALKS[subject]({ after, limit, latest }));
+    const row = await this.#sql.first<Batch>(
+      WALKS[subject]({ after, limit, latest, visible: (schoolId) => visibleTo(actor, schoolId) }),
+    );
     if (row === undefined) throw new Error('an aggregate always returns one row');
     return row;
   }
@@ -44,6 +52,8 @@ export class ReconciliationRepository {
     return row?.extent ?? 0;
   }
 }
+
+const OF_NO_SCHOOL: ReadonlySet<Subject> = new Set(['idempotency_keys', 'constraints']);
 
 const WALKS: Readonly<Record<Subject, (step: Step) => Statement>> = {
   schools: walkSchools,

@@ -1,3 +1,4 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import {
   type Finding,
   type FindingCode,
@@ -57,16 +58,19 @@ export class ReconciliationService {
     this.#log = dependencies.log;
   }
 
-  /** Looks at everything, or at as much as the limits allow. At least one batch, so that a chain of runs gets on. */
-  async run(limits: ReconciliationLimits = {}): Promise<Reconciliation> {
+  /**
+   * Looks at everything of the actor's schools, or at as much as the limits allow. At least one batch, so that a chain of runs
+   * gets on.
+   */
+  async run(actor: Actor, limits: ReconciliationLimits = {}): Promise<Reconciliation> {
     const { from, rowsMax = Number.POSITIVE_INFINITY, timeMaxMs = Number.POSITIVE_INFINITY, onProgress } = limits;
     const startedAt = this.#clock.now().getTime();
     const extents = onProgress === undefined ? undefined : await this.#extents();
     const tally = new Tally();
     let position: WalkPosition | null = from ?? { subject: 'schools', after: null };
     do {
-      const { subject, after }: WalkPosition = position;
-      const batch = await this.#batch(subject, after, Math.min(BATCH_ROWS, rowsMax - tally.rows));
+      const { subject }: WalkPosition = position;
+      const batch = await this.#batch(actor, position, Math.min(BATCH_ROWS, rowsMax - tally.rows));
       tally.add(subject, batch);
       position = batch.last === null ? beginningOf(subject) : { subject, after: batch.last };
       if (extents !== undefined) onProgress?.({ subject, ...extents.at(subject, batch.last, tally) });
@@ -76,10 +80,15 @@ export class ReconciliationService {
     return { checked, counts, findings, next: position };
   }
 
-  async #batch(subject: Subject, after: WalkKey, limit: number): Promise<Batch> {
-    return await this.#unitOfWork.read(
-      async ({ reconciliation }) => await reconciliation.listFindings(subject, after, limit, this.#clock.now()),
+  async #batch(actor: Actor, position: WalkPosition, limit: number): Promise<Batch> {
+    const batch = await this.#unitOfWork.read(
+      async ({ reconciliation }) => await reconciliation.listFindings(actor, position, limit, this.#clock.now()),
     );
+    if (actor.schools === 'all') return batch;
+    const findings = batch.findings.map((finding) =>
+      NAMES_ANOTHER_SCHOOL.has(finding.code) ? { ...finding, stored: null, expected: null } : finding,
+    );
+    return { ...batch, findings };
   }
 
   async #extents(): Promise<Extents> {
@@ -93,6 +102,17 @@ export class ReconciliationService {
     return new Extents(sizes);
   }
 }
+
+/** What is stored and expected there are ids of another school's rows, which do not exist for who is bound to some. */
+const NAMES_ANOTHER_SCHOOL: ReadonlySet<FindingCode> = new Set([
+  'id_shared',
+  'school_name_duplicate',
+  'student_email_duplicate',
+  'invoice_school_differs',
+  'payment_school_differs',
+  'reversal_school_differs',
+  'credit_note_school_differs',
+]);
 
 /** The subject after this one, at its first row; null after the last. */
 function beginningOf(previous: Subject): WalkPosition | null {

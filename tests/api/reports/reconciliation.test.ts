@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import type { Finding } from '../../../src/domain/reporting/reconciliation.ts';
 import { FINDINGS_KEPT_MAX } from '../../../src/services/reporting/reconciliation-service.ts';
 import { startBilling } from '../../support/billing.ts';
@@ -118,7 +119,7 @@ describe('GET /reconciliation', () => {
   });
 
   test('stops when its time is over, after one batch at least, and says where to go on', async () => {
-    const first = await billing.product.services.reconciliation.run({ timeMaxMs: 0 });
+    const first = await billing.product.services.reconciliation.run(COMMAND_LINE, { timeMaxMs: 0 });
 
     expect(first.next).toEqual({ subject: 'schools', after: [expect.any(Number)] });
     expect(first.checked.schools).toBeGreaterThan(0);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { COMMAND_LINE } from '../../../src/domain/access/actor.ts';
 import { FINDING_CODES, type Finding } from '../../../src/domain/reporting/reconciliation.ts';
 import { Pool } from '../../../src/infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../../src/infrastructure/postgres/sql.ts';
@@ -57,7 +58,7 @@ async function findingsAfter(statements: readonly string[]): Promise<readonly Fi
         clock: billing.clock,
         log: { info: () => undefined },
       });
-      throw new RolledBack((await service.run()).findings);
+      throw new RolledBack((await service.run(COMMAND_LINE)).findings);
     });
   } catch (error) {
     if (error instanceof RolledBack) return error.findings;

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { COMMAND_LINE, rootActor } from '../../../src/domain/access/actor.ts';
 import { SUBJECTS } from '../../../src/domain/reporting/reconciliation.ts';
 import { ReconciliationService } from '../../../src/services/reporting/reconciliation-service.ts';
 import { startBilling } from '../../support/billing.ts';
@@ -22,7 +23,7 @@ beforeAll(async () => {
 test('tells after each batch how far it has come, from nothing to all of it, subject after subject', async () => {
   const told: { subject: string; done: number; total: number }[] = [];
 
-  const { checked } = await service.run({ onProgress: (progress) => told.push(progress) });
+  const { checked } = await service.run(COMMAND_LINE, { onProgress: (progress) => told.push(progress) });
 
   const rows = Object.values(checked).reduce((sum, count) => sum + count, 0);
   const total = told.at(-1)?.total ?? 0;
@@ -39,11 +40,11 @@ test('tells after each batch how far it has come, from nothing to all of it, sub
 });
 
 test('looks at as many rows as it is allowed, and a chain of such runs at each row once', async () => {
-  const whole = await service.run();
-  let next: Parameters<typeof service.run>[0] = { rowsMax: 3 };
+  const whole = await service.run(COMMAND_LINE);
+  let next: Parameters<typeof service.run>[1] = { rowsMax: 3 };
   const checked: Record<string, number> = {};
   for (;;) {
-    const part = await service.run(next);
+    const part = await service.run(COMMAND_LINE, next);
     const rows = Object.values(part.checked).reduce((sum, count) => sum + count, 0);
     expect(rows).toBeLessThanOrEqual(3);
     for (const [subject, count] of Object.entries(part.checked)) checked[subject] = (checked[subject] ?? 0) + count;
@@ -55,8 +56,8 @@ test('looks at as many rows as it is allowed, and a chain of such runs at each r
 
 test('logs what it has looked at, and whether that was all', async () => {
   events.length = 0;
-  const whole = await service.run();
-  const part = await service.run({ rowsMax: 1 });
+  const whole = await service.run(COMMAND_LINE);
+  const part = await service.run(COMMAND_LINE, { rowsMax: 1 });
   expect(events).toEqual([
     { event: 'reconciliation_finished', checked: whole.checked, counts: {}, complete: true },
     { event: 'reconciliation_finished', checked: part.checked, counts: {}, complete: false },
@@ -68,7 +69,7 @@ test('begins no batch once its time is over', async () => {
   // Standing: a millisecond that passes before the run has begun would be missing at its end.
   billing.clock.travelTo(startedAt.toISOString());
   let batches = 0;
-  const { next } = await service.run({
+  const { next } = await service.run(COMMAND_LINE, {
     timeMaxMs: 1_000,
     onProgress: () => {
       batches += 1;
@@ -78,4 +79,24 @@ test('begins no batch once its time is over', async () => {
   billing.clock.release();
   expect(batches).toBe(3);
   expect(next).not.toBeNull();
+});
+
+test('who is bound to a school has the rows of that school compared, and hears of no other', async () => {
+  const { rows } = await billing.owner.query<{ id: string; school_id: string }>(
+    'select id, school_id from invoices order by id limit 2',
+  );
+  const [mine, theirs] = rows;
+  const actor = { ...rootActor('bound'), schools: [Number(mine?.school_id)] };
+  await billing.owner.query(`update invoices set amount_paid = 7 where id in (${mine?.id}, ${theirs?.id})`);
+  const { checked, findings } = await service.run(actor);
+  await billing.owner.query(`update invoices set amount_paid = 0 where id in (${mine?.id}, ${theirs?.id})`);
+
+  expect(checked).toMatchObject({ schools: 1, students: 1, invoices: 1, school_totals: 1, document_numbers: 1 });
+  expect(checked).toMatchObject({ payments: 0, idempotency_keys: 0, constraints: 0 });
+  expect(new Set(findings.map(({ ids }) => ids['school_id']))).toEqual(new Set(actor.schools));
+  expect(findings.map(({ code }) => code)).toEqual(['paid_sum_differs', 'school_totals_differ']);
+
+  // What belongs to no school is looked at by who is of all.
+  const rest = await service.run(actor, { from: { subject: 'constraints', after: null } });
+  expect(rest).toMatchObject({ findings: [], next: null });
 });

@@ -27,6 +27,7 @@ export function walkSchools(step: Step): Statement {
       notInFuture(['updated_at', sql`b.updated_at`], step),
       notBefore(['updated_at', sql`b.updated_at`], ['created_at', sql`b.created_at`]),
     ]),
+    sql`id`,
   );
 }
 
@@ -61,7 +62,7 @@ export function walkStudents(step: Step): Statement {
 const SCHOOLS_ADDED_UP_MAX = 10;
 
 /** Of every school there is, and of those that only totals tell of. */
-export function walkTotals({ after, limit }: Step): Statement {
+export function walkTotals({ after, limit, visible }: Step): Statement {
   const [id = 0] = after ?? [];
   const some = sql`order by 1 limit ${Math.min(limit, SCHOOLS_ADDED_UP_MAX)}`;
   const shown = (of: Statement): Statement =>
@@ -84,9 +85,9 @@ export function walkTotals({ after, limit }: Step): Statement {
     ) derived`;
   return walk(
     sql`
-      (select id from schools where id > ${id}::bigint ${some})
+      (select id from schools where id > ${id}::bigint and ${visible(sql`id`)} ${some})
       union
-      (select school_id from school_totals where school_id > ${id}::bigint ${some})
+      (select school_id from school_totals where school_id > ${id}::bigint and ${visible(sql`school_id`)} ${some})
       ${some}`,
     sql`select json_build_array(max(id)) from batch having count(*) > 0`,
     findingsIn(from, sql`json_build_object('school_id', b.id)`, [

@@ -64,7 +64,7 @@ export function numberChecks(madeAt: Statement): readonly Check[] {
  * the counter's, then the last number looked at: compared as one row, it leads to the rest of the counter, then to the
  * next one.
  */
-export function walkNumbers({ after, limit }: Step): Statement {
+export function walkNumbers({ after, limit, visible }: Step): Statement {
   const [schoolId = 0, kind = '', series = '', position = 0] = after ?? [];
   const ids = sql`json_build_object('school_id', school_id, 'kind', kind, 'number', document_number(series, n))`;
   return walk(
@@ -76,6 +76,7 @@ export function walkNumbers({ after, limit }: Step): Statement {
                     then ${position}::bigint else 0 end as position
         from document_counters
         where (school_id, kind, series, last_number) > (${schoolId}::bigint, ${kind}, ${series}, ${position}::bigint)
+          and ${visible(sql`school_id`)}
         order by school_id, kind, series
         limit 1
       ) counter

@@ -16,6 +16,8 @@ export type Step = Readonly<{
   limit: number;
   /** Nothing that is stored was written later than this, however wrong the clocks of other servers are. */
   latest: Date;
+  /** Whose rows are looked at: a condition on the column that says whose one is. */
+  visible: (schoolId: Statement) => Statement;
 }>;
 
 /** Clocks of servers differ, and a request keeps the time it came at while it waits: within this, order proves nothing. */
@@ -30,19 +32,26 @@ export function walk(batch: Statement, last: Statement, findings: Statement): St
            (select coalesce(json_agg(findings), '[]') from findings) as findings`;
 }
 
-/** Rows by their ids. Those of one id are looked at together, should there be several. */
+/**
+ * Rows by their ids. Those of one id are looked at together, should there be several.
+ *
+ * @param schoolId the column that says whose a row is
+ */
 export function walkIds(
   table: (typeof TABLES_WITH_IDS)[keyof typeof TABLES_WITH_IDS],
-  { after, limit }: Step,
+  { after, limit, visible }: Step,
   findings: Statement,
+  schoolId: Statement = SCHOOL_ID,
 ): Statement {
   const [id = 0] = after ?? [];
   return walk(
-    sql`select * from ${table} where id > ${id}::bigint order by id fetch first (${limit}) rows with ties`,
+    sql`select * from ${table} where id > ${id}::bigint and ${visible(schoolId)} order by id fetch first (${limit}) rows with ties`,
     sql`select json_build_array(max(id)) from batch having count(*) > 0`,
     findings,
   );
 }
+
+const SCHOOL_ID = sql`school_id`;
 
 /** Something that can be wrong with a row: what says so, and what the finding then tells. */
 export type Check = Readonly<{
