@@ -827,6 +827,7 @@ export type ProblemCodes = {
     | 'api_key_missing'
     | 'api_key_invalid'
     | 'session_over'
+    | 'rate_limited'
     | 'scope_missing';
   getPayment: 
     | 'api_key_invalid'

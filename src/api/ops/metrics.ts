@@ -86,7 +86,7 @@ export function metricsRoute(app: FastifyInstance, metrics: Metrics): void {
       id: 'getMetrics',
       summary: 'Figures for Prometheus',
       description: 'Requests, payments, database connections and the process itself, in the text format of Prometheus.',
-      refusals: KEY_CODES,
+      refusals: [...KEY_CODES, 'rate_limited'],
       success: { status: 200, content: { 'text/plain': { schema: Type.String() } }, description: 'The figures.' },
     },
     NEEDS_KEY,

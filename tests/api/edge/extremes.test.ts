@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { SCOPES } from '../../../src/domain/access/scopes.ts';
 import { type Json, startBilling } from '../../support/billing.ts';
 import { userBody } from '../../support/factories.ts';
 
@@ -36,6 +37,7 @@ const ids = {
   enrolments: [] as number[],
   'late-fee-policies': [] as number[],
   users: [] as number[],
+  'api-keys': [] as number[],
 };
 /** Students who owe nothing. */
 const cleared: number[] = [];
@@ -104,6 +106,8 @@ async function fillCatalogue(schoolId: number, studentId: number, text: string):
   ids.plans.push(...plan_ids);
   ids.discounts.push(discount_id);
   ids['late-fee-policies'].push(late_fee_policy_id);
+  const key = { name: text, school_ids: [schoolId], scopes: SCOPES, expires_at: '9999-12-31T23:59:59.999Z' };
+  ids['api-keys'].push(await done(billing.post('/api-keys', key), 201));
 }
 
 /** The id of what was made, if anything was. */

@@ -175,6 +175,19 @@ describe('Location', () => {
     ['/users', userBody(), ({ id }) => `/users/${id}`],
   ];
 
+  /** Their answer holds a key, which is told once: a repeat is refused. */
+  const TOLD_ONCE: [path: string, body: Json][] = [
+    ['/api-keys', { name: 'A name', school_ids: null, scopes: ['schools:read'] }],
+    ['/api-keys/1/rotation', { overlap_seconds: 0 }],
+  ];
+
+  test.each(TOLD_ONCE)('201: POST %s says where what it made is found', async (path, body) => {
+    const key = { 'idempotency-key': `location ${path}`.replaceAll(' ', '-') };
+    const made = await billing.post(path, body, key);
+    expect(made).toMatchObject({ status: 201, headers: { location: '/api/v1/api-keys/1' } });
+    expect((await billing.post(path, body, key)).status).toBe(409);
+  });
+
   test.each(TARGETS)(
     '201: POST %s says where what it made is found, a repeat the same',
     async (path, body, location) => {
