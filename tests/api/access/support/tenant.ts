@@ -28,6 +28,17 @@ export async function aTenant(billing: Billing, canary: string): Promise<Tenant>
   });
   const student = { school_id: ids['schools'], first_name: canary, last_name: `${canary} last` };
   await make('students', '/students', { ...student, email });
+  const insert = async (kind: string, columns: string, values: readonly unknown[]): Promise<void> => {
+    const places = values.map((_, index) => `$${index + 1}`).join(', ');
+    const { rows } = await billing.owner.query<{ id: string }>(
+      `insert into ${kind} (${columns}) values (${places}) returning id`,
+      [...values],
+    );
+    ids[kind] = Number(rows[0]?.id);
+  };
+  await insert('families', 'school_id, name, external_id', [ids['schools'], `${canary} family`, canary]);
+  await insert('guardians', 'school_id, family_id, full_name', [ids['schools'], ids['families'], `${canary} guardian`]);
+  await billing.owner.query('update students set family_id = $1 where id = $2', [ids['families'], ids['students']]);
   await make('invoices', '/invoices', {
     student_id: ids['students'],
     amount_total: '1000.00',
@@ -59,6 +70,12 @@ export async function aTenant(billing: Billing, canary: string): Promise<Tenant>
     items: { installments: 2, first_due_on: '2026-09-10', amount: '10.00' },
   });
   await make('discounts', '/discounts', { ...coded(), kind: 'DISCOUNT', percent: '1' });
+  await make('users', '/users', {
+    email: `person.${email}`,
+    name: `${canary} person`,
+    locale: 'es',
+    memberships: [{ school_id: ids['schools'], role: 'viewer' }],
+  });
   await make('api-keys', '/api-keys', {
     name: `${canary} key`,
     school_ids: [ids['schools']],
