@@ -22,6 +22,7 @@ import { ANSWER_WITHIN_MS, Readiness } from './infrastructure/postgres/readiness
 import { TracedPool } from './infrastructure/postgres/traced-pool.ts';
 import { CountryTimeZones } from './infrastructure/time-zones.ts';
 import { VERSION } from './infrastructure/version.ts';
+import { billingRunsJob } from './jobs/billing-runs.ts';
 import { idempotencyKeysJob } from './jobs/idempotency-keys.ts';
 import { JobRunner } from './jobs/runner.ts';
 import { signInJob } from './jobs/sign-in.ts';
@@ -43,6 +44,8 @@ import { FamilyPaymentService } from './services/billing/family-payment-service.
 import { InvoiceService } from './services/billing/invoice-service.ts';
 import { PaymentService } from './services/billing/payment-service.ts';
 import { DocumentService } from './services/documents/document-service.ts';
+import { BillingRunService } from './services/plans/billing-run-service.ts';
+import { BillingRunWorker } from './services/plans/billing-run-worker.ts';
 import { type CatalogueServices, catalogueServices } from './services/plans/kinds.ts';
 import { LedgerService } from './services/reporting/ledger-service.ts';
 import { ReconciliationService } from './services/reporting/reconciliation-service.ts';
@@ -94,6 +97,7 @@ export type Services = CatalogueServices &
     sessions: SessionService;
     invitations: InvitationService;
     signInCleaner: SignInCleaner;
+    billingRuns: BillingRunService;
   }>;
 
 /** Everything between the database and whoever asks: HTTP is one of the askers, the command line another. */
@@ -106,6 +110,8 @@ export type Product = Readonly<{
   telemetry: Telemetry;
   longAnswers: Shares;
   jobs: JobRunner;
+  /** Works on billing runs; for those who wait for one to end. */
+  billingRunWorker: BillingRunWorker;
   /** Gives the connections back. */
   close(): Promise<void>;
 }>;
@@ -185,6 +191,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const identity = { ...dependencies, passwords: new ScryptPasswords(), tokens: randomTokens };
   const throttle = new SignInThrottle(identity);
   const signInCleaner = new SignInCleaner(dependencies);
+  const billingRunWorker = new BillingRunWorker(dependencies);
   return {
     services: {
       schools: new SchoolService({ ...dependencies, timeZones: new CountryTimeZones() }),
@@ -195,6 +202,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       payments: new PaymentService(dependencies),
       familyPayments: new FamilyPaymentService(dependencies),
       ...catalogueServices(dependencies),
+      billingRuns: new BillingRunService({ ...dependencies, worker: config.worker ? billingRunWorker : null }),
       statements,
       ledgers,
       documents: new DocumentService({ ...dependencies, statements, ledgers, reports, renderer }),
@@ -214,13 +222,15 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     readiness: new Readiness({ pool: probePool, newestMigration: await newestMigration(), diskSpace }),
     jobs: new JobRunner({
       ...dependencies,
-      jobs: [idempotencyKeysJob(idempotencyCleaner), signInJob(signInCleaner)],
+      jobs: [idempotencyKeysJob(idempotencyCleaner), signInJob(signInCleaner), billingRunsJob(billingRunWorker)],
       leases: new JobLeases(dependencies),
     }),
+    billingRunWorker,
     telemetry: { metrics, load: loadOf(eventLoop, { pool, reads, streamPool, batches }), tracing },
     longAnswers: new Shares({ placesEach: STREAMS_PER_CALLER_MAX, waitMaxMs }),
     close: async () => {
       eventLoop.stop();
+      await billingRunWorker.stop();
       await renderer.close();
       await Promise.all([batchPool.end(), pool.end(), streamPool.end(), probePool.end(), tracing?.stop()]);
     },

@@ -279,6 +279,400 @@ export type ApplyCreditCreate = {
     invoice_id?: number;
 };
 
+export type BillingPreview = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    kind: BillingRunKind;
+    /**
+     * @minimum 1
+     */
+    period_id: number | null;
+    /**
+     * @format date
+     */
+    as_of: string;
+    currency: string;
+    counts: BillingRunCounts;
+    totals: BillingRunTotals;
+    by_concept: {
+        /**
+         * @minimum 1
+         */
+        concept_id: number | null;
+        /**
+         * @maxLength 50
+         */
+        code: string | null;
+        /**
+         * @maxLength 200
+         */
+        name: string | null;
+        /**
+         * @minimum 0
+         */
+        invoices: number;
+        /**
+         * @pattern ^-?[0-9]+\.[0-9]{2}$
+         */
+        total: string;
+    }[];
+    warnings: {
+        code: string;
+        detail: string;
+    }[];
+    /**
+     * One page of what would be done; what was billed before is only counted.
+     */
+    items: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        student_id: number;
+        /**
+         * @minimum 1
+         */
+        plan_item_id: number | null;
+        /**
+         * The invoice that is paid late.
+         * @minimum 1
+         */
+        origin_invoice_id: number | null;
+        /**
+         * @minimum 1
+         */
+        concept_id: number | null;
+        description: string;
+        /**
+         * @format date
+         */
+        due_date: string;
+        /**
+         * Below zero where fees that were too much are credited.
+         * @pattern ^-?[0-9]+\.[0-9]{2}$
+         */
+        amount: string;
+        outcome: BillingRunOutcome;
+        /**
+         * Why it failed.
+         */
+        error_code: ("amount_too_large" | "credit_exceeds_pending" | "period_closed" | "internal_error") | null;
+        lines: BillingPreviewLine[];
+    }[];
+    next_cursor: string | null;
+    /**
+     * Names this preview, whole.
+     */
+    preview_hash: string;
+};
+
+export type BillingPreviewLine = {
+    kind: "CHARGE" | "SCHOLARSHIP" | "DISCOUNT" | "TAX" | "LATE_FEE";
+    description: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    base: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    rate: string | null;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string;
+};
+
+export type BillingPreviewRequest = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    kind: BillingRunKind;
+    /**
+     * Only what is of this period. Default: of all.
+     * @minimum 1
+     */
+    period_id?: number | null;
+    /**
+     * The day the invoices are issued on. Default: today in the school. A day to come can be previewed only.
+     * @format date
+     */
+    as_of?: string | null;
+    /**
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * `next_cursor` of the page before.
+     * @maxLength 31
+     * @pattern ^[0-9]{1,15}-[0-9]{1,15}$
+     */
+    cursor?: string | null;
+};
+
+export type BillingRun = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    kind: BillingRunKind;
+    /**
+     * @minimum 1
+     */
+    period_id: number | null;
+    /**
+     * @format date
+     */
+    as_of: string;
+    status: BillingRunStatus;
+    currency: string;
+    counts: BillingRunCounts;
+    totals: BillingRunTotals;
+    /**
+     * @format date-time
+     */
+    started_at: string;
+    /**
+     * @format date-time
+     */
+    finished_at: string | null;
+    /**
+     * @format date-time
+     */
+    voided_at: string | null;
+    /**
+     * @maxLength 200
+     */
+    void_reason: string | null;
+};
+
+export type BillingRunCounts = {
+    /**
+     * @minimum 0
+     */
+    created: number;
+    /**
+     * @minimum 0
+     */
+    exists: number;
+    /**
+     * @minimum 0
+     */
+    zero: number;
+    /**
+     * @minimum 0
+     */
+    failed: number;
+};
+
+export type BillingRunCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    kind: BillingRunKind;
+    /**
+     * Only what is of this period. Default: of all.
+     * @minimum 1
+     */
+    period_id?: number | null;
+    /**
+     * The day the invoices are issued on. Default: today in the school. A day to come can be previewed only.
+     * @format date
+     */
+    as_of?: string | null;
+    /**
+     * Of the preview that is to come true: refused where another one would come out now.
+     * @maxLength 64
+     * @pattern ^[0-9a-f]{64}$
+     */
+    preview_hash?: string | null;
+};
+
+export type BillingRunItem = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id: number;
+    /**
+     * @minimum 1
+     */
+    plan_item_id: number | null;
+    /**
+     * The invoice that is paid late.
+     * @minimum 1
+     */
+    origin_invoice_id: number | null;
+    /**
+     * Below zero where fees that were too much are credited.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount: string;
+    outcome: BillingRunOutcome;
+    /**
+     * Why it failed.
+     */
+    error_code: ("amount_too_large" | "credit_exceeds_pending" | "period_closed" | "internal_error") | null;
+    /**
+     * That was made, was there, or is credited.
+     * @minimum 1
+     */
+    invoice_id: number | null;
+};
+
+/**
+ * CHARGES: items of plans whose day of issue has come. LATE_FEES: what is added to invoices that are paid late.
+ */
+export type BillingRunKind = "CHARGES" | "LATE_FEES";
+
+export const BillingRunKind = {
+    CHARGES: "CHARGES",
+    LATE_FEES: "LATE_FEES"
+} as const;
+
+/**
+ * EXISTS: it was billed before. ZERO: discounts left nothing to bill. FAILED: see `error_code`.
+ */
+export type BillingRunOutcome = "CREATED" | "EXISTS" | "ZERO" | "FAILED";
+
+export const BillingRunOutcome = {
+    CREATED: "CREATED",
+    EXISTS: "EXISTS",
+    ZERO: "ZERO",
+    FAILED: "FAILED"
+} as const;
+
+/**
+ * FAILED: it could not go on; what it had made stays. VOID: its invoices were taken back.
+ */
+export type BillingRunStatus = "RUNNING" | "DONE" | "FAILED" | "VOID";
+
+export const BillingRunStatus = {
+    RUNNING: "RUNNING",
+    DONE: "DONE",
+    FAILED: "FAILED",
+    VOID: "VOID"
+} as const;
+
+export type BillingRunTotals = {
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    charges: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    scholarships: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    discounts: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    taxes: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    late_fees: string;
+    /**
+     * Late fees that were too much: credit notes, no part of `total`.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    corrections: string;
+    /**
+     * What was invoiced.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    total: string;
+};
+
+export type BillingRunVoid = {
+    /**
+     * Why the invoices are taken back.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
+};
+
+export type BillingRunVoided = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    kind: BillingRunKind;
+    /**
+     * @minimum 1
+     */
+    period_id: number | null;
+    /**
+     * @format date
+     */
+    as_of: string;
+    status: BillingRunStatus;
+    currency: string;
+    counts: BillingRunCounts;
+    totals: BillingRunTotals;
+    /**
+     * @format date-time
+     */
+    started_at: string;
+    /**
+     * @format date-time
+     */
+    finished_at: string | null;
+    /**
+     * @format date-time
+     */
+    voided_at: string | null;
+    /**
+     * @maxLength 200
+     */
+    void_reason: string | null;
+    /**
+     * Invoices that were taken back.
+     * @minimum 0
+     */
+    voided: number;
+    /**
+     * Those with payments, which stay.
+     */
+    kept: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        invoice_id: number;
+        number: string;
+    }[];
+};
+
 export type Clearance = {
     student: Student;
     /**
@@ -2263,7 +2657,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "payment_without_family" | "payment_refunded" | "allocation_invoice_repeated" | "allocation_exceeds_unapplied" | "allocation_exceeds_pending" | "allocation_of_other_family" | "refund_exceeds_unapplied" | "release_exceeds_allocated" | "family_not_found" | "family_in_use" | "family_external_id_taken" | "student_external_id_taken" | "guardian_not_found" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "user_not_found" | "user_email_taken" | "user_disabled" | "membership_repeated" | "invitation_not_found" | "password_common" | "credentials_wrong" | "sign_in_throttled" | "session_not_found" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "session_over" | "origin_refused" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "payment_without_family" | "payment_refunded" | "allocation_invoice_repeated" | "allocation_exceeds_unapplied" | "allocation_exceeds_pending" | "allocation_of_other_family" | "refund_exceeds_unapplied" | "release_exceeds_allocated" | "family_not_found" | "family_in_use" | "family_external_id_taken" | "student_external_id_taken" | "guardian_not_found" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "billing_run_not_found" | "billing_run_in_progress" | "billing_run_already_void" | "billing_preview_stale" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "user_not_found" | "user_email_taken" | "user_disabled" | "membership_repeated" | "invitation_not_found" | "password_common" | "credentials_wrong" | "sign_in_throttled" | "session_not_found" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "session_over" | "origin_refused" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -2335,6 +2729,10 @@ export const ProblemCode = {
     plan_invalid: "plan_invalid",
     discount_invalid: "discount_invalid",
     late_fee_policy_invalid: "late_fee_policy_invalid",
+    billing_run_not_found: "billing_run_not_found",
+    billing_run_in_progress: "billing_run_in_progress",
+    billing_run_already_void: "billing_run_already_void",
+    billing_preview_stale: "billing_preview_stale",
     document_too_long: "document_too_long",
     cursor_outdated: "cursor_outdated",
     balance_pending: "balance_pending",
@@ -3747,6 +4145,224 @@ export type RotateApiKeyVariables = {
      */
     "Idempotency-Key"?: string;
 } & RotateApiKeyBody;
+
+export type ListBillingRunsResult = BillingRun[];
+
+export type ListBillingRunsQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    kind?: "CHARGES" | "LATE_FEES";
+    status?: "RUNNING" | "DONE" | "FAILED" | "VOID";
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListBillingRunsResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListBillingRunsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    kind?: "CHARGES" | "LATE_FEES";
+    status?: "RUNNING" | "DONE" | "FAILED" | "VOID";
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type StartBillingRunResult = BillingRun;
+
+export type StartBillingRunBody = BillingRunCreate;
+
+export type StartBillingRunHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type StartBillingRunResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type StartBillingRunVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & StartBillingRunBody;
+
+export type PreviewBillingRunResult = BillingPreview;
+
+export type PreviewBillingRunBody = BillingPreviewRequest;
+
+export type PreviewBillingRunVariables = PreviewBillingRunBody;
+
+export type GetBillingRunResult = BillingRun;
+
+export type GetBillingRunPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetBillingRunResponseHeaders = {
+    etag?: string;
+};
+
+export type GetBillingRunVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ListBillingRunItemsResult = BillingRunItem[];
+
+export type ListBillingRunItemsPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ListBillingRunItemsQuery = {
+    outcome?: "CREATED" | "EXISTS" | "ZERO" | "FAILED";
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListBillingRunItemsResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListBillingRunItemsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    outcome?: "CREATED" | "EXISTS" | "ZERO" | "FAILED";
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type VoidBillingRunResult = BillingRunVoided;
+
+export type VoidBillingRunPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type VoidBillingRunBody = BillingRunVoid;
+
+export type VoidBillingRunVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & VoidBillingRunBody;
 
 export type GetClosingResult = Closing;
 
@@ -7252,6 +7868,125 @@ export type Ops = {
             idempotencyHit?: string;
         };
     };
+    listBillingRuns: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            kind?: "CHARGES" | "LATE_FEES";
+            status?: "RUNNING" | "DONE" | "FAILED" | "VOID";
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListBillingRunsResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: BillingRun;
+    };
+    startBillingRun: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & StartBillingRunBody;
+        result: StartBillingRunResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    previewBillingRun: {
+        args: PreviewBillingRunBody;
+        result: PreviewBillingRunResult;
+    };
+    getBillingRun: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetBillingRunResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    listBillingRunItems: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            outcome?: "CREATED" | "EXISTS" | "ZERO" | "FAILED";
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListBillingRunItemsResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: BillingRunItem;
+    };
+    voidBillingRun: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & VoidBillingRunBody;
+        result: VoidBillingRunResult;
+    };
     getClosing: {
         args: {
             /**
@@ -9095,6 +9830,12 @@ export const OPERATIONS = {
     revokeApiKey: { id: "revokeApiKey", method: "DELETE", path: "/api/v1/api-keys/{id}", tags: ["access"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateApiKey: { id: "updateApiKey", method: "PATCH", path: "/api/v1/api-keys/{id}", tags: ["access"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     rotateApiKey: { id: "rotateApiKey", method: "POST", path: "/api/v1/api-keys/{id}/rotation", tags: ["access"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    listBillingRuns: { id: "listBillingRuns", method: "GET", path: "/api/v1/billing-runs", tags: ["billing runs"], params: [{ name: "school_id", in: "query" }, { name: "kind", in: "query" }, { name: "status", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    startBillingRun: { id: "startBillingRun", method: "POST", path: "/api/v1/billing-runs", tags: ["billing runs"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    previewBillingRun: { id: "previewBillingRun", method: "POST", path: "/api/v1/billing-runs/preview", tags: ["billing runs"], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    getBillingRun: { id: "getBillingRun", method: "GET", path: "/api/v1/billing-runs/{id}", tags: ["billing runs"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    listBillingRunItems: { id: "listBillingRunItems", method: "GET", path: "/api/v1/billing-runs/{id}/items", tags: ["billing runs"], params: [{ name: "id", in: "path" }, { name: "outcome", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    voidBillingRun: { id: "voidBillingRun", method: "POST", path: "/api/v1/billing-runs/{id}/void", tags: ["billing runs"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     getClosing: { id: "getClosing", method: "GET", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     reopenBooks: { id: "reopenBooks", method: "DELETE", path: "/api/v1/closings/{id}", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "reason", in: "query" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listConcepts: { id: "listConcepts", method: "GET", path: "/api/v1/concepts", tags: ["concepts"], params: [{ name: "school_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
@@ -11036,4 +11777,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, applyCredit, createFamilyPayment, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, applyCredit, createFamilyPayment, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;

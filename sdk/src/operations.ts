@@ -15,6 +15,8 @@ export const FILES = {
   getStudentStatement: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listAllCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listApiKeys: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listBillingRunItems: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listBillingRuns: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listClosings: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listConcepts: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listCreditNotes: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
@@ -711,6 +713,18 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'api_key_not_found'
     | 'scope_missing';
+  getBillingRun: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'billing_run_not_found'
+    | 'scope_missing';
   getClearance: 
     | 'api_key_invalid'
     | 'session_over'
@@ -1056,6 +1070,31 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'scope_missing';
+  listBillingRunItems: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'billing_run_not_found'
+    | 'scope_missing';
+  listBillingRuns: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'scope_missing';
   listClosings: 
     | 'api_key_invalid'
     | 'session_over'
@@ -1256,6 +1295,25 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'scope_missing';
+  previewBillingRun: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'school_not_found'
+    | 'period_not_found'
+    | 'scope_missing';
   reconcile: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -1433,6 +1491,32 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'origin_refused';
+  startBillingRun: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'school_not_found'
+    | 'period_not_found'
+    | 'day_out_of_range'
+    | 'period_closed'
+    | 'billing_preview_stale'
+    | 'billing_run_in_progress'
+    | 'scope_missing';
   takeInvitation: 
     | 'outcome_unknown'
     | 'json_invalid'
@@ -1681,6 +1765,26 @@ export type ProblemCodes = {
     | 'school_not_found'
     | 'membership_repeated'
     | 'grant_exceeds_own'
+    | 'scope_missing';
+  voidBillingRun: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'billing_run_not_found'
+    | 'billing_run_in_progress'
+    | 'billing_run_already_void'
     | 'scope_missing';
   voidInvoice: 
     | 'api_key_missing'

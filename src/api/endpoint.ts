@@ -185,17 +185,19 @@ type CreateOf<P extends TSchema, B extends TSchema> = Operation<P> &
     location: string | ((call: Call<P, unknown, B>) => string);
     /** With `?dry_run=true`: what would be made, as JSON text. Writes nothing. */
     preview?: Answer & Readonly<{ json: (call: Call<P, unknown, B>) => Promise<string> }>;
+    /** 202 where it goes on after the answer. Absent: 201. */
+    status?: 201 | 202;
   }>;
 
-/** POST that makes something: 201, once per `Idempotency-Key`. */
+/** POST that makes something: once per `Idempotency-Key`. */
 export function create<P extends TSchema, B extends TSchema>(
   routes: FastifyInstance,
   path: string,
-  { answer, body, run, location, preview, ...operation }: CreateOf<P, B>,
+  { answer, body, run, location, preview, status = 201, ...operation }: CreateOf<P, B>,
 ): void {
   const docs = creationDocs({
     ...operation,
-    success: { status: 201, ...answer },
+    success: { status, ...answer },
     ...(preview === undefined ? {} : { preview }),
   });
   const query = queryOf(preview === undefined ? {} : { dry_run: DryRun });
@@ -205,7 +207,27 @@ export function create<P extends TSchema, B extends TSchema>(
       return await reply.type(JSON_TYPE).send(await preview.json(call));
     }
     const address = `${routes.prefix}${typeof location === 'string' ? location : location(call)}`;
-    return await answerCreation(request, reply, address, async (key) => await run(call, key));
+    return await answerCreation(request, reply.code(status), address, async (key) => await run(call, key));
+  });
+}
+
+type ActOf<P extends TSchema, B extends TSchema> = Operation<P> &
+  Readonly<{
+    answer: Answer;
+    body: B;
+    /** JSON as text. */
+    run: (call: Call<P, unknown, B>) => Promise<string>;
+  }>;
+
+/** POST that makes nothing that could be looked up: 200 and what came of it. */
+export function act<P extends TSchema, B extends TSchema>(
+  routes: FastifyInstance,
+  path: string,
+  { answer, body, run, ...operation }: ActOf<P, B>,
+): void {
+  const docs = writeDocs({ ...operation, success: { status: 200, ...answer } });
+  routes.post(path, optionsOf(operation, { ...docs, body }), async (request, reply) => {
+    return await reply.type(JSON_TYPE).send(await run(callOf<P, unknown, B>(request, reply)));
   });
 }
 

@@ -10,7 +10,7 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
- * Answers a POST with 201 and what was made, or, for a repeat under the same Idempotency-Key, with the bytes of the
+ * Answers a POST with the reply's status and what was made, or, for a repeat under the same Idempotency-Key, with the bytes of the
  * first answer, and `Location`.
  *
  * @param location an address in which `:name` stands for that member of the body
@@ -24,7 +24,7 @@ export async function answerCreation(
 ): Promise<FastifyReply> {
   const { body, event } = await create(keyOf(request));
   if (event === undefined) reply.header('idempotency-hit', 'true');
-  return reply.code(201).header('location', fill(location, body)).type(JSON_TYPE).send(body);
+  return reply.header('location', fill(location, body)).type(JSON_TYPE).send(body);
 }
 
 function fill(location: string, body: string): string {

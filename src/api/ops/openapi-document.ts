@@ -66,6 +66,8 @@ const TAGS = {
   discounts: 'Scholarships and discounts, which enrolments carry.',
   enrolments: 'Students in a period, with their plans and discounts.',
   'late fee policies': 'What is charged for paying late.',
+  'billing runs':
+    'All that is to be billed at a school, or added for paying late, at once: shown, done, and taken back.',
   access: 'Who asks, and the keys they ask with: each has its own schools and scopes.',
   service: 'Health, metrics, explanations of problems, and the comparison of stored figures with their rows.',
 };

@@ -12,6 +12,7 @@ import type { FamilyPaymentService } from '../../services/billing/family-payment
 import type { InvoiceService } from '../../services/billing/invoice-service.ts';
 import type { PaymentService } from '../../services/billing/payment-service.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
+import type { BillingRunService } from '../../services/plans/billing-run-service.ts';
 import type { CatalogueServices } from '../../services/plans/kinds.ts';
 import type { LedgerService } from '../../services/reporting/ledger-service.ts';
 import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
@@ -26,6 +27,7 @@ import { invoiceRoutes } from './invoices.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { meRoute } from './me.ts';
 import { paymentRoutes } from './payments.ts';
+import { billingRunRoutes } from './plans/billing-runs.ts';
 import { catalogueOf } from './plans/index.ts';
 import { reconciliationRoutes } from './reconciliation.ts';
 import { reportRoutes } from './reports.ts';
@@ -54,6 +56,7 @@ export type Services = CatalogueServices &
     users: UserService;
     sessions: SessionService;
     invitations: InvitationService;
+    billingRuns: BillingRunService;
     clock: Clock;
   }>;
 
@@ -84,4 +87,5 @@ export function v1Routes(routes: FastifyInstance, services: Services, { release,
   apiKeyRoutes(routes, services);
   sessionRoutes(routes, services, addresses);
   userRoutes(routes, services.users, publicUrl);
+  billingRunRoutes(routes, services.billingRuns);
 }

@@ -24,8 +24,14 @@ export type Line = Readonly<{
 
 export type Price = Readonly<{ lines: readonly Line[]; total: bigint }>;
 
+/** What a discount comes to depends on no more than this of it. */
+export type PricedDiscount = Omit<Discount, 'schoolId' | 'code'>;
+
 /** A discount with the days for which an enrolment carries it. */
-export type CarriedDiscount = Readonly<{ discount: Discount; granted: Pick<GrantedDiscount, 'validFrom' | 'validTo'> }>;
+export type CarriedDiscount = Readonly<{
+  discount: PricedDiscount;
+  granted: Pick<GrantedDiscount, 'validFrom' | 'validTo'>;
+}>;
 
 export type Pricing = Readonly<{
   item: Omit<PlanItem, 'id' | 'seq' | 'label' | 'issueOn' | 'amount'> & Readonly<{ amount: bigint }>;
@@ -118,7 +124,7 @@ function counts({ discount, granted }: CarriedDiscount, { item, category, siblin
   );
 }
 
-type Reduction = Readonly<{ discount: Discount; rate: Rate }>;
+type Reduction = Readonly<{ discount: PricedDiscount; rate: Rate }>;
 
 /** Scholarships first, then percentages before amounts, then by id. */
 function byOrder(a: Reduction, b: Reduction): number {

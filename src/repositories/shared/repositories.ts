@@ -14,12 +14,16 @@ import { CreditNoteRepository } from '../billing/credit-note-repository.ts';
 import { InvoiceRepository } from '../billing/invoice-repository.ts';
 import { PaymentRepository } from '../billing/payment-repository.ts';
 import { RefundRepository } from '../billing/refund-repository.ts';
+import { BillingRunRepository } from '../plans/billing-run-repository.ts';
+import { ChargeRepository } from '../plans/charge-repository.ts';
 import { ConceptRepository } from '../plans/concept-repository.ts';
 import { DiscountRepository } from '../plans/discount-repository.ts';
 import { EnrolmentRepository } from '../plans/enrolment-repository.ts';
+import { LateChargeRepository } from '../plans/late-charge-repository.ts';
 import { LateFeePolicyRepository } from '../plans/late-fee-policy-repository.ts';
 import { PeriodRepository } from '../plans/period-repository.ts';
 import { PlanRepository } from '../plans/plan-repository.ts';
+import { RunItemRepository } from '../plans/run-item-repository.ts';
 import { DebtRepository } from '../reporting/debt-repository.ts';
 import { LedgerRepository } from '../reporting/ledger-repository.ts';
 import { ReconciliationRepository } from '../reporting/reconciliation-repository.ts';
@@ -46,6 +50,10 @@ export type Repositories = Readonly<{
   discounts: DiscountRepository;
   enrolments: EnrolmentRepository;
   lateFeePolicies: LateFeePolicyRepository;
+  charges: ChargeRepository;
+  lateCharges: LateChargeRepository;
+  billingRuns: BillingRunRepository;
+  runItems: RunItemRepository;
   statements: StatementRepository;
   reconciliation: ReconciliationRepository;
   debts: DebtRepository;
@@ -80,6 +88,10 @@ export function repositoriesOn(sql: Sql): Repositories {
     discounts: new DiscountRepository(sql),
     enrolments: new EnrolmentRepository(sql),
     lateFeePolicies: new LateFeePolicyRepository(sql),
+    charges: new ChargeRepository(sql),
+    lateCharges: new LateChargeRepository(sql),
+    billingRuns: new BillingRunRepository(sql),
+    runItems: new RunItemRepository(sql),
     statements: new StatementRepository(sql),
     reconciliation: new ReconciliationRepository(sql),
     debts: new DebtRepository(sql),

@@ -23,6 +23,8 @@ export const TABLES_WITH_IDS = {
   plan_items: sql`plan_items`,
   discounts: sql`discounts`,
   enrolments: sql`enrolments`,
+  billing_runs: sql`billing_runs`,
+  billing_run_items: sql`billing_run_items`,
   api_keys: sql`api_keys`,
   users: sql`users`,
   memberships: sql`memberships`,
@@ -117,6 +119,9 @@ export const SEQUENCES = sql`
     ('api_keys', (select max(id) from api_keys)),
     ('users', (select max(id) from users)),
     ('memberships', (select max(id) from memberships))
+    ('billing_runs', (select max(id) from billing_runs)),
+    ('billing_run_items', (select max(id) from billing_run_items)),
+    ('api_keys', (select max(id) from api_keys))
   ) ids (name, highest)
   cross join lateral (select name || '_id_seq' as sequence) named
   left join lateral (

@@ -3,6 +3,7 @@ import type { SessionEvent, UserEvent } from '../../domain/access/people-events.
 import type { SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
 import type { BillingEvent } from '../../domain/billing/events.ts';
 import type { CatalogueEvent } from '../../domain/plans/events.ts';
+import type { BillingRunEvent } from '../../domain/plans/run-events.ts';
 import type { ReportingEvent } from '../../domain/reporting/events.ts';
 import type { Log } from '../../domain/shared/ports.ts';
 
@@ -15,7 +16,8 @@ export type DomainEvent =
   | CatalogueEvent
   | ReportingEvent
   | UserEvent
-  | SessionEvent;
+  | SessionEvent
+  | BillingRunEvent;
 
 /**
  * What a write answers: `body` is the resource as JSON text, as the API shows it. Without an event nothing happened: the

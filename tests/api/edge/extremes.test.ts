@@ -36,6 +36,7 @@ const ids = {
   discounts: [] as number[],
   enrolments: [] as number[],
   'late-fee-policies': [] as number[],
+  'billing-runs': [] as number[],
   users: [] as number[],
   'api-keys': [] as number[],
 };
@@ -106,6 +107,7 @@ async function fillCatalogue(schoolId: number, studentId: number, text: string):
   ids.plans.push(...plan_ids);
   ids.discounts.push(discount_id);
   ids['late-fee-policies'].push(late_fee_policy_id);
+  ids['billing-runs'].push(await done(billing.post('/billing-runs', { school_id: schoolId, kind: 'CHARGES' }), 202));
   const key = { name: text, school_ids: [schoolId], scopes: SCOPES, expires_at: '9999-12-31T23:59:59.999Z' };
   ids['api-keys'].push(await done(billing.post('/api-keys', key), 201));
 }

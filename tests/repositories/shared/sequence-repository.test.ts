@@ -12,7 +12,7 @@ const student = await billing.aStudent({ school_id: school });
 const invoice = await billing.anInvoice({ student_id: student });
 for (const _ of [1, 2, 3]) await billing.aPayment(invoice, '1.00');
 
-type Untried = 'payment_allocations' | 'families' | 'guardians' | 'refunds';
+type Untried = 'payment_allocations' | 'families' | 'guardians' | 'refunds' | 'billing_runs' | 'billing_run_items';
 
 /** As a restore of the rows alone leaves it, or a failover to a copy of them. */
 async function setBack(table: string): Promise<void> {

@@ -11,6 +11,17 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
   api_keys: `
     api_keys_name_length_check api_keys_pkey api_keys_school_ids_check api_keys_scopes_check api_keys_start_check
   `,
+  billing_run_items: `
+    billing_run_items_error_check billing_run_items_id_key billing_run_items_invoice_check
+    billing_run_items_invoice_fkey billing_run_items_origin_invoice_fkey billing_run_items_outcome_check
+    billing_run_items_pkey billing_run_items_run_fkey billing_run_items_run_origin_key
+    billing_run_items_run_plan_item_key billing_run_items_subject_check
+  `,
+  billing_runs: `
+    billing_runs_counts_check billing_runs_finished_check billing_runs_id_key billing_runs_kind_check
+    billing_runs_lease_check billing_runs_period_fkey billing_runs_pkey billing_runs_school_currency_fkey
+    billing_runs_school_running_key billing_runs_status_check billing_runs_void_check
+  `,
   closings: `
     closings_days_check closings_id_key closings_identity_check closings_pkey closings_reopened_check
     closings_school_fkey closings_school_through_key
@@ -53,7 +64,7 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
   `,
   invoices: `
     invoices_amount_credited_range_check invoices_amount_paid_range_check invoices_amount_total_range_check
-    invoices_amount_written_off_range_check invoices_amounts_whole_check invoices_balance_check invoices_concept_fkey
+    invoices_amount_written_off_range_check invoices_amounts_whole_check invoices_balance_check invoices_billing_run_fkey invoices_concept_fkey
     invoices_days_check invoices_description_length_check invoices_due_date_range_check invoices_id_key
     invoices_number_check invoices_origin_invoice_fkey invoices_pkey invoices_plan_item_fkey
     invoices_school_currency_fkey invoices_school_number_key invoices_student_fkey invoices_student_plan_item_key
@@ -136,6 +147,13 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   `,
   api_keys: `
     id name scopes start created_at updated_at
+  `,
+  billing_run_items: `
+    id school_id billing_run_id student_id amount outcome
+  `,
+  billing_runs: `
+    id school_id kind as_of status currency created existing zero failed charges scholarships discounts taxes late_fees
+    corrections after_id after_item_id started_at
   `,
   closings: `
     id school_id through opening invoiced credited voided collected reversed refunded pending created_at
