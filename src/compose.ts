@@ -8,6 +8,7 @@ import { BATCHES_MAX } from './infrastructure/concurrency/batcher.ts';
 import { Semaphore } from './infrastructure/concurrency/semaphore.ts';
 import { Shares } from './infrastructure/concurrency/shares.ts';
 import { Writes } from './infrastructure/concurrency/writes.ts';
+import { OidcProvider } from './infrastructure/identity/oidc.ts';
 import { ScryptPasswords } from './infrastructure/identity/passwords.ts';
 import { randomTokens } from './infrastructure/identity/tokens.ts';
 import { EventLoopDelay } from './infrastructure/observability/event-loop.ts';
@@ -32,6 +33,7 @@ import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
 import { ApiKeyService } from './services/access/api-key-service.ts';
 import { ApiKeyVerifier } from './services/access/api-key-verifier.ts';
 import { InvitationService } from './services/access/invitation-service.ts';
+import { OidcService } from './services/access/oidc-service.ts';
 import { SessionService } from './services/access/session-service.ts';
 import { SignInCleaner } from './services/access/sign-in-cleaner.ts';
 import { SignInThrottle } from './services/access/sign-in-throttle.ts';
@@ -96,6 +98,7 @@ export type Services = CatalogueServices &
     users: UserService;
     sessions: SessionService;
     invitations: InvitationService;
+    oidc: OidcService;
     signInCleaner: SignInCleaner;
     billingRuns: BillingRunService;
   }>;
@@ -190,6 +193,8 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const idempotencyCleaner = new IdempotencyCleaner(dependencies);
   const identity = { ...dependencies, passwords: new ScryptPasswords(), tokens: randomTokens };
   const throttle = new SignInThrottle(identity);
+  const sessions = new SessionService({ ...identity, throttle });
+  const provider = config.oidc === null ? null : new OidcProvider(config.oidc);
   const signInCleaner = new SignInCleaner(dependencies);
   const billingRunWorker = new BillingRunWorker(dependencies);
   return {
@@ -212,7 +217,8 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       apiKeys: new ApiKeyService({ ...dependencies, verifier: apiKeyVerifier }),
       apiKeyVerifier,
       users: new UserService(identity),
-      sessions: new SessionService({ ...identity, throttle }),
+      sessions,
+      oidc: new OidcService({ ...identity, sessions, provider }),
       invitations: new InvitationService({ ...identity, throttle }),
       signInCleaner,
     },

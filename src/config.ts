@@ -1,6 +1,7 @@
-import { isIP } from 'node:net';
 import { homedir } from 'node:os';
+import { HOST_NAME, isIssuer, isLoopback, isNetwork, isOrigin } from './infrastructure/addresses.ts';
 import { defaultDataDir } from './infrastructure/embedded-postgres/account.ts';
+import type { OidcOptions } from './infrastructure/identity/oidc.ts';
 import { TRACES_SAMPLERS, type TracingOptions } from './infrastructure/observability/tracing.ts';
 
 export type Environment = 'development' | 'test' | 'production';
@@ -26,6 +27,8 @@ export type Config = Readonly<{
   port: number;
   /** Where people reach this server, without a path; null: wherever they asked. */
   publicUrl: string | null;
+  /** Where people may sign in instead of with a password; null: nowhere. */
+  oidc: OidcOptions | null;
   database: Readonly<{
     connectionsMax: number;
     /** False behind a pooler in transaction mode. */
@@ -52,9 +55,6 @@ export type Config = Readonly<{
 export const DEVELOPMENT_API_KEY = 'dev-secret-key';
 const API_KEY_LENGTH_MIN = 32;
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
-
-/** A name, an IPv4 address, or an IPv6 address in brackets, as a Host header has them. */
-const HOST_NAME = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])$/;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -93,6 +93,7 @@ export function readConfig(env: Env = process.env): Config {
     corsOrigins: reader.corsOrigins(),
     port: reader.integer('PORT', 8000, { min: 0, max: 65_535 }),
     publicUrl: reader.publicUrl(),
+    oidc: reader.oidc(),
     database: {
       connectionsMax: reader.integer('DATABASE_POOL_MAX', 10, { min: 1, max: 1_000 }),
       prepare: reader.oneOf('DATABASE_PREPARE', ['true', 'false'], 'true') === 'true',
@@ -125,15 +126,6 @@ function listOf(text: string): string[] {
     .split(',')
     .map((one) => one.trim())
     .filter((one) => one !== '');
-}
-
-/** Scheme, host and port as browsers write them: no path, no slash at the end, no port that goes without saying. */
-function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
-}
-
-function isLoopback(host: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(host);
 }
 
 /** Reads one variable after the other and remembers what was wrong with each. */
@@ -257,6 +249,24 @@ class EnvReader {
     return null;
   }
 
+  /** Three variables, or none of them. */
+  oidc(): OidcOptions | null {
+    const issuer = this.#get('OIDC_ISSUER');
+    const clientId = this.#get('OIDC_CLIENT_ID');
+    const clientSecret = this.#get('OIDC_CLIENT_SECRET');
+    const publicUrl = this.#get('PUBLIC_URL');
+    if (issuer === undefined && clientId === undefined && clientSecret === undefined) return null;
+    if (issuer !== undefined && !isIssuer(issuer)) {
+      this.problems.push('OIDC_ISSUER must look like https://accounts.example.com');
+    }
+    if (issuer === undefined || clientId === undefined || clientSecret === undefined || publicUrl === undefined) {
+      this.problems.push('OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and PUBLIC_URL are set together');
+      return null;
+    }
+    const redirectUrl = `${publicUrl}${this.text('API_V1_PREFIX', '/api/v1').replace(/\/+$/, '')}/oidc/callback`;
+    return { issuer, clientId, clientSecret, redirectUrl };
+  }
+
   prefix(): string {
     const given = this.text('API_V1_PREFIX', '/api/v1').replace(/(?<!\/)\/+$/, '');
     // Clients resolve . and .. before they ask, so nothing below such a prefix could be reached.
@@ -307,12 +317,4 @@ class EnvReader {
     const value = this.#env[name];
     return value === undefined || value === '' ? undefined : value;
   }
-}
-
-function isNetwork(text: string): boolean {
-  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
-  const [address = '', bits, ...more] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || more.length > 0) return false;
-  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }

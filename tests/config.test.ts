@@ -27,6 +27,7 @@ describe('readConfig', () => {
       readAccess: 'public',
       prefix: '/api/v1',
       publicUrl: null,
+      oidc: null,
       logLevel: 'info',
       host: '127.0.0.1',
       allowedHosts: ['localhost', '127.0.0.1', '[::1]'],

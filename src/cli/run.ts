@@ -14,6 +14,7 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   backup     every row of one moment in a file
   restore    a backup into an empty database
   keys       add, list, revoke: keys of the API with schools and scopes of their own
+  user       people who may sign in: add, invite, list, disable
 
   -h, --help     this text, or that of a command: mattilda-billing check --help
   -v, --version
@@ -60,6 +61,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   keys: async () => {
     const { KEYS_HELP, keys } = await import('./commands/keys.ts');
     return { help: KEYS_HELP, run: async (args, io) => await keys(args, readConfig(io.env), io) };
+  },
+  user: async () => {
+    const { USER_HELP, user } = await import('./commands/user.ts');
+    return { help: USER_HELP, run: async (args, io) => await user(args, readConfig(io.env), io) };
   },
 };
 

@@ -124,6 +124,9 @@ export const PROBLEMS = {
   password_common: { status: 422, title: 'Password is too common' },
   credentials_wrong: { status: 403, title: 'E-mail or password is wrong' },
   sign_in_throttled: { status: 429, title: 'Too many failed sign-ins' },
+  oidc_not_configured: { status: 404, title: 'No OpenID provider' },
+  oidc_refused: { status: 403, title: 'Sign-in is not proven' },
+  user_not_invited: { status: 403, title: 'User is not invited' },
   session_not_found: { status: 404, title: 'Nobody is signed in' },
   idempotency_key_reused: { status: 422, title: 'Idempotency-Key was used for another request' },
   idempotency_in_flight: { status: 409, title: 'Idempotency-Key is in use' },
@@ -132,6 +135,7 @@ export const PROBLEMS = {
   database_busy: { status: 503, title: 'Database is busy' },
   database_full: { status: 503, title: 'Database is full' },
   outcome_unknown: { status: 503, title: 'Outcome is unknown' },
+  identity_provider_unavailable: { status: 503, title: 'OpenID provider is unavailable' },
   api_key_missing: { status: 401, title: 'Missing API Key' },
   api_key_invalid: { status: 403, title: 'Invalid API Key' },
   scope_missing: { status: 403, title: 'Scope is missing' },
@@ -186,6 +190,7 @@ export const RETRY_AFTER_SECONDS = {
   database_busy: 1,
   database_full: 10,
   outcome_unknown: 2,
+  identity_provider_unavailable: 5,
   overloaded: 1,
 } as const satisfies Partial<Record<ProblemCode, number>>;
 

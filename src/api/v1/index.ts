@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../domain/shared/ports.ts';
 import type { ApiKeyService } from '../../services/access/api-key-service.ts';
 import type { InvitationService } from '../../services/access/invitation-service.ts';
+import type { OidcService } from '../../services/access/oidc-service.ts';
 import type { SessionService } from '../../services/access/session-service.ts';
 import type { UserService } from '../../services/access/user-service.ts';
 import type { SchoolService } from '../../services/accounts/school-service.ts';
@@ -26,6 +27,7 @@ import { familyPaymentRoutes } from './family-payments.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { meRoute } from './me.ts';
+import { oidcRoutes } from './oidc.ts';
 import { paymentRoutes } from './payments.ts';
 import { billingRunRoutes } from './plans/billing-runs.ts';
 import { catalogueOf } from './plans/index.ts';
@@ -57,6 +59,7 @@ export type Services = CatalogueServices &
     sessions: SessionService;
     invitations: InvitationService;
     billingRuns: BillingRunService;
+    oidc: OidcService;
     clock: Clock;
   }>;
 
@@ -86,6 +89,7 @@ export function v1Routes(routes: FastifyInstance, services: Services, { release,
   meRoute(routes);
   apiKeyRoutes(routes, services);
   sessionRoutes(routes, services, addresses);
+  oidcRoutes(routes, services.oidc);
   userRoutes(routes, services.users, publicUrl);
   billingRunRoutes(routes, services.billingRuns);
 }

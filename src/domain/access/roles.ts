@@ -31,3 +31,5 @@ export const ROLES = {
 } as const satisfies Readonly<Record<string, Scopes>>;
 
 export type Role = keyof typeof ROLES;
+
+export const ROLE_NAMES: readonly Role[] = ['viewer', 'cashier', 'accountant', 'owner'];

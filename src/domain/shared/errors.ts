@@ -88,6 +88,9 @@ export type ErrorCode =
   | 'credentials_wrong'
   | 'sign_in_throttled'
   | 'session_not_found'
+  | 'oidc_not_configured'
+  | 'oidc_refused'
+  | 'user_not_invited'
   | 'idempotency_key_reused'
   | 'idempotency_in_flight'
   | 'idempotency_answer_erased';
@@ -109,7 +112,12 @@ export class DomainError extends Error {
   }
 }
 
-export type UnavailableCode = 'database_unavailable' | 'database_busy' | 'database_full' | 'outcome_unknown';
+export type UnavailableCode =
+  | 'database_unavailable'
+  | 'database_busy'
+  | 'database_full'
+  | 'outcome_unknown'
+  | 'identity_provider_unavailable';
 
 /**
  * The service cannot answer now although the request may be right. Not a refusal and not a fault of ours to log as one:

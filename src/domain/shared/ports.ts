@@ -103,3 +103,31 @@ export interface Tokens {
   /** 32 bytes, the same for the same text. */
   digest(text: string): Uint8Array;
 }
+
+/** What binds a sign-in that was sent to the provider to the browser it began in. */
+export type SignInSecrets = Readonly<{ state: string; nonce: string; verifier: string }>;
+
+/** Who the provider says somebody is. `email` is null unless the provider has verified it. */
+export type ProvenIdentity = Readonly<{ issuer: string; subject: string; email: string | null }>;
+
+/** Where people say who they are instead of with a password of ours. */
+export interface IdentityProvider {
+  /** Where to send them. @throws UnavailableError `identity_provider_unavailable` */
+  addressFor(secrets: SignInSecrets): Promise<string>;
+  /**
+   * Who came back from there.
+   *
+   * @param query what stands behind the ? of the address they came back to
+   * @throws IdentityRefused, UnavailableError `identity_provider_unavailable`
+   */
+  identify(query: string, secrets: SignInSecrets): Promise<ProvenIdentity>;
+}
+
+/** What came back from the provider proves nothing: it was refused there, is forged, old, or for somebody else. */
+export class IdentityRefused extends Error {
+  override readonly name = 'IdentityRefused';
+
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+  }
+}

@@ -1,6 +1,7 @@
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { ApiKeyRepository } from '../access/api-key-repository.ts';
 import { InvitationRepository } from '../access/invitation-repository.ts';
+import { OidcRepository } from '../access/oidc-repository.ts';
 import { SessionRepository } from '../access/session-repository.ts';
 import { SignInFailureRepository } from '../access/sign-in-failure-repository.ts';
 import { UserRepository } from '../access/user-repository.ts';
@@ -67,6 +68,7 @@ export type Repositories = Readonly<{
   sessions: SessionRepository;
   invitations: InvitationRepository;
   signInFailures: SignInFailureRepository;
+  oidc: OidcRepository;
 }>;
 
 /** @param sql a pool or an open transaction: where their statements run */
@@ -105,5 +107,6 @@ export function repositoriesOn(sql: Sql): Repositories {
     sessions: new SessionRepository(sql),
     invitations: new InvitationRepository(sql),
     signInFailures: new SignInFailureRepository(sql),
+    oidc: new OidcRepository(sql),
   };
 }

@@ -23,6 +23,7 @@ export class SignInCleaner {
     const uncounted = new Date(now.getTime() - ACCOUNT_LIMIT.windowMs);
     const kinds: readonly ((repositories: Repositories) => Promise<number>)[] = [
       async ({ sessions }) => await sessions.deleteExpired(now, idleSince(now), BATCH_ROWS),
+      async ({ oidc }) => await oidc.deleteExpired(now, BATCH_ROWS),
       async ({ invitations }) => await invitations.deleteExpired(now, BATCH_ROWS),
       async ({ signInFailures }) => await signInFailures.deleteExpired(uncounted, BATCH_ROWS),
     ];

@@ -41,3 +41,8 @@ export const InvitationParams = Type.Object({
 });
 
 export const InvitationTake = Type.Object({ password: Password }, { ...STRICT, $id: 'InvitationTake' });
+
+const FromProvider = Type.Optional(Type.String({ maxLength: 4_096, 'x-text': true }));
+
+/** Not strict: whatever else a provider adds is looked at by the library, which knows what it means. */
+export const CallbackQuery = Type.Object({ code: FromProvider, state: FromProvider });

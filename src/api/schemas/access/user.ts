@@ -1,10 +1,9 @@
 import { type Static, Type } from 'typebox';
-import type { Role } from '../../../domain/access/roles.ts';
+import { ROLE_NAMES } from '../../../domain/access/roles.ts';
 import { PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN } from '../../../domain/access/sign-in.ts';
 import { LOCALES, type NewUser, type UserChanges } from '../../../domain/access/user.ts';
 import { Id, nameText, oneOf, STRICT, Timestamp } from '../common.ts';
 
-const ROLE_NAMES: readonly Role[] = ['viewer', 'cashier', 'accountant', 'owner'];
 const MEMBERSHIPS_MAX = 200;
 
 /** Somebody with a mailbox. */

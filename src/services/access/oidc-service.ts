@@ -1,0 +1,117 @@
+import type { SignInRefusal } from '../../domain/access/people-events.ts';
+import { OIDC_REQUEST_MAX_MS } from '../../domain/access/sign-in.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
+import {
+  type Clock,
+  type IdentityProvider,
+  IdentityRefused,
+  type Log,
+  type ProvenIdentity,
+  type SignInSecrets,
+  type Tokens,
+} from '../../domain/shared/ports.ts';
+import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { announce } from '../shared/events.ts';
+import type { OpenedSession, SessionService } from './session-service.ts';
+
+/** A sign-in on its way: the token stays with the browser it began in. */
+export type StartedSignIn = Readonly<{ token: string; address: string; expiresAt: Date }>;
+
+/** Signing in at an OpenID provider: for who was invited, and nobody else. */
+export class OidcService {
+  readonly #unitOfWork: UnitOfWork;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #tokens: Tokens;
+  readonly #sessions: SessionService;
+  readonly #provider: IdentityProvider | null;
+
+  /** @param dependencies.provider null: there is none */
+  constructor(dependencies: {
+    unitOfWork: UnitOfWork;
+    clock: Clock;
+    log: Log;
+    tokens: Tokens;
+    sessions: SessionService;
+    provider: IdentityProvider | null;
+  }) {
+    this.#unitOfWork = dependencies.unitOfWork;
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#tokens = dependencies.tokens;
+    this.#sessions = dependencies.sessions;
+    this.#provider = dependencies.provider;
+  }
+
+  /** @throws DomainError `oidc_not_configured` @throws UnavailableError `identity_provider_unavailable` */
+  async start(): Promise<StartedSignIn> {
+    const provider = this.#configured();
+    const token = this.#tokens.make();
+    const address = await provider.addressFor(this.#secretsOf(token));
+    const expiresAt = new Date(this.#clock.now().getTime() + OIDC_REQUEST_MAX_MS);
+    await this.#unitOfWork.write(async ({ oidc }) => await oidc.insert(this.#tokens.digest(token), expiresAt));
+    return { token, address, expiresAt };
+  }
+
+  /**
+   * Opens a session for who comes back from the provider.
+   *
+   * @param token of {@link start}, from the same browser
+   * @throws DomainError `oidc_not_configured`, `oidc_refused`, `user_not_invited`
+   * @throws UnavailableError `identity_provider_unavailable`
+   */
+  async finish(query: string, token: string | undefined, previous: string | undefined): Promise<OpenedSession> {
+    const provider = this.#configured();
+    const now = this.#clock.now();
+    const isOurs =
+      token !== undefined &&
+      (await this.#unitOfWork.write(async ({ oidc }) => await oidc.delete(this.#tokens.digest(token), now)));
+    if (!isOurs) throw this.#refused();
+    const identity = await this.#identify(provider, query, token);
+    const userId = await this.#findUser(identity, now);
+    if (userId === undefined) {
+      throw this.#refuse(identity.email === null ? 'email_not_verified' : 'not_invited', 'user_not_invited');
+    }
+    const opened = await this.#sessions.open({ userId, method: 'oidc' }, previous);
+    if (opened === undefined) throw this.#refuse('not_invited', 'user_not_invited');
+    return opened;
+  }
+
+  async #identify(provider: IdentityProvider, query: string, token: string): Promise<ProvenIdentity> {
+    try {
+      return await provider.identify(query, this.#secretsOf(token));
+    } catch (error) {
+      throw error instanceof IdentityRefused ? this.#refused() : error;
+    }
+  }
+
+  /** By who they are at the provider; the first time by their e-mail, if the provider has verified it. */
+  async #findUser(identity: ProvenIdentity, now: Date): Promise<number | undefined> {
+    const known = await this.#unitOfWork.read(async ({ oidc }) => await oidc.findUser(identity));
+    if (known !== undefined || identity.email === null) return known;
+    return await this.#unitOfWork.write(async ({ oidc }) => await oidc.updateIdentity(identity, now));
+  }
+
+  /** Derived from what the browser keeps: nothing that could be stolen from the database binds a sign-in to it. */
+  #secretsOf(token: string): SignInSecrets {
+    const derive = (name: string): string =>
+      Buffer.from(this.#tokens.digest(`oidc ${name} ${token}`)).toString('base64url');
+    return { state: derive('state'), nonce: derive('nonce'), verifier: derive('verifier') };
+  }
+
+  #configured(): IdentityProvider {
+    if (this.#provider !== null) return this.#provider;
+    throw new DomainError('oidc_not_configured', 'This server has no OpenID provider');
+  }
+
+  #refused(): DomainError {
+    return this.#refuse('provider', 'oidc_refused');
+  }
+
+  #refuse(reason: SignInRefusal, code: 'oidc_refused' | 'user_not_invited'): DomainError {
+    announce(this.#log, { type: 'sign_in_refused', method: 'oidc', userId: null, reason });
+    return code === 'oidc_refused'
+      ? new DomainError(code, 'What came back from the OpenID provider proves nothing; begin again')
+      : new DomainError(code, 'Nobody was invited whom the OpenID provider says you are');
+  }
+}
