@@ -79,6 +79,7 @@ export function readConfig(env: Env = process.env): Config {
   const environment = reader.oneOf('ENVIRONMENT', ['development', 'test', 'production'], 'development');
   const isProduction = environment === 'production';
   const host = reader.text('HOST', '127.0.0.1');
+  const prefix = reader.prefix();
   const config: Config = {
     environment,
     databaseUrl: reader.databaseUrl('DATABASE_URL'),
@@ -86,14 +87,14 @@ export function readConfig(env: Env = process.env): Config {
     dataDir: reader.dataDir(),
     apiKey: reader.apiKey(isProduction, host),
     readAccess: reader.readAccess(isProduction),
-    prefix: reader.prefix(),
+    prefix,
     logLevel: reader.logLevel(),
     host,
     allowedHosts: reader.allowedHosts(host),
     corsOrigins: reader.corsOrigins(),
     port: reader.integer('PORT', 8000, { min: 0, max: 65_535 }),
     publicUrl: reader.publicUrl(),
-    oidc: reader.oidc(),
+    oidc: reader.oidc(prefix),
     database: {
       connectionsMax: reader.integer('DATABASE_POOL_MAX', 10, { min: 1, max: 1_000 }),
       prepare: reader.oneOf('DATABASE_PREPARE', ['true', 'false'], 'true') === 'true',
@@ -250,7 +251,7 @@ class EnvReader {
   }
 
   /** Three variables, or none of them. */
-  oidc(): OidcOptions | null {
+  oidc(prefix: string): OidcOptions | null {
     const issuer = this.#get('OIDC_ISSUER');
     const clientId = this.#get('OIDC_CLIENT_ID');
     const clientSecret = this.#get('OIDC_CLIENT_SECRET');
@@ -263,8 +264,7 @@ class EnvReader {
       this.problems.push('OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and PUBLIC_URL are set together');
       return null;
     }
-    const redirectUrl = `${publicUrl}${this.text('API_V1_PREFIX', '/api/v1').replace(/\/+$/, '')}/oidc/callback`;
-    return { issuer, clientId, clientSecret, redirectUrl };
+    return { issuer, clientId, clientSecret, redirectUrl: `${publicUrl}${prefix}/oidc/callback` };
   }
 
   prefix(): string {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { FORMATS } from '../../api/edge/validation.ts';
 import type { Services } from '../../compose.ts';
 import type { Config } from '../../config.ts';
 import { COMMAND_LINE } from '../../domain/access/actor.ts';
@@ -25,7 +26,6 @@ Hand it over to them alone. list prints one user a line, as JSON. Who is disable
 
 Works on DATABASE_URL, else on the embedded database.`;
 
-const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 const EMAIL_LENGTH_MAX = 255;
 const NAME_LENGTH_MAX = 200;
 
@@ -95,7 +95,8 @@ async function disable(args: string[], config: Config, io: Io): Promise<number> 
 }
 
 function readEmail([email = '', ...more]: readonly string[]): string {
-  if (EMAIL.test(email) && email.length <= EMAIL_LENGTH_MAX && more.length === 0) return email.toLowerCase();
+  if (FORMATS['email']?.[0](email) === true && email.length <= EMAIL_LENGTH_MAX && more.length === 0)
+    return email.toLowerCase();
   throw new UsageError('A user has one e-mail, such as caja@colegio.example');
 }
 
