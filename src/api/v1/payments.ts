@@ -70,7 +70,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     id: 'getPayment',
     scope: 'payments:read',
     summary: 'Get a payment',
-    refusals: ['payment_not_found'],
+    refusals: ['payment_not_found', 'document_too_long'],
     answer: { schema: PaymentResponse, description: 'The payment; as PDF its receipt.' },
     isConditional: true,
     params: IdParams,

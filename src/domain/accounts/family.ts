@@ -9,3 +9,14 @@ export type FamilyAccount = Readonly<{
   /** What of its payments lies on no invoice. */
   credit: Money;
 }>;
+
+/** Who is billed and who paid, as papers name it. */
+export type BilledFamily = Readonly<{
+  id: number;
+  schoolId: number;
+  name: string;
+  /** Whom its invoices are for before the law, where it says so. */
+  taxId: string | null;
+  taxName: string | null;
+  taxAddress: string | null;
+}>;

@@ -1,3 +1,5 @@
+import type { PaymentMethod } from './payment.ts';
+
 /** ALLOCATION puts money of a payment on an invoice, RELEASE takes it back to credit, REVERSAL goes with its payment. */
 export type AllocationKind = 'ALLOCATION' | 'RELEASE' | 'REVERSAL';
 
@@ -26,6 +28,30 @@ export type Move = Readonly<{
 
 /** What lies of a payment on an invoice, by the sum of all moves between them. */
 export type Allocated = Readonly<{ paymentId: number; invoiceId: number; amount: string }>;
+
+/** What a payment paid of an invoice. `amount` is decimal text with two places. */
+export type PaidInvoice = Readonly<{
+  invoiceId: number;
+  number: string;
+  description: string | null;
+  studentName: string;
+  amount: string;
+}>;
+
+/** Money of a payment that came to an invoice or left it. `amount` is decimal text, below zero where it left. */
+export type InvoiceMovement = Readonly<{
+  kind: AllocationKind;
+  amount: string;
+  /** YYYY-MM-DD; and the instant it was recorded at, RFC 3339. */
+  day: string;
+  recordedAt: string;
+  /** Of the payment. */
+  number: string;
+  method: PaymentMethod | null;
+  reference: string | null;
+  /** Why it left. */
+  reason: string | null;
+}>;
 
 /** The move that takes off what lies there. @param day null for the earliest it can be */
 export function takenOff(

@@ -1,5 +1,5 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import type { FamilyAccount } from '../../domain/accounts/family.ts';
+import type { BilledFamily, FamilyAccount } from '../../domain/accounts/family.ts';
 import { parseMoney } from '../../domain/shared/money.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { sql } from '../../infrastructure/postgres/sql.ts';
@@ -36,5 +36,12 @@ export class FamilyRepository {
         credit: parseMoney(row.credit, row.currency),
       }
     );
+  }
+
+  async find(actor: Actor, id: number): Promise<BilledFamily | undefined> {
+    return await this.#sql.first<BilledFamily>(sql`
+      select f.id, f.school_id as "schoolId", f.name, f.tax_id as "taxId", f.tax_name as "taxName",
+             f.tax_address as "taxAddress"
+      from families f where f.id = ${id} and ${visibleTo(actor, sql`f.school_id`)}`);
   }
 }

@@ -1,8 +1,8 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import type { Allocated, Move } from '../../domain/billing/allocation.ts';
+import type { Allocated, InvoiceMovement, Move, PaidInvoice } from '../../domain/billing/allocation.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
-import { visibleTo } from '../shared/sql-fragments.ts';
+import { isoTime, visibleTo } from '../shared/sql-fragments.ts';
 import { bookedOn, changeTotals } from './school-totals.ts';
 
 /**
@@ -31,6 +31,45 @@ export class AllocationRepository {
   /** What lies on an invoice of which payment, what came last first. */
   async listOfInvoice(actor: Actor, invoiceId: number): Promise<Allocated[]> {
     return await this.#list(actor, sql`a.invoice_id = ${invoiceId}`, sql`max(a.id) filter (where a.amount > 0) desc`);
+  }
+
+  /**
+   * What a payment paid, in the order it came there: of a reversed one, what it paid until then. At most `limit` invoices.
+   */
+  async listPaid(actor: Actor, paymentId: number, limit: number): Promise<PaidInvoice[]> {
+    return await this.#sql.rows<PaidInvoice>(sql`
+      select i.id as "invoiceId", i.number, i.description, st.first_name || ' ' || st.last_name as "studentName",
+             a.amount::text as amount
+      from (
+        select invoice_id, school_id, sum(amount) as amount, min(id) as first_id from payment_allocations
+        where payment_id = ${paymentId} and kind <> 'REVERSAL' and ${visibleTo(actor, sql`school_id`)}
+        group by invoice_id, school_id having sum(amount) > 0
+      ) a
+      join invoices i on i.id = a.invoice_id and i.school_id = a.school_id
+      join students st on st.id = i.student_id and st.school_id = i.school_id
+      order by a.first_id limit ${limit}`);
+  }
+
+  /** When money of a payment last moved after it came, but for its reversal; null where all stayed where it came to. */
+  async findMovedAt(actor: Actor, paymentId: number): Promise<Date | null> {
+    const row = await this.#sql.first<{ at: Date | null }>(sql`
+      select max(a.created_at) as at
+      from payment_allocations a join payments p on p.id = a.payment_id and p.school_id = a.school_id
+      where a.payment_id = ${paymentId} and ${visibleTo(actor, sql`a.school_id`)}
+        and (a.kind = 'RELEASE' or (a.kind = 'ALLOCATION' and a.created_at > p.created_at))`);
+    return row?.at ?? null;
+  }
+
+  /** What came to an invoice and left it, of which payment, oldest first. At most `limit` of them. */
+  async listMovements(actor: Actor, invoiceId: number, limit: number): Promise<InvoiceMovement[]> {
+    return await this.#sql.rows<InvoiceMovement>(sql`
+      select a.kind, a.amount::text as amount, a.allocated_on as day, ${isoTime(sql`a.created_at`)} as "recordedAt",
+             p.number, p.method, p.reference, case a.kind when 'REVERSAL' then r.reason else a.reason end as reason
+      from payment_allocations a
+      join payments p on p.id = a.payment_id and p.school_id = a.school_id
+      left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
+      where a.invoice_id = ${invoiceId} and ${visibleTo(actor, sql`a.school_id`)}
+      order by a.id limit ${limit}`);
   }
 
   async #list(actor: Actor, condition: Statement, order: Statement): Promise<Allocated[]> {

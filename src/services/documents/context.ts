@@ -1,3 +1,4 @@
+import type { BilledFamily } from '../../domain/accounts/family.ts';
 import type { School } from '../../domain/accounts/school.ts';
 import type { Student } from '../../domain/accounts/student.ts';
 import type { Clock, PrintedDocument } from '../../domain/shared/ports.ts';
@@ -5,6 +6,7 @@ import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import type { LedgerService } from '../reporting/ledger-service.ts';
 import type { ReportService } from '../reporting/report-service.ts';
 import type { StatementService } from '../reporting/statement-service.ts';
+import { familyDetails } from './family-details.ts';
 import { letterhead, linesOf } from './letterhead.ts';
 import { defaultLanguage, type Language, Locale, paperOf } from './locale.ts';
 import { WORDS, type Words } from './words/words.ts';
@@ -39,21 +41,16 @@ export function renderContext({ clock }: Sources, school: School, language: Lang
   return { school, locale, words, invoiceTitle: school.invoiceTitle ?? words.invoice, now: clock.now() };
 }
 
+type Whose = Pick<Student, 'id' | 'firstName' | 'lastName' | 'email'> | BilledFamily;
+
 /** What all documents share: who issues it to whom, and the foot of the page. */
 export function frame(
   { school, locale, words, now }: RenderContext,
   title: string,
   subtitle: string,
-  student: Pick<Student, 'id' | 'firstName' | 'lastName' | 'email'> | undefined,
+  whose: Whose | undefined,
 ): Omit<PrintedDocument, 'facts' | 'tables' | 'totals'> {
-  const party =
-    student === undefined
-      ? null
-      : {
-          label: words.student,
-          name: `${student.firstName} ${student.lastName}`,
-          details: [...(student.email === null ? [] : [student.email]), `${words.studentNumber} ${student.id}`],
-        };
+  const party = whose === undefined ? null : partyOf(whose, school, words);
   return {
     language: locale.tag,
     paper: paperOf(school.country),
@@ -71,6 +68,15 @@ export function frame(
     pageLabel: words.page,
     createdAt: now,
   };
+}
+
+function partyOf(whose: Whose, school: School, words: Words): NonNullable<PrintedDocument['party']> {
+  if ('taxId' in whose) {
+    return { label: words.family, name: whose.name, details: familyDetails(whose, school.country, words) };
+  }
+  const { id, firstName, lastName, email } = whose;
+  const details = [...(email === null ? [] : [email]), `${words.studentNumber} ${id}`];
+  return { label: words.student, name: `${firstName} ${lastName}`, details };
 }
 
 /** How to pay, for papers on which something is owed; null where the school does not say. */

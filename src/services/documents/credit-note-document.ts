@@ -3,6 +3,7 @@ import type { CreditNote } from '../../domain/billing/credit-note.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { PrintedDocument } from '../../domain/shared/ports.ts';
 import { frame, type NamedDocument, type RenderContext, renderContext, type Sources } from './context.ts';
+import { payerFacts } from './family-details.ts';
 import type { Language } from './locale.ts';
 import { creditReasonOf } from './movement-text.ts';
 import { partiesOfInvoice } from './parties.ts';
@@ -22,7 +23,7 @@ export async function readCreditNote(
     if (invoice === undefined) throw new Error(`credit note ${id} has no invoice`);
     return { note, invoice, ...(await partiesOfInvoice(actor, repositories, invoice)) };
   });
-  const { note, invoice, student } = found;
+  const { note, invoice, student, family } = found;
   const context = renderContext(sources, found.school, language);
   const { locale, words, now, invoiceTitle } = context;
   const reason = creditReasonOf(note.reason, words);
@@ -32,6 +33,7 @@ export async function readCreditNote(
       [words.date, locale.day(note.datedOn)],
       [words.corrects, `${invoiceTitle} ${invoice.number}`],
       [words.reason, reason],
+      ...(family === undefined ? [] : payerFacts(words.billedTo, family, context)),
       ...(note.reversedOn === null ? [] : [[words.noteReversed, locale.day(note.reversedOn)] as const]),
       [words.currency, locale.currency()],
       [words.generated, locale.moment(now)],

@@ -1,8 +1,8 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import type { InvoiceMovement } from '../../domain/billing/allocation.ts';
 import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { Invoice } from '../../domain/billing/invoice.ts';
 import { calculateOwed } from '../../domain/billing/invoice-rules.ts';
-import type { PaymentMethod } from '../../domain/billing/payment.ts';
 import { daysBetween } from '../../domain/shared/calendar.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney } from '../../domain/shared/money.ts';
@@ -15,6 +15,7 @@ import {
   renderContext,
   type Sources,
 } from './context.ts';
+import { payerFacts } from './family-details.ts';
 import { DOCUMENT_LINES_MAX, tooLong } from './lines.ts';
 import type { Language } from './locale.ts';
 import { type MovementText, textOf } from './movement-text.ts';
@@ -22,18 +23,7 @@ import { partiesOfInvoice } from './parties.ts';
 import { type PaperStatus, paperStatus, statusText } from './settlement.ts';
 import type { Words } from './words/words.ts';
 
-/** Payments and credit notes of an invoice, as the projections of their lists write them. */
-type PaymentLine = Readonly<{
-  number: string;
-  amount: string;
-  paid_on: string;
-  created_at: string;
-  method: PaymentMethod | null;
-  reference: string | null;
-  reversed_at: string | null;
-  reversed_on: string | null;
-  reversal_reason: string | null;
-}>;
+/** A credit note of an invoice, as the projection of their list writes it. */
 type CreditLine = Readonly<{
   number: string;
   amount: string;
@@ -57,15 +47,14 @@ export async function readInvoice(
     const invoice = await repositories.invoices.find(actor, id);
     if (invoice === undefined) throw new DomainError('invoice_not_found', `Invoice with id ${id} not found`);
     const page = { limit: DOCUMENT_LINES_MAX, offset: 0, cursor: null };
-    const payments = await repositories.payments.list(actor, { invoiceId: id }, page);
-    const credits = await repositories.creditNotes.list(actor, { invoiceId: id }, page);
-    if (payments.next !== null || credits.next !== null) throw tooLong('whole invoice');
+    const money = await repositories.allocations.listMovements(actor, id, DOCUMENT_LINES_MAX + 1);
+    const notes = await repositories.creditNotes.list(actor, { invoiceId: id }, page);
+    if (notes.next !== null) throw tooLong('whole invoice');
     const parties = await partiesOfInvoice(actor, repositories, invoice);
-    const paid: PaymentLine[] = JSON.parse(payments.json);
-    const credited: CreditLine[] = JSON.parse(credits.json);
-    return { invoice, payments: paid, credits: credited, ...parties };
+    const credits: CreditLine[] = JSON.parse(notes.json);
+    return { invoice, money, credits, ...parties };
   });
-  const { invoice, student, credits } = found;
+  const { invoice, student, family, credits } = found;
   const context = renderContext(sources, found.school, language);
   const { locale, words, now, invoiceTitle } = context;
   const total = formatMoney(invoice.total);
@@ -77,6 +66,7 @@ export async function readInvoice(
       [words.issueDay, locale.day(invoice.issuedOn)],
       [words.dueDay, locale.day(invoice.dueDate)],
       [words.status, statusText(status, owed.minor > 0n ? daysBetween(invoice.dueDate, locale.isoDay(now)) : 0, words)],
+      ...(family === undefined ? [] : payerFacts(words.billedTo, family, context)),
       ...(invoice.voidedOn === null ? [] : [[words.voided, locale.day(invoice.voidedOn)] as const]),
       [words.currency, locale.currency()],
       [words.generated, locale.moment(now)],
@@ -133,6 +123,8 @@ function markOf(status: PaperStatus, { stamp }: Words): PrintedDocument['mark'] 
   }
 }
 
+const MOVED = { ALLOCATION: 'PAYMENT', RELEASE: 'RELEASE', REVERSAL: 'REVERSAL' } as const;
+
 /**
  * What lowered an invoice and what was taken back of it, by the days it happened on, so that the amounts add up to what is
  * paid and credited; nothing at all where nothing did.
@@ -140,7 +132,7 @@ function markOf(status: PaperStatus, { stamp }: Words): PrintedDocument['mark'] 
  * @throws DomainError `document_too_long`
  */
 function movementsOf(
-  { payments, credits }: { payments: readonly PaymentLine[]; credits: readonly CreditLine[] },
+  { money, credits }: { money: readonly InvoiceMovement[]; credits: readonly CreditLine[] },
   { locale, words }: RenderContext,
 ): PrintedTable[] {
   const movement = (day: string, recordedAt: string, number: string, amount: string, text: MovementText) => ({
@@ -148,12 +140,12 @@ function movementsOf(
     place: `${day} ${recordedAt}`,
     row: [locale.day(day), words.entryType[text.type], number, textOf(text, words), locale.amount(amount)],
   });
+  const moved = ({ kind, day, recordedAt, number, amount, method, reference, reason: description }: InvoiceMovement) =>
+    movement(day, recordedAt, number, amount, { type: MOVED[kind], method, reference, description });
   const noted = { method: null, reference: null } as const;
   // At one time they stay in this order, which is that of a ledger.
   const rows = [
-    ...payments.map(({ paid_on, created_at, number, amount, method, reference }) =>
-      movement(paid_on, created_at, number, amount, { type: 'PAYMENT', method, reference, description: null }),
-    ),
+    ...money.filter(({ kind }) => kind === 'ALLOCATION').map(moved),
     ...credits.map(({ dated_on, created_at, number, amount, reason, description }) =>
       movement(dated_on, created_at, number, amount, {
         type: 'CREDIT_NOTE',
@@ -162,17 +154,7 @@ function movementsOf(
         description: reason,
       }),
     ),
-    ...payments.flatMap(
-      ({ reversed_at, reversed_on, number, amount, method, reference, reversal_reason: description }) =>
-        reversed_at === null || reversed_on === null
-          ? []
-          : movement(reversed_on, reversed_at, number, `-${amount}`, {
-              type: 'REVERSAL',
-              method,
-              reference,
-              description,
-            }),
-    ),
+    ...money.filter(({ kind }) => kind !== 'ALLOCATION').map(moved),
     ...credits.flatMap(({ reversed_at, reversed_on, number, amount, reversal_reason: description }) =>
       reversed_at === null || reversed_on === null
         ? []

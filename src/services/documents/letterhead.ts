@@ -26,6 +26,23 @@ const TAX_ID_NAMES: Readonly<Record<string, string>> = {
   VE: 'RIF',
 };
 
+/** Where a person's number has another name than a company's: a family may be either. */
+const TAX_ID_NAMES_OF_ANYBODY: Readonly<Record<string, string | null>> = {
+  AR: 'CUIT/CUIL',
+  BR: 'CPF/CNPJ',
+  CO: 'CC/NIT',
+  CR: 'Cédula',
+  DO: 'Cédula/RNC',
+  US: null,
+  VE: 'CI/RIF',
+};
+
+/** What the tax number of somebody is called who may be a person or a company. */
+export function taxIdName(country: string, words: Words): string {
+  const own = TAX_ID_NAMES_OF_ANYBODY[country];
+  return (own === undefined ? TAX_ID_NAMES[country] : own) ?? words.taxId;
+}
+
 /** Lines of an address that are printed as they are; what is beyond them shares the last. */
 const ADDRESS_LINES_MAX = 4;
 

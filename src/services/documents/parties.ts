@@ -1,4 +1,5 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import type { BilledFamily } from '../../domain/accounts/family.ts';
 import type { School } from '../../domain/accounts/school.ts';
 import type { Student } from '../../domain/accounts/student.ts';
 import type { Invoice } from '../../domain/billing/invoice.ts';
@@ -21,13 +22,15 @@ export async function partiesOfAccount(
   });
 }
 
+/** `family` is who owes it, where one does. */
 export async function partiesOfInvoice(
   actor: Actor,
-  { students, schools }: Repositories,
-  { id, studentId, schoolId }: Invoice,
-): Promise<{ student: Student; school: School }> {
+  { students, schools, families }: Repositories,
+  { id, studentId, schoolId, familyId }: Invoice,
+): Promise<{ student: Student; school: School; family: BilledFamily | undefined }> {
   const student = await students.find(actor, studentId);
   const school = await schools.find(actor, schoolId);
   if (student === undefined || school === undefined) throw new Error(`invoice ${id} belongs to nobody`);
-  return { student, school };
+  const family = familyId === null ? undefined : await families.find(actor, familyId);
+  return { student, school, family };
 }
