@@ -133,8 +133,7 @@ export function aDirectory(): string {
 export const DRIFT = `
   select i.id::int from invoices i
   where i.amount_paid <> (
-      select coalesce(sum(p.amount), 0) from payments p
-      where p.invoice_id = i.id and not exists (select from payment_reversals r where r.payment_id = p.id)
+      select coalesce(sum(a.amount), 0) from payment_allocations a where a.invoice_id = i.id
     )
     or i.amount_credited <> (
       select coalesce(sum(c.amount), 0) from credit_notes c
