@@ -43,6 +43,8 @@ type InvoiceRow = {
   has_lines: boolean;
 };
 
+type PayableRow = InvoiceRow & { origin_invoice_id: number | null; origin_due_date: string | null };
+
 type ChangedInvoice = Written<Omit<InvoiceUpdated, 'type'>>;
 
 const COLUMNS = sql`id, school_id, student_id, family_id, number, currency, amount_total, amount_paid, amount_credited,
@@ -119,10 +121,13 @@ export class InvoiceRepository {
 
   /** Locked in the order of their ids, as everywhere. What is paid on a row is read after the wait for it. */
   async #listForUpdate(actor: Actor, condition: Statement): Promise<Payable[]> {
-    const rows = await this.#sql.rows<InvoiceRow>(sql`
-      select ${COLUMNS} from invoices i where ${condition} and ${visibleTo(actor, sql`i.school_id`)}
+    const rows = await this.#sql.rows<PayableRow>(sql`
+      select ${COLUMNS}, origin_invoice_id, (
+        select o.due_date from invoices o where o.id = i.origin_invoice_id and o.school_id = i.school_id
+      ) as origin_due_date
+      from invoices i where ${condition} and ${visibleTo(actor, sql`i.school_id`)}
       order by i.id for no key update of i`);
-    return rows.map((row) => ({ ...toInvoice(row), origin: null }));
+    return rows.map(toPayable);
   }
 
   async list(actor: Actor, filter: InvoiceFilter, page: PageRequest): Promise<Page> {
@@ -263,6 +268,10 @@ function toRefusal(error: unknown, { studentId, amountTotal, currency, conceptId
     );
   }
   return error;
+}
+
+function toPayable({ origin_invoice_id: id, origin_due_date: dueDate, ...row }: PayableRow): Payable {
+  return { ...toInvoice(row), origin: id === null || dueDate === null ? null : { id, dueDate } };
 }
 
 function toInvoice(row: InvoiceRow): Invoice {

@@ -41,6 +41,20 @@ describe('the worked examples of families', () => {
     expect(await family.credit()).toBe('0.00');
   });
 
+  test('2 and 3: a late fee stands right before the invoice it is for', async () => {
+    for (const [amount, figures, credit] of [
+      ['1600.00', ['150.00', '1450.00', '0.00'], '0.00'],
+      ['3400.00', ['150.00', '1500.00', '1500.00'], '250.00'],
+    ] as const) {
+      const { family, a, b } = await aAndB();
+      const fee = await family.anInvoice({ amount_total: '150.00', due_date: '2026-12-01' });
+      await billing.owner.query('update invoices set origin_invoice_id = $1 where id = $2', [a, fee]);
+      await pay(family, amount);
+      expect(await paid(fee, a, b)).toEqual(figures);
+      expect(await family.credit()).toBe(credit);
+    }
+  });
+
   test('4 and 5: what is left pays the next invoice; a bounced cheque reopens exactly what it paid', async () => {
     const { family, a, b } = await aAndB();
     const payment = await pay(family, '3250.00');
