@@ -855,6 +855,7 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'payment_not_found'
+    | 'document_too_long'
     | 'scope_missing';
   getPeriod: 
     | 'api_key_invalid'
