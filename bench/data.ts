@@ -5,12 +5,16 @@ import type { Progress } from './progress.ts';
 export const STUDENTS_PER_SCHOOL = 400;
 export const INVOICES_PER_STUDENT = 24;
 
+/** The last students of a school are in families of so many. */
+const STUDENTS_IN_FAMILIES = 20;
+const STUDENTS_PER_FAMILY = 4;
+
 /** Every school bills once a month, on a day of its own; the last month is 2025-06, so nothing lies in the future. */
 const FIRST_MONTH = '2023-07-01';
 /** Payments come in up to this many months after the invoices: 50 days after, at most. */
 const PAYMENT_MONTHS = INVOICES_PER_STUDENT + 2;
 
-export const DATA_STEPS = INVOICES_PER_STUDENT + PAYMENT_MONTHS + 6;
+export const DATA_STEPS = INVOICES_PER_STUDENT + PAYMENT_MONTHS + 7;
 
 /**
  * Fills an empty, migrated database with `schools` schools, always the same rows: 55 % of the invoices PAID (half of
@@ -30,12 +34,19 @@ export async function fill(client: Client, schools: number, progress: Progress):
     progress.step(`invoices of month ${month + 1}`);
     await insertInvoices(client, month);
   }
+  await client.query(`
+    update invoices i set family_id = st.family_id from students st
+    where st.id = i.student_id and st.family_id is not null`);
   progress.step('planning payments');
   await planPayments(client);
   for (let month = 0; month < PAYMENT_MONTHS; month++) {
     progress.step(`payments of month ${month + 1}`);
     await insertPayments(client, month);
   }
+  progress.step('allocations');
+  await client.query(`
+    insert into payment_allocations (school_id, payment_id, invoice_id, amount, kind, allocated_on, booked_on, created_at)
+    select school_id, id, invoice_id, amount, 'ALLOCATION', paid_on, booked_on, created_at from payments order by id`);
   progress.step('counters');
   await insertInvoiceCounters(client);
   await client.query('call rebuild_school_totals()');
@@ -45,7 +56,9 @@ export async function fill(client: Client, schools: number, progress: Progress):
   for (const statement of later.foreignKeys) await client.query(statement);
   progress.step('vacuum analyze');
   // Not the empty ones: of a table that was vacuumed while it was empty PostgreSQL believes for a minute that it stays so.
-  await client.query('vacuum (analyze) schools, students, invoices, payments, document_counters, school_totals');
+  await client.query(
+    'vacuum (analyze) schools, families, students, invoices, payments, payment_allocations, document_counters, school_totals',
+  );
   await client.query('checkpoint');
 }
 
@@ -54,12 +67,12 @@ async function dropForLoading(client: Client): Promise<{ indexes: string[]; fore
   const keys = await client.query<{ table: string; name: string; definition: string }>(`
     select conrelid::regclass::text as table, conname as name, pg_get_constraintdef(oid) as definition
     from pg_constraint
-    where contype = 'f' and conrelid in ('invoices'::regclass, 'payments'::regclass)`);
+    where contype = 'f' and conrelid in ('invoices'::regclass, 'payments'::regclass, 'payment_allocations'::regclass)`);
   for (const { table, name } of keys.rows) await client.query(`alter table ${table} drop constraint ${name}`);
   const indexes = await client.query<{ name: string; definition: string }>(`
     select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition
     from pg_index i
-    where i.indrelid in ('invoices'::regclass, 'payments'::regclass)
+    where i.indrelid in ('invoices'::regclass, 'payments'::regclass, 'payment_allocations'::regclass)
       and not exists (select from pg_constraint c where c.conindid = i.indexrelid)`);
   for (const { name } of indexes.rows) await client.query(`drop index ${name}`);
   return {
@@ -92,7 +105,23 @@ async function insertPeople(client: Client, schools: number): Promise<void> {
      order by n`,
     [schools * STUDENTS_PER_SCHOOL, STUDENTS_PER_SCHOOL],
   );
-  await client.query('analyze schools, students');
+  await client.query(
+    `with member as (
+       select id as student_id, school_id, (row_number() over (partition by school_id order by id desc) - 1) as place
+       from students
+     ), household as (
+       select school_id, place / ${STUDENTS_PER_FAMILY} as n, array_agg(student_id) as students
+       from member where place < ${STUDENTS_IN_FAMILIES} group by 1, 2
+     ), family as (
+       insert into families (school_id, name, external_id, created_at, updated_at)
+       select school_id, 'Family ' || n, n::text, '2023-06-10', '2023-06-10' from household order by school_id, n
+       returning id, school_id, external_id
+     )
+     update students st set family_id = family.id
+     from family join household on household.school_id = family.school_id and household.n::text = family.external_id
+     where st.id = any (household.students)`,
+  );
+  await client.query('analyze schools, families, students');
 }
 
 /**
@@ -174,12 +203,12 @@ async function insertPayments(client: Client, month: number): Promise<void> {
        select school_id, 'RECEIPT', series, max(n) from numbered group by school_id, series
        on conflict (school_id, kind, series) do update set last_number = excluded.last_number
      )
-     insert into payments (school_id, invoice_id, amount, method, reference, paid_at, paid_on, booked_on, created_at,
-                           number)
-     select school_id, invoice_id, amount,
+     insert into payments (school_id, invoice_id, family_id, amount, method, reference, paid_at, paid_on, booked_on,
+                           created_at, number)
+     select numbered.school_id, invoice_id, i.family_id, amount,
             (array['TRANSFER', 'CARD', 'CASH', 'CHECK', 'OTHER'])[invoice_id % 5 + 1], 'REF-' || invoice_id,
-            paid_at, paid_at::date, paid_at::date, paid_at, document_number(series, n)
-     from numbered
+            paid_at, paid_at::date, paid_at::date, paid_at, document_number(numbered.series, n)
+     from numbered join invoices i on i.id = numbered.invoice_id
      order by numbered.paid_at, invoice_id`,
     [month],
   );
@@ -200,9 +229,7 @@ export async function findDrift(client: Client): Promise<string[]> {
       select 'amount_paid is the sum of the live payments' as claim, count(*) as wrong
       from invoices i
       left join (
-        select p.invoice_id, sum(p.amount) as paid
-        from payments p left join payment_reversals r on r.payment_id = p.id
-        where r.id is null group by p.invoice_id
+        select invoice_id, sum(amount) as paid from payment_allocations group by invoice_id
       ) p on p.invoice_id = i.id
       where i.amount_paid <> coalesce(p.paid, 0)
       union all

@@ -32,6 +32,12 @@ export function readCases(ids: Ids, cursors: readonly [string, number][], depend
         await statements.open(ANONYMOUS, { kind: 'student', id: at(students, i) }, { limit: null, offset: 0 }),
     },
     {
+      name: 'family-statement',
+      title: 'GET family statement (96 lines)',
+      requests: ids.families.map(({ id }) => getText(`/families/${id}/statement`)),
+      hasLimits: false,
+    },
+    {
       name: 'school-statement',
       title: `GET school statement ?limit=${LIMIT}`,
       reference: { 1: 17.6, 16: 20.3 },

@@ -38,6 +38,16 @@ export function writeCases(ids: Ids, dependencies: Dependencies): Case[] {
       hasLimits: false,
     },
     {
+      name: 'family-payment',
+      isWrite: true,
+      title: 'POST payment of a family over ten invoices',
+      requests: ids.families.map(({ id, open }) => {
+        const allocations = open.map((invoice) => ({ invoice_id: invoice, amount: '0.01' }));
+        return postText(`/families/${id}/payments`, { amount: '0.10', allocations });
+      }),
+      hasLimits: false,
+    },
+    {
       name: 'invoice-create',
       isWrite: true,
       title: 'POST invoice',
