@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CREDIT_DRIFT } from '../support/drift.ts';
 import { Client } from './support/client.ts';
 import { DoomedPostgres, DRIFT } from './support/databases.ts';
 import { percentile, report, scale } from './support/scale.ts';
@@ -88,25 +89,36 @@ function aLoad(): Load {
 }
 
 /**
- * Pays and pays, one hundredth at a time. Every second payment has an Idempotency-Key and is repeated until it is
+ * Pays and pays, one hundredth at a time: half of the lanes an invoice, half as the family that owes it. Every second payment has an Idempotency-Key and is repeated until it is
  * acknowledged; the others are sent once, and what becomes of them when the connection breaks nobody knows.
  */
 async function startLanes(load: Load, client: Client): Promise<{ lanes: Promise<unknown> }> {
-  const invoices = await client.invoices(INVOICES, '9999999.00');
+  const student = await client.aStudent();
+  const [family] = await postgres.query<{ id: number }>(`
+    with family as (
+      insert into families (school_id, name) select school_id, 'Núñez' from students where id = ${student} returning id
+    )
+    update students set family_id = family.id from family where students.id = ${student} returning family.id::int as id`);
+  const invoices = await client.invoices(INVOICES, '9999999.00', student);
   const lane = async (at: number): Promise<void> => {
     for (let n = 0; !load.stopped; n++) {
       const invoice = invoices[(at + n) % INVOICES] ?? 0;
       const reference = randomUUID();
-      if (n % 2 === 0) await payOnce(load, client, invoice, reference);
-      else await payUntilAcknowledged(load, client, invoice, reference);
+      const path = at % 2 === 0 ? `/invoices/${invoice}/payments` : `/families/${family?.id}/payments`;
+      if (n % 2 === 0) await payOnce(load, client, path, reference);
+      else await payUntilAcknowledged(load, client, path, reference);
     }
   };
   return { lanes: Promise.all(Array.from({ length: LANES }, async (_, at) => await lane(at))) };
 }
 
-async function payOnce(load: Load, client: Client, invoice: number, reference: string, key?: string): Promise<boolean> {
+async function payOnce(load: Load, client: Client, path: string, reference: string, key?: string): Promise<boolean> {
   try {
-    const { status, body } = await client.pay(invoice, { amount: '0.01', reference }, key);
+    const { status, body } = await client.post(
+      path,
+      { amount: '0.01', reference },
+      key === undefined ? {} : { 'idempotency-key': key },
+    );
     const outcome = status === 503 ? `${status} ${String(body['code'])}` : String(status);
     load.statuses.set(outcome, (load.statuses.get(outcome) ?? 0) + 1);
     if (status !== 201) {
@@ -123,8 +135,8 @@ async function payOnce(load: Load, client: Client, invoice: number, reference: s
   }
 }
 
-async function payUntilAcknowledged(load: Load, client: Client, invoice: number, reference: string): Promise<void> {
-  while (!(await payOnce(load, client, invoice, reference, reference))) {
+async function payUntilAcknowledged(load: Load, client: Client, path: string, reference: string): Promise<void> {
+  while (!(await payOnce(load, client, path, reference, reference))) {
     // Also after the end of the load: a payment that was begun with a key ends acknowledged.
   }
 }
@@ -143,7 +155,7 @@ async function conclude(title: string, load: Load, figures: Record<string, numbe
   const byId = new Map(stored.map(({ id, reference }) => [id, reference]));
   const lost = [...load.acknowledged].filter(([id, reference]) => byId.get(id) !== reference);
   const doubled = stored.length - new Set(stored.map(({ reference }) => reference)).size;
-  const drift = await postgres.query(DRIFT);
+  const drift = [...(await postgres.query(DRIFT)), ...(await postgres.query(CREDIT_DRIFT))];
   const gaps = await postgres.query(GAPS);
   report(title, {
     ...figures,
