@@ -38,6 +38,8 @@ import { SessionService } from './services/access/session-service.ts';
 import { SignInCleaner } from './services/access/sign-in-cleaner.ts';
 import { SignInThrottle } from './services/access/sign-in-throttle.ts';
 import { UserService } from './services/access/user-service.ts';
+import { FamilyService } from './services/accounts/family-service.ts';
+import { GuardianService } from './services/accounts/guardian-service.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
 import { StudentService } from './services/accounts/student-service.ts';
 import { ClosingService } from './services/billing/closing-service.ts';
@@ -82,6 +84,8 @@ export type Services = CatalogueServices &
   Readonly<{
     schools: SchoolService;
     students: StudentService;
+    families: FamilyService;
+    guardians: GuardianService;
     invoices: InvoiceService;
     creditNotes: CreditNoteService;
     closings: ClosingService;
@@ -201,6 +205,8 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     services: {
       schools: new SchoolService({ ...dependencies, timeZones: new CountryTimeZones() }),
       students: new StudentService(dependencies),
+      families: new FamilyService(dependencies),
+      guardians: new GuardianService(dependencies),
       invoices: new InvoiceService(dependencies),
       creditNotes: new CreditNoteService(dependencies),
       closings: new ClosingService(dependencies),

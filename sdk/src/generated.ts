@@ -1373,6 +1373,112 @@ export type EnrolmentUpdate = {
     discounts?: GrantedDiscountIn[];
 };
 
+export type Family = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
+    /**
+     * Its id in the school's own system. Unique in the school.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id: string | null;
+    /**
+     * Of whom its invoices are for before the law: RFC, NIT, RUC, CNPJ.
+     * @minLength 1
+     * @maxLength 50
+     */
+    tax_id: string | null;
+    /**
+     * Their name before the law.
+     * @minLength 1
+     * @maxLength 255
+     */
+    tax_name: string | null;
+    /**
+     * In lines.
+     * @minLength 1
+     * @maxLength 500
+     */
+    tax_address: string | null;
+    /**
+     * Whether a new invoice is paid from credit when it is issued. Switching it on applies nothing by itself.
+     */
+    auto_apply: boolean;
+    /**
+     * What of its payments lies on no invoice.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit: string;
+    /**
+     * By id.
+     */
+    guardians: Guardian[];
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+};
+
+export type FamilyCreate = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
+    /**
+     * Its id in the school's own system. Unique in the school.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id?: string | null;
+    /**
+     * Of whom its invoices are for before the law: RFC, NIT, RUC, CNPJ.
+     * @minLength 1
+     * @maxLength 50
+     */
+    tax_id?: string | null;
+    /**
+     * Their name before the law.
+     * @minLength 1
+     * @maxLength 255
+     */
+    tax_name?: string | null;
+    /**
+     * In lines.
+     * @minLength 1
+     * @maxLength 500
+     */
+    tax_address?: string | null;
+    /**
+     * Whether a new invoice is paid from credit when it is issued. Switching it on applies nothing by itself.
+     */
+    auto_apply?: boolean;
+};
+
 export type FamilyPaymentCreate = {
     amount: Amount;
     /**
@@ -1390,6 +1496,43 @@ export type FamilyPaymentCreate = {
      * Where the money goes. `auto`: by due date, then id, a late fee right before the invoice it is for; what is left is credit. `none`: all of it is credit. A list: as it says, and its rest is credit. Default: `auto`.
      */
     allocations?: ("auto" | "none") | AllocationCreate[];
+};
+
+export type FamilyUpdate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name?: string;
+    /**
+     * Its id in the school's own system. Unique in the school.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id?: string | null;
+    /**
+     * Of whom its invoices are for before the law: RFC, NIT, RUC, CNPJ.
+     * @minLength 1
+     * @maxLength 50
+     */
+    tax_id?: string | null;
+    /**
+     * Their name before the law.
+     * @minLength 1
+     * @maxLength 255
+     */
+    tax_name?: string | null;
+    /**
+     * In lines.
+     * @minLength 1
+     * @maxLength 500
+     */
+    tax_address?: string | null;
+    /**
+     * Whether a new invoice is paid from credit when it is issued. Switching it on applies nothing by itself.
+     */
+    auto_apply?: boolean;
 };
 
 /**
@@ -1450,6 +1593,114 @@ export type GrantedDiscountIn = {
      * @maxLength 200
      */
     reason?: string | null;
+};
+
+export type Guardian = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    full_name: string;
+    /**
+     * Lower-cased.
+     * @maxLength 255
+     * @format email
+     */
+    email: string | null;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    phone: string | null;
+    /**
+     * In the school's own words.
+     * @minLength 1
+     * @maxLength 50
+     */
+    relationship: string | null;
+    /**
+     * The one to call: one of a family at most.
+     */
+    is_principal: boolean;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+};
+
+export type GuardianCreate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    full_name: string;
+    /**
+     * Lower-cased.
+     * @maxLength 255
+     * @format email
+     */
+    email?: string | null;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    phone?: string | null;
+    /**
+     * In the school's own words.
+     * @minLength 1
+     * @maxLength 50
+     */
+    relationship?: string | null;
+    /**
+     * The one to call. Becoming it takes it from the other; who comes to a family without one is it.
+     */
+    is_principal?: boolean;
+};
+
+export type GuardianUpdate = {
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    full_name?: string;
+    /**
+     * Lower-cased.
+     * @maxLength 255
+     * @format email
+     */
+    email?: string | null;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    phone?: string | null;
+    /**
+     * In the school's own words.
+     * @minLength 1
+     * @maxLength 50
+     */
+    relationship?: string | null;
+    /**
+     * The one to call. Becoming it takes it from the other; who comes to a family without one is it.
+     */
+    is_principal?: boolean;
 };
 
 export type Health = {
@@ -3056,6 +3307,7 @@ export type School = {
      * @maxLength 100
      */
     invoice_title: string | null;
+    refund_prefix: string;
 };
 
 export type SchoolAging = {
@@ -3119,10 +3371,15 @@ export type SchoolCreate = {
      */
     receipt_prefix?: string;
     /**
-     * Beginning of document numbers, such as F in F-2026-000123. Default: NC; CN or NCR where one of the others is that.
+     * Beginning of document numbers, such as F in F-2026-000123. Default: NC; CN, NCR or NDC where one of the others is that.
      * @pattern ^[A-Z0-9]{1,10}$
      */
     credit_note_prefix?: string;
+    /**
+     * Beginning of document numbers, such as F in F-2026-000123. Default: DV; RF, DEV or DVR where one of the others is that.
+     * @pattern ^[A-Z0-9]{1,10}$
+     */
+    refund_prefix?: string;
     /**
      * Of whoever runs it, where that is another. Printed on its papers.
      * @minLength 1
@@ -3426,6 +3683,11 @@ export type SchoolUpdate = {
      */
     credit_note_prefix?: string;
     /**
+     * Beginning of document numbers, such as F in F-2026-000123.
+     * @pattern ^[A-Z0-9]{1,10}$
+     */
+    refund_prefix?: string;
+    /**
      * Of whoever runs it, where that is another. Printed on its papers.
      * @minLength 1
      * @maxLength 255
@@ -3681,6 +3943,18 @@ export type Student = {
      * @format date-time
      */
     updated_at: string;
+    /**
+     * Who owes its invoices from now on; a family of its school.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id: number | null;
+    /**
+     * Its id in the school's own system. Unique in the school.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id: string | null;
 };
 
 export type StudentAging = {
@@ -3734,6 +4008,18 @@ export type StudentCreate = {
      * @format email
      */
     email: string | null;
+    /**
+     * Who owes its invoices from now on; a family of its school.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id?: number | null;
+    /**
+     * Its id in the school's own system. Unique in the school.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id?: string | null;
 };
 
 export type StudentLedger = {
@@ -3865,11 +4151,23 @@ export type StudentUpdate = {
      */
     last_name?: string;
     /**
-     * Lower-cased. Unique over all schools.
+     * Lower-cased. Unique over all schools. Null for a child without a mailbox.
      * @maxLength 255
      * @format email
      */
-    email?: string;
+    email?: string | null;
+    /**
+     * Who owes its invoices from now on; a family of its school.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id?: number | null;
+    /**
+     * Its id in the school's own system. Unique in the school.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id?: string | null;
 };
 
 export type User = {
@@ -5098,6 +5396,194 @@ export type UpdateEnrolmentVariables = {
     id: number;
 } & UpdateEnrolmentBody;
 
+export type ListFamiliesResult = Family[];
+
+export type ListFamiliesQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * The whole id, as it was given.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id?: string;
+    /**
+     * Up to 8 words, in any order, all of which are in the name, the external id, the guardians or the students: each word in any of them; accents and case do not count. Of one or two characters, they begin a word there.
+     * @minLength 1
+     * @maxLength 255
+     */
+    q?: string;
+    /**
+     * Made or changed, or whose guardians or credit were, at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListFamiliesResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListFamiliesVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * The whole id, as it was given.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id?: string;
+    /**
+     * Up to 8 words, in any order, all of which are in the name, the external id, the guardians or the students: each word in any of them; accents and case do not count. Of one or two characters, they begin a word there.
+     * @minLength 1
+     * @maxLength 255
+     */
+    q?: string;
+    /**
+     * Made or changed, or whose guardians or credit were, at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+     * @format date-time
+     */
+    updated_since?: string;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateFamilyResult = Family;
+
+export type CreateFamilyBody = FamilyCreate;
+
+export type CreateFamilyHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateFamilyResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateFamilyVariables = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateFamilyBody;
+
+export type GetFamilyResult = Family;
+
+export type GetFamilyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetFamilyResponseHeaders = {
+    etag?: string;
+};
+
+export type GetFamilyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteFamilyResult = void;
+
+export type DeleteFamilyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteFamilyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateFamilyResult = Family;
+
+export type UpdateFamilyPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateFamilyBody = FamilyUpdate;
+
+export type UpdateFamilyVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdateFamilyBody;
+
 export type ApplyCreditResult = AppliedCredit;
 
 export type ApplyCreditPath = {
@@ -5137,6 +5623,116 @@ export type ApplyCreditVariables = {
      */
     "Idempotency-Key"?: string;
 } & ApplyCreditBody;
+
+export type ListGuardiansResult = Guardian[];
+
+export type ListGuardiansPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ListGuardiansQuery = {
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListGuardiansResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListGuardiansVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateGuardianResult = Guardian;
+
+export type CreateGuardianPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type CreateGuardianBody = GuardianCreate;
+
+export type CreateGuardianHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateGuardianResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateGuardianVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateGuardianBody;
 
 export type CreateFamilyPaymentResult = PaymentPreview;
 
@@ -5183,6 +5779,66 @@ export type CreateFamilyPaymentVariables = {
      */
     "Idempotency-Key"?: string;
 } & CreateFamilyPaymentBody;
+
+export type GetGuardianResult = Guardian;
+
+export type GetGuardianPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetGuardianResponseHeaders = {
+    etag?: string;
+};
+
+export type GetGuardianVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteGuardianResult = void;
+
+export type DeleteGuardianPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type DeleteGuardianVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateGuardianResult = Guardian;
+
+export type UpdateGuardianPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type UpdateGuardianBody = GuardianUpdate;
+
+export type UpdateGuardianVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+} & UpdateGuardianBody;
 
 export type TakeInvitationResult = void;
 
@@ -7230,6 +7886,17 @@ export type ListStudentsQuery = {
      */
     school_id?: number;
     /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id?: number;
+    /**
+     * The whole id, as it was given.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id?: string;
+    /**
      * Up to 8 words, in any order, all of which are in the names and the email; accents and case do not count. Of one or two characters, they begin a word there.
      * @minLength 1
      * @maxLength 255
@@ -7275,6 +7942,17 @@ export type ListStudentsVariables = {
      * @maximum 9007199254740991
      */
     school_id?: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id?: number;
+    /**
+     * The whole id, as it was given.
+     * @minLength 1
+     * @maxLength 100
+     */
+    external_id?: string;
     /**
      * Up to 8 words, in any order, all of which are in the names and the email; accents and case do not count. Of one or two characters, they begin a word there.
      * @minLength 1
@@ -8387,6 +9065,108 @@ export type Ops = {
         } & UpdateEnrolmentBody;
         result: UpdateEnrolmentResult;
     };
+    listFamilies: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            /**
+             * The whole id, as it was given.
+             * @minLength 1
+             * @maxLength 100
+             */
+            external_id?: string;
+            /**
+             * Up to 8 words, in any order, all of which are in the name, the external id, the guardians or the students: each word in any of them; accents and case do not count. Of one or two characters, they begin a word there.
+             * @minLength 1
+             * @maxLength 255
+             */
+            q?: string;
+            /**
+             * Made or changed, or whose guardians or credit were, at this instant or later. Ask from a minute before your last one: what was being written then has that time, too.
+             * @format date-time
+             */
+            updated_since?: string;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListFamiliesResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Family;
+    };
+    createFamily: {
+        args: {
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateFamilyBody;
+        result: CreateFamilyResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    getFamily: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetFamilyResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    deleteFamily: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: DeleteFamilyResult;
+    };
+    updateFamily: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdateFamilyBody;
+        result: UpdateFamilyResult;
+    };
     applyCredit: {
         args: {
             /**
@@ -8402,6 +9182,63 @@ export type Ops = {
             "Idempotency-Key"?: string;
         } & ApplyCreditBody;
         result: ApplyCreditResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
+    listGuardians: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListGuardiansResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Guardian;
+    };
+    createGuardian: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateGuardianBody;
+        result: CreateGuardianResult;
         headers: {
             location?: string;
             idempotencyHit?: string;
@@ -8426,6 +9263,39 @@ export type Ops = {
             "Idempotency-Key"?: string;
         } & CreateFamilyPaymentBody;
         result: CreateFamilyPaymentResult;
+    };
+    getGuardian: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetGuardianResult;
+        headers: {
+            etag?: string;
+        };
+    };
+    deleteGuardian: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: DeleteGuardianResult;
+    };
+    updateGuardian: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        } & UpdateGuardianBody;
+        result: UpdateGuardianResult;
     };
     takeInvitation: {
         args: {
@@ -9525,6 +10395,17 @@ export type Ops = {
              */
             school_id?: number;
             /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            family_id?: number;
+            /**
+             * The whole id, as it was given.
+             * @minLength 1
+             * @maxLength 100
+             */
+            external_id?: string;
+            /**
              * Up to 8 words, in any order, all of which are in the names and the email; accents and case do not count. Of one or two characters, they begin a word there.
              * @minLength 1
              * @maxLength 255
@@ -9860,8 +10741,18 @@ export const OPERATIONS = {
     getEnrolment: { id: "getEnrolment", method: "GET", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteEnrolment: { id: "deleteEnrolment", method: "DELETE", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateEnrolment: { id: "updateEnrolment", method: "PATCH", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    listFamilies: { id: "listFamilies", method: "GET", path: "/api/v1/families", tags: ["families"], params: [{ name: "school_id", in: "query" }, { name: "external_id", in: "query" }, { name: "q", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createFamily: { id: "createFamily", method: "POST", path: "/api/v1/families", tags: ["families"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getFamily: { id: "getFamily", method: "GET", path: "/api/v1/families/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    deleteFamily: { id: "deleteFamily", method: "DELETE", path: "/api/v1/families/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updateFamily: { id: "updateFamily", method: "PATCH", path: "/api/v1/families/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     applyCredit: { id: "applyCredit", method: "POST", path: "/api/v1/families/{id}/apply-credit", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    listGuardians: { id: "listGuardians", method: "GET", path: "/api/v1/families/{id}/guardians", tags: ["families"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createGuardian: { id: "createGuardian", method: "POST", path: "/api/v1/families/{id}/guardians", tags: ["families"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     createFamilyPayment: { id: "createFamilyPayment", method: "POST", path: "/api/v1/families/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    getGuardian: { id: "getGuardian", method: "GET", path: "/api/v1/guardians/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
+    deleteGuardian: { id: "deleteGuardian", method: "DELETE", path: "/api/v1/guardians/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    updateGuardian: { id: "updateGuardian", method: "PATCH", path: "/api/v1/guardians/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     takeInvitation: { id: "takeInvitation", method: "PUT", path: "/api/v1/invitations/{token}", tags: ["session"], params: [{ name: "token", in: "path" }], body: { contentType: "application/json" }, responseKind: "void" },
     listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "family_id", in: "query" }, { name: "school_id", in: "query" }, { name: "number", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoice: { id: "createInvoice", method: "POST", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
@@ -9913,7 +10804,7 @@ export const OPERATIONS = {
     getSession: { id: "getSession", method: "GET", path: "/api/v1/session", tags: ["session"] },
     signIn: { id: "signIn", method: "POST", path: "/api/v1/session", tags: ["session"], body: { contentType: "application/json" }, responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "set-cookie", key: "setCookie", type: "string" }] },
     signOut: { id: "signOut", method: "DELETE", path: "/api/v1/session", tags: ["session"], responseKind: "void", responseHeaders: [{ name: "set-cookie", key: "setCookie", type: "string" }] },
-    listStudents: { id: "listStudents", method: "GET", path: "/api/v1/students", tags: ["students"], params: [{ name: "school_id", in: "query" }, { name: "q", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listStudents: { id: "listStudents", method: "GET", path: "/api/v1/students", tags: ["students"], params: [{ name: "school_id", in: "query" }, { name: "family_id", in: "query" }, { name: "external_id", in: "query" }, { name: "q", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createStudent: { id: "createStudent", method: "POST", path: "/api/v1/students", tags: ["students"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getStudent: { id: "getStudent", method: "GET", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteStudent: { id: "deleteStudent", method: "DELETE", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
@@ -11781,4 +12672,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, applyCredit, createFamilyPayment, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, applyCredit, listGuardians, createGuardian, createFamilyPayment, getGuardian, deleteGuardian, updateGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;

@@ -23,6 +23,8 @@ export const FILES = {
   listDebtors: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listDiscounts: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listEnrolments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listFamilies: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listGuardians: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listInvoicePayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listInvoices: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listLateFeePolicies: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
@@ -253,6 +255,29 @@ export type ProblemCodes = {
     | 'enrolment_exists'
     | 'day_out_of_range'
     | 'scope_missing';
+  createFamily: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'school_not_found'
+    | 'school_not_active'
+    | 'family_external_id_taken'
+    | 'scope_missing';
   createFamilyPayment: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -281,6 +306,27 @@ export type ProblemCodes = {
     | 'invoice_void'
     | 'amount_not_whole'
     | 'allocation_exceeds_pending'
+    | 'scope_missing';
+  createGuardian: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'family_not_found'
     | 'scope_missing';
   createInvoice: 
     | 'api_key_missing'
@@ -501,7 +547,9 @@ export type ProblemCodes = {
     | 'idempotency_answer_erased'
     | 'school_not_found'
     | 'school_not_active'
+    | 'family_not_found'
     | 'student_email_taken'
+    | 'student_external_id_taken'
     | 'scope_missing';
   createUser: 
     | 'api_key_missing'
@@ -603,6 +651,43 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'enrolment_not_found'
     | 'enrolment_in_use'
+    | 'scope_missing';
+  deleteFamily: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'family_not_found'
+    | 'family_in_use'
+    | 'scope_missing';
+  deleteGuardian: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'guardian_not_found'
     | 'scope_missing';
   deleteLateFeePolicy: 
     | 'api_key_missing'
@@ -799,6 +884,30 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'enrolment_not_found'
+    | 'scope_missing';
+  getFamily: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'family_not_found'
+    | 'scope_missing';
+  getGuardian: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'guardian_not_found'
     | 'scope_missing';
   getHealth: never;
   getInvoice: 
@@ -1171,6 +1280,32 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'not_acceptable'
+    | 'scope_missing';
+  listFamilies: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'cursor_outdated'
+    | 'scope_missing';
+  listGuardians: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'family_not_found'
     | 'scope_missing';
   listInvoicePayments: 
     | 'api_key_invalid'
@@ -1615,6 +1750,43 @@ export type ProblemCodes = {
     | 'discount_not_found'
     | 'day_out_of_range'
     | 'scope_missing';
+  updateFamily: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'family_not_found'
+    | 'family_external_id_taken'
+    | 'scope_missing';
+  updateGuardian: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'guardian_not_found'
+    | 'scope_missing';
   updateInvoice: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -1744,7 +1916,9 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'student_not_found'
+    | 'family_not_found'
     | 'student_email_taken'
+    | 'student_external_id_taken'
     | 'scope_missing';
   updateUser: 
     | 'api_key_missing'

@@ -36,6 +36,8 @@ test('no key, name, email, reference or description reaches a log, whatever happ
     idempotencyKey: canary('IdempotencyKey'),
     wrongKey: canary('ApiKey'),
     search: canary('Search'),
+    family: canary('Family'),
+    guardian: canary('Guardian'),
     password: new URL(postgres.url).password,
     ownerPassword: new URL(postgres.ownerUrl).password,
     apiKey: API_KEY,
@@ -44,6 +46,18 @@ test('no key, name, email, reference or description reaches a log, whatever happ
   const schoolId = Number((await client.post('/schools', school)).body['id']);
   const student = { school_id: schoolId, first_name: canaries.first, last_name: canaries.last, email: canaries.email };
   const studentId = Number((await client.post('/students', student)).body['id']);
+  const family = {
+    school_id: schoolId,
+    name: canaries.family,
+    external_id: canaries.family,
+    tax_name: canaries.family,
+  };
+  const familyId = Number((await client.post('/families', family)).body['id']);
+  const guardian = {
+    full_name: canaries.guardian,
+    email: `${canaries.guardian}@example.com`,
+    phone: canaries.guardian,
+  };
   const invoice = {
     student_id: studentId,
     amount_total: '10.00',
@@ -59,6 +73,9 @@ test('no key, name, email, reference or description reaches a log, whatever happ
     // Refused by constraints, whose messages show the rows they refuse.
     ['POST', '/schools', school],
     ['POST', '/students', student],
+    ['POST', '/families', family],
+    ['POST', `/families/${familyId}/guardians`, guardian],
+    ['PATCH', `/students/${studentId}`, { family_id: familyId, external_id: canaries.family }],
     ['PATCH', `/students/${studentId}`, { email: canaries.email, last_name: canaries.last }],
     ['POST', `/invoices/${invoiceId}/payments`, { ...payment, amount: '99.00' }],
     ['POST', `/invoices/${invoiceId}/payments`, { amount: '2.00' }, { 'idempotency-key': canaries.idempotencyKey }],

@@ -168,6 +168,12 @@ export class Billing {
     return await this.#made('/schools', schoolBody(fields));
   }
 
+  /** In a school of its own, unless `fields` say otherwise. */
+  async aFamily(fields: Json & { school_id?: number } = {}): Promise<number> {
+    const school_id = fields.school_id ?? (await this.aSchool());
+    return await this.#made('/families', { name: 'Familia', ...fields, school_id });
+  }
+
   async aStudent(fields: Json & { school_id?: number } = {}): Promise<number> {
     const schoolId = fields.school_id ?? (await this.aSchool());
     return await this.#made('/students', studentBody(schoolId, fields));

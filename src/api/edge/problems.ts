@@ -280,7 +280,7 @@ const FIELDS_OF_RULE: Partial<Record<ProblemCode, readonly string[]>> = {
   plan_invalid: ['items', 'early_discounts'],
   discount_invalid: ['from_child', 'kind'],
   late_fee_policy_invalid: ['steps', 'percent', 'amount', 'kind'],
-  school_prefixes_equal: ['invoice_prefix', 'receipt_prefix', 'credit_note_prefix'],
+  school_prefixes_equal: ['invoice_prefix', 'receipt_prefix', 'credit_note_prefix', 'refund_prefix'],
   school_timezone_unknown: ['timezone'],
   membership_repeated: ['memberships'],
   password_common: ['password'],

@@ -51,6 +51,7 @@ const ANSWER_HEADERS: Readonly<Partial<Record<number, object>>> = {
 const TAGS = {
   schools: 'Who bills: name, country, currency, time zone, and the prefixes of document numbers.',
   students: 'Who is billed. A student belongs to one school.',
+  families: 'Who owes and who pays, and their guardians: whom to call.',
   invoices: 'What is owed. An invoice is never deleted: it is voided.',
   'credit notes':
     'What lowers an invoice without changing what was billed. A credit note is taken back by its reversal.',

@@ -72,13 +72,15 @@ export function valueAt(row: unknown, { path }: Column): unknown {
 type Owner = Readonly<{
   invoiceId?: number | undefined;
   studentId?: number | undefined;
+  familyId?: number | undefined;
   schoolId?: number | undefined;
 }>;
 
 /** Says whose rows a file holds: `invoices-student-7`. Other filters would make the name longer than they help. */
-export function tableName(kind: string, { invoiceId, studentId, schoolId }: Owner): string {
+export function tableName(kind: string, { invoiceId, studentId, familyId, schoolId }: Owner): string {
   if (invoiceId !== undefined) return `${kind}-invoice-${invoiceId}`;
   if (studentId !== undefined) return `${kind}-student-${studentId}`;
+  if (familyId !== undefined) return `${kind}-family-${familyId}`;
   return schoolId === undefined ? kind : `${kind}-school-${schoolId}`;
 }
 

@@ -3,6 +3,7 @@ import { UserResponse } from './access/user.ts';
 import { ClosingResponse } from './closing.ts';
 import { CreditNoteRow } from './credit-note.ts';
 import { RefundResponse } from './families/allocation.ts';
+import { FamilyRow } from './families/family.ts';
 import { InvoiceResponse } from './invoice.ts';
 import { SchoolEntry, StudentEntry } from './ledger.ts';
 import { InvoicePaymentRow, PaymentRow } from './payment.ts';
@@ -46,6 +47,7 @@ export const CSV_COLUMNS = {
     'origin_invoice_id',
     'family_id',
   ]),
+  families: columnsOf(FamilyRow),
   creditNotes: columnsOf(CreditNoteRow, [
     'number',
     'description',

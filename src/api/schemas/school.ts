@@ -69,7 +69,11 @@ export const SchoolCreate = Type.Object(
     receipt_prefix: Type.Optional({ ...Prefix, default: 'R' }),
     credit_note_prefix: Type.Optional({
       ...Prefix,
-      description: `${PREFIX} Default: NC; CN or NCR where one of the others is that.`,
+      description: `${PREFIX} Default: NC; CN, NCR or NDC where one of the others is that.`,
+    }),
+    refund_prefix: Type.Optional({
+      ...Prefix,
+      description: `${PREFIX} Default: DV; RF, DEV or DVR where one of the others is that.`,
     }),
     ...LETTERHEAD_CHANGES,
   },
@@ -85,6 +89,7 @@ export const SchoolUpdate = Type.Object(
     invoice_prefix: Type.Optional(Prefix),
     receipt_prefix: Type.Optional(Prefix),
     credit_note_prefix: Type.Optional(Prefix),
+    refund_prefix: Type.Optional(Prefix),
     ...LETTERHEAD_CHANGES,
   },
   { ...STRICT, $id: 'SchoolUpdate' },
@@ -111,6 +116,7 @@ export const SchoolResponse = Type.Object(
     updated_at: Timestamp,
     credit_note_prefix: Type.String({ examples: ['NC'] }),
     ...LETTERHEAD,
+    refund_prefix: Type.String({ examples: ['DV'] }),
   },
   { $id: 'School' },
 );
@@ -125,6 +131,7 @@ export function toNewSchool(body: Static<typeof SchoolCreate>): SchoolOpening {
     invoicePrefix: body.invoice_prefix ?? 'F',
     receiptPrefix: body.receipt_prefix ?? 'R',
     creditNotePrefix: body.credit_note_prefix ?? null,
+    refundPrefix: body.refund_prefix ?? null,
     ...NO_LETTERHEAD,
     ...toLetterhead(body),
   };
@@ -139,6 +146,7 @@ export function toSchoolChanges(body: Static<typeof SchoolUpdate>): SchoolChange
     ...(body.invoice_prefix === undefined ? {} : { invoicePrefix: body.invoice_prefix }),
     ...(body.receipt_prefix === undefined ? {} : { receiptPrefix: body.receipt_prefix }),
     ...(body.credit_note_prefix === undefined ? {} : { creditNotePrefix: body.credit_note_prefix }),
+    ...(body.refund_prefix === undefined ? {} : { refundPrefix: body.refund_prefix }),
     ...toLetterhead(body),
   };
 }

@@ -5,6 +5,8 @@ import type { InvitationService } from '../../services/access/invitation-service
 import type { OidcService } from '../../services/access/oidc-service.ts';
 import type { SessionService } from '../../services/access/session-service.ts';
 import type { UserService } from '../../services/access/user-service.ts';
+import type { FamilyService } from '../../services/accounts/family-service.ts';
+import type { GuardianService } from '../../services/accounts/guardian-service.ts';
 import type { SchoolService } from '../../services/accounts/school-service.ts';
 import type { StudentService } from '../../services/accounts/student-service.ts';
 import type { ClosingService } from '../../services/billing/closing-service.ts';
@@ -23,6 +25,8 @@ import type { ClientAddresses } from '../edge/load/client-address.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { closingRoutes } from './closings.ts';
 import { creditNoteRoutes } from './credit-notes.ts';
+import { familyRoutes } from './families/families.ts';
+import { guardianRoutes } from './families/guardians.ts';
 import { familyPaymentRoutes } from './family-payments.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { ledgerRoutes } from './ledger.ts';
@@ -44,6 +48,8 @@ export type Services = CatalogueServices &
   Readonly<{
     schools: SchoolService;
     students: StudentService;
+    families: FamilyService;
+    guardians: GuardianService;
     invoices: InvoiceService;
     creditNotes: CreditNoteService;
     closings: ClosingService;
@@ -76,6 +82,8 @@ type Place = Readonly<{
 export function v1Routes(routes: FastifyInstance, services: Services, { release, publicUrl, addresses }: Place): void {
   schoolRoutes(routes, services.schools);
   studentRoutes(routes, services.students);
+  familyRoutes(routes, services.families);
+  guardianRoutes(routes, services.guardians);
   invoiceRoutes(routes, services);
   creditNoteRoutes(routes, services);
   closingRoutes(routes, services.closings);

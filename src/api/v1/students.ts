@@ -25,8 +25,12 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     row: StudentResponse,
     query: StudentQuery,
     refusals: ['cursor_outdated'],
-    filter: ({ query: { school_id: schoolId, q, updated_since: since } }) => ({
+    filter: ({
+      query: { school_id: schoolId, family_id: familyId, external_id: externalId, q, updated_since: since },
+    }) => ({
       schoolId,
+      familyId,
+      externalId,
       words: readSearch(q),
       updatedSince: toInstant(since),
     }),
@@ -41,7 +45,13 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     id: 'createStudent',
     scope: 'students:write',
     summary: 'Enrol a student',
-    refusals: ['school_not_found', 'school_not_active', 'student_email_taken'],
+    refusals: [
+      'school_not_found',
+      'school_not_active',
+      'family_not_found',
+      'student_email_taken',
+      'student_external_id_taken',
+    ],
     answer: { ...answer, description: 'The new student.' },
     body: StudentCreate,
     run: async ({ actor, body }, key) => await students.create(actor, toNewStudent(body), key),
@@ -65,8 +75,9 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     id: 'updateStudent',
     scope: 'students:write',
     summary: 'Change a student',
-    description: 'What is absent stays as it is. A student never changes school.',
-    refusals: ['student_not_found', 'student_email_taken'],
+    description:
+      'What is absent stays as it is. A student never changes school. The first family it comes to takes over what was billed to it before, and the payments of that; from one family to another nothing goes with it.',
+    refusals: ['student_not_found', 'family_not_found', 'student_email_taken', 'student_external_id_taken'],
     answer,
     params: IdParams,
     body: StudentUpdate,

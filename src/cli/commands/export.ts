@@ -19,7 +19,7 @@ export const EXPORT_HELP = `Usage: mattilda-billing export WHAT [options]
 
 Every row, in the order of the API's lists, of
 
-  schools, students, invoices, payments, credit-notes
+  schools, students, families, invoices, payments, credit-notes
 
 and of one school, which --school has to name:
 
@@ -126,6 +126,10 @@ const LISTS: Readonly<Record<string, (services: Services, filter: { schoolId?: n
   students: async ({ students }, filter) => {
     const { total } = await students.list(COMMAND_LINE, filter, ONE, 'exact');
     return { columns: CSV_COLUMNS.students, total: total ?? 0, rows: await students.stream(COMMAND_LINE, filter) };
+  },
+  families: async ({ families }, filter) => {
+    const { total } = await families.list(COMMAND_LINE, filter, ONE, 'exact');
+    return { columns: CSV_COLUMNS.families, total: total ?? 0, rows: await families.stream(COMMAND_LINE, filter) };
   },
   invoices: async ({ invoices }, filter) => {
     const { total } = await invoices.list(COMMAND_LINE, filter, ONE, 'exact');

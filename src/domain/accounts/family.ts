@@ -20,3 +20,18 @@ export type BilledFamily = Readonly<{
   taxName: string | null;
   taxAddress: string | null;
 }>;
+
+export type NewFamily = Readonly<{
+  schoolId: number;
+  name: string;
+  /** Its id in the school's own system; unique in the school. */
+  externalId: string | null;
+  /** Whom its invoices are for before the law, where that is another: RFC, NIT, RUC, CNPJ. */
+  taxId: string | null;
+  taxName: string | null;
+  taxAddress: string | null;
+  autoApply: boolean;
+}>;
+
+/** Absent means unchanged. A family never changes school. */
+export type FamilyChanges = Partial<Omit<NewFamily, 'schoolId'>>;

@@ -1,7 +1,7 @@
 /** The rules of schools: pure functions, as those of billing in billing/invoice-rules.ts. */
 
 import { DomainError } from '../shared/errors.ts';
-import type { NewSchool, School } from './school.ts';
+import type { NewSchool, School, SchoolOpening } from './school.ts';
 
 /** @throws DomainError `school_inactive`: an inactive school cannot be changed */
 export function assertSchoolChangeable(school: School): void {
@@ -10,22 +10,38 @@ export function assertSchoolChangeable(school: School): void {
   }
 }
 
-/** That of credit notes where nobody chose one: the first that invoices and receipts are not numbered with. */
-export function freeCreditNotePrefix({ invoicePrefix, receiptPrefix }: Prefixes): string {
-  const free = CREDIT_NOTE_PREFIXES.find((prefix) => prefix !== invoicePrefix && prefix !== receiptPrefix);
-  return free ?? CREDIT_NOTE_PREFIXES[0];
+type Prefixes = Pick<NewSchool, 'invoicePrefix' | 'receiptPrefix' | 'creditNotePrefix' | 'refundPrefix'>;
+
+/** Those of credit notes and of refunds where nobody chose them: the first that nothing else is numbered with. */
+export function freePrefixes(
+  opening: Pick<SchoolOpening, keyof Prefixes>,
+): Pick<Prefixes, 'creditNotePrefix' | 'refundPrefix'> {
+  const { invoicePrefix, receiptPrefix } = opening;
+  const free = (candidates: readonly [string, ...string[]], taken: readonly (string | null)[]): string =>
+    candidates.find((prefix) => !taken.includes(prefix)) ?? candidates[0];
+  const creditNotePrefix =
+    opening.creditNotePrefix ?? free(CREDIT_NOTE_PREFIXES, [invoicePrefix, receiptPrefix, opening.refundPrefix]);
+  const refundPrefix = opening.refundPrefix ?? free(REFUND_PREFIXES, [invoicePrefix, receiptPrefix, creditNotePrefix]);
+  return { creditNotePrefix, refundPrefix };
 }
 
-/** One more than there are other kinds. Migration 0014 chose from the same. */
-const CREDIT_NOTE_PREFIXES = ['NC', 'CN', 'NCR'] as const;
-
-type Prefixes = Pick<NewSchool, 'invoicePrefix' | 'receiptPrefix'>;
+/** One more of each than there are other kinds. Migrations 0014 and 0019 chose from the same. */
+const CREDIT_NOTE_PREFIXES = ['NC', 'CN', 'NCR', 'NDC'] as const;
+const REFUND_PREFIXES = ['DV', 'RF', 'DEV', 'DVR'] as const;
 
 /** @throws DomainError `school_prefixes_equal`: documents of two kinds of one school would share a number */
-export function assertPrefixesDiffer({ invoicePrefix, receiptPrefix, creditNotePrefix }: NewSchool): void {
-  if (invoicePrefix === receiptPrefix) throw prefixesEqual('Invoices and receipts', invoicePrefix);
-  if (invoicePrefix === creditNotePrefix) throw prefixesEqual('Invoices and credit notes', invoicePrefix);
-  if (receiptPrefix === creditNotePrefix) throw prefixesEqual('Receipts and credit notes', receiptPrefix);
+export function assertPrefixesDiffer({ invoicePrefix, receiptPrefix, creditNotePrefix, refundPrefix }: Prefixes): void {
+  const pairs: readonly (readonly [kinds: string, one: string, other: string])[] = [
+    ['Invoices and receipts', invoicePrefix, receiptPrefix],
+    ['Invoices and credit notes', invoicePrefix, creditNotePrefix],
+    ['Receipts and credit notes', receiptPrefix, creditNotePrefix],
+    ['Invoices and refunds', invoicePrefix, refundPrefix],
+    ['Receipts and refunds', receiptPrefix, refundPrefix],
+    ['Credit notes and refunds', creditNotePrefix, refundPrefix],
+  ];
+  for (const [kinds, one, other] of pairs) {
+    if (one === other) throw prefixesEqual(kinds, one);
+  }
 }
 
 function prefixesEqual(kinds: string, prefix: string): DomainError {

@@ -33,18 +33,19 @@ export type School = Letterhead &
     currency: string;
     /** IANA name. "Today", "overdue" and date ranges are calendar days of this zone. */
     timezone: string;
-    /** First part of the numbers of invoices, receipts and credit notes, all different: F in F-2026-000123. */
+    /** First part of the numbers of invoices, receipts, credit notes and refunds, all different: F in F-2026-000123. */
     invoicePrefix: string;
     receiptPrefix: string;
     creditNotePrefix: string;
+    refundPrefix: string;
     isActive: boolean;
   }>;
 
 export type NewSchool = Omit<School, 'id' | 'isActive'>;
 
-/** What opens a school: without a time zone it gets that of its country, without a prefix of credit notes a free one. */
-export type SchoolOpening = Omit<NewSchool, 'timezone' | 'creditNotePrefix'> &
-  Readonly<{ timezone: string | null; creditNotePrefix: string | null }>;
+/** What opens a school: without a time zone it gets that of its country, without a prefix of corrections a free one. */
+export type SchoolOpening = Omit<NewSchool, 'timezone' | 'creditNotePrefix' | 'refundPrefix'> &
+  Readonly<{ timezone: string | null; creditNotePrefix: string | null; refundPrefix: string | null }>;
 
 /** Absent means unchanged. */
 export type SchoolChanges = Partial<NewSchool>;

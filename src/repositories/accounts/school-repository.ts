@@ -18,6 +18,7 @@ type SchoolRow = {
   invoice_prefix: string;
   receipt_prefix: string;
   credit_note_prefix: string;
+  refund_prefix: string;
   is_active: boolean;
   legal_name: string | null;
   tax_id: string | null;
@@ -36,14 +37,14 @@ export type SchoolFilter = Readonly<{
   updatedSince?: Date | undefined;
 }>;
 
-const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, credit_note_prefix, is_active,
+const COLUMNS = sql`id, name, country, currency, timezone, invoice_prefix, receipt_prefix, credit_note_prefix, refund_prefix, is_active,
   legal_name, tax_id, address, phone, email, payment_instructions, invoice_title`;
 
 /** A school as the API shows it. */
 export const SCHOOL_JSON_COLUMNS = sql`sc.id, sc.name, sc.country, sc.currency, sc.timezone, sc.invoice_prefix,
   sc.receipt_prefix, sc.is_active, ${isoTime(sql`sc.created_at`)} as created_at, ${isoTime(sql`sc.updated_at`)} as updated_at,
   sc.credit_note_prefix, sc.legal_name, sc.tax_id, sc.address, sc.phone, sc.email, sc.payment_instructions,
-  sc.invoice_title`;
+  sc.invoice_title, sc.refund_prefix`;
 
 const PROJECTION = {
   alias: sql`sc`,
@@ -109,13 +110,13 @@ export class SchoolRepository {
 
   /** A prefix of the school's that documents of another kind were numbered with. A prefix has no hyphen in it. */
   async findPrefixOfOtherKind(school: School): Promise<string | undefined> {
-    const { id, invoicePrefix, receiptPrefix, creditNotePrefix } = school;
+    const { id, invoicePrefix, receiptPrefix, creditNotePrefix, refundPrefix } = school;
     const row = await this.#sql.first<{ prefix: string }>(sql`
       select prefix
       from document_counters
       cross join lateral (select split_part(series, '-', 1) as prefix) used
-      join (values ('INVOICE', ${invoicePrefix}), ('RECEIPT', ${receiptPrefix}), ('CREDIT_NOTE', ${creditNotePrefix}))
-        wanted (kind, prefix) using (prefix)
+      join (values ('INVOICE', ${invoicePrefix}), ('RECEIPT', ${receiptPrefix}), ('CREDIT_NOTE', ${creditNotePrefix}),
+                   ('REFUND', ${refundPrefix})) wanted (kind, prefix) using (prefix)
       where school_id = ${id} and document_counters.kind <> wanted.kind
       limit 1`);
     return row?.prefix;
@@ -150,11 +151,11 @@ export class SchoolRepository {
     try {
       const insertion = sql`
         insert into schools
-          (name, name_key, country, currency, timezone, invoice_prefix, receipt_prefix, credit_note_prefix, legal_name,
-           tax_id, address, phone, email, payment_instructions, invoice_title, created_at, updated_at)
+          (name, name_key, country, currency, timezone, invoice_prefix, receipt_prefix, credit_note_prefix, refund_prefix,
+           legal_name, tax_id, address, phone, email, payment_instructions, invoice_title, created_at, updated_at)
         select ${school.name}, ${nameKey(school.name)}, ${school.country}, ${school.currency}, ${school.timezone},
-               ${school.invoicePrefix}, ${school.receiptPrefix}, ${school.creditNotePrefix}, ${school.legalName},
-               ${school.taxId}, ${school.address}, ${school.phone}, ${school.email}, ${school.paymentInstructions},
+               ${school.invoicePrefix}, ${school.receiptPrefix}, ${school.creditNotePrefix}, ${school.refundPrefix},
+               ${school.legalName}, ${school.taxId}, ${school.address}, ${school.phone}, ${school.email}, ${school.paymentInstructions},
                ${school.invoiceTitle}, ${now}, ${now}
         where ${now}::timestamptz at time zone ${school.timezone} is not null
         on conflict (name_key, country) do nothing
@@ -183,7 +184,7 @@ export class SchoolRepository {
                             else ${nameKey(school.name)} end,
             timezone = ${school.timezone}, invoice_prefix = ${school.invoicePrefix},
             receipt_prefix = ${school.receiptPrefix}, credit_note_prefix = ${school.creditNotePrefix},
-            is_active = ${school.isActive}, legal_name = ${school.legalName}, tax_id = ${school.taxId},
+            refund_prefix = ${school.refundPrefix}, is_active = ${school.isActive}, legal_name = ${school.legalName}, tax_id = ${school.taxId},
             address = ${school.address}, phone = ${school.phone}, email = ${school.email},
             payment_instructions = ${school.paymentInstructions}, invoice_title = ${school.invoiceTitle},
             updated_at = ${now}
@@ -267,6 +268,7 @@ function toSchool(row: SchoolRow): School {
     invoicePrefix: row.invoice_prefix,
     receiptPrefix: row.receipt_prefix,
     creditNotePrefix: row.credit_note_prefix,
+    refundPrefix: row.refund_prefix,
     isActive: row.is_active,
     legalName: row.legal_name,
     taxId: row.tax_id,

@@ -16,22 +16,27 @@ type StudentRow = {
   first_name: string;
   last_name: string;
   email: string | null;
+  family_id: number | null;
+  external_id: string | null;
 };
 
 type StudentFacts = Readonly<{ studentId: number; schoolId: number }>;
 
 export type StudentFilter = Readonly<{
   schoolId?: number | undefined;
+  familyId?: number | undefined;
+  externalId?: string | undefined;
   /** All of them are in the names and the email. */
   words?: readonly string[] | undefined;
   updatedSince?: Date | undefined;
 }>;
 
-const COLUMNS = sql`id, school_id, first_name, last_name, email`;
+const COLUMNS = sql`id, school_id, first_name, last_name, email, family_id, external_id`;
 
 /** A student as the API shows it. */
 export const STUDENT_JSON_COLUMNS = sql`st.id, st.school_id, st.first_name, st.last_name, st.email,
-  ${isoTime(sql`st.created_at`)} as created_at, ${isoTime(sql`st.updated_at`)} as updated_at`;
+  ${isoTime(sql`st.created_at`)} as created_at, ${isoTime(sql`st.updated_at`)} as updated_at,
+  st.family_id, st.external_id`;
 
 const PROJECTION = {
   alias: sql`st`,
@@ -52,7 +57,7 @@ const BY_NAME: Order = {
 };
 
 /** The very expression of students_search_idx. */
-const SEARCHED = sql`search_text(st.first_name || ' ' || st.last_name || ' ' || coalesce(st.email, ''))`;
+export const STUDENT_SEARCHED = sql`search_text(st.first_name || ' ' || st.last_name || ' ' || coalesce(st.email, ''))`;
 
 export class StudentRepository {
   readonly #sql: Sql;
@@ -64,6 +69,17 @@ export class StudentRepository {
   async find(actor: Actor, id: number): Promise<Student | undefined> {
     const row = await this.#sql.first<StudentRow>(
       sql`select ${COLUMNS} from students where id = ${id} and ${visibleTo(actor, sql`school_id`)}`,
+    );
+    return row && toStudent(row);
+  }
+
+  /**
+   * Finds a student and holds its row: nobody bills it, nor brings it to a family, until the transaction ends. An invoice
+   * that was under way before is there for a LATER statement.
+   */
+  async findForUpdate(actor: Actor, id: number): Promise<Student | undefined> {
+    const row = await this.#sql.first<StudentRow>(
+      sql`select ${COLUMNS} from students where id = ${id} and ${visibleTo(actor, sql`school_id`)} for update`,
     );
     return row && toStudent(row);
   }
@@ -110,24 +126,28 @@ export class StudentRepository {
    * Enrols a student, or returns undefined if the email is taken. The email is unique over all schools: this method
    * and {@link update} are the only places that depend on it.
    *
-   * @throws DomainError `school_not_active` when the school does not exist for the actor or is inactive
+   * @throws DomainError `student_external_id_taken`; `school_not_active` when the school does not exist for the actor or is
+   *   inactive; `family_not_found` when the family is none of the school's
    */
   async insert(actor: Actor, student: NewStudent, now: Date): Promise<Written<StudentFacts> | undefined> {
     if (!sees(actor, student.schoolId)) throw schoolNotActive(student);
     try {
       const insertion = sql`
-        insert into students (school_id, first_name, last_name, email, created_at, updated_at)
-        values (${student.schoolId}, ${student.firstName}, ${student.lastName}, ${student.email}, ${now}, ${now})
+        insert into students
+          (school_id, first_name, last_name, email, family_id, external_id, created_at, updated_at)
+        values (${student.schoolId}, ${student.firstName}, ${student.lastName}, ${student.email}, ${student.familyId},
+                ${student.externalId}, ${now}, ${now})
         on conflict on constraint students_email_key do nothing
         returning *`;
       return await this.#sql.first(writing(insertion, PROJECTION, FACTS));
     } catch (error) {
-      if (!isForeignKeyViolation(error, 'students_school_active_fkey')) throw error;
-      throw schoolNotActive(student);
+      throw isForeignKeyViolation(error, 'students_school_active_fkey')
+        ? schoolNotActive(student)
+        : toRefusal(error, student);
     }
   }
 
-  /** @throws DomainError `student_email_taken` */
+  /** @throws DomainError `student_email_taken`, `student_external_id_taken`, `family_not_found` */
   async update(
     actor: Actor,
     id: number,
@@ -138,12 +158,16 @@ export class StudentRepository {
     if (changes.firstName !== undefined) sets.push(sql`first_name = ${changes.firstName}`);
     if (changes.lastName !== undefined) sets.push(sql`last_name = ${changes.lastName}`);
     if (changes.email !== undefined) sets.push(sql`email = ${changes.email}`);
+    if (changes.familyId !== undefined) sets.push(sql`family_id = ${changes.familyId}`);
+    if (changes.externalId !== undefined) sets.push(sql`external_id = ${changes.externalId}`);
     try {
       const update = sql`
         update students set ${joinSql(sets, ', ')} where id = ${id} and ${visibleTo(actor, sql`school_id`)} returning *`;
       return await this.#sql.first(writing(update, PROJECTION, FACTS));
     } catch (error) {
-      throw isUniqueViolation(error, 'students_email_key') ? emailTaken(changes.email ?? '') : error;
+      throw isUniqueViolation(error, 'students_email_key')
+        ? emailTaken(changes.email ?? '')
+        : toRefusal(error, changes);
     }
   }
 
@@ -179,10 +203,27 @@ export function emailTaken(email: string): DomainError {
   return new DomainError('student_email_taken', `Student with email=${email} already exists`);
 }
 
-function toConditions(actor: Actor, { schoolId, words, updatedSince }: StudentFilter): Statement[] {
+/** What the constraints of a family and of an external id refuse. */
+function toRefusal(error: unknown, { familyId, externalId }: StudentChanges): unknown {
+  if (isForeignKeyViolation(error, 'students_family_fkey')) {
+    return new DomainError('family_not_found', `Family with id ${familyId} not found`);
+  }
+  if (!isUniqueViolation(error, 'students_school_external_id_key')) return error;
+  return new DomainError(
+    'student_external_id_taken',
+    `A student of the school with external_id=${externalId ?? ''} already exists`,
+  );
+}
+
+function toConditions(
+  actor: Actor,
+  { schoolId, familyId, externalId, words, updatedSince }: StudentFilter,
+): Statement[] {
   const conditions = [visibleTo(actor, sql`st.school_id`)];
   if (schoolId !== undefined) conditions.push(sql`st.school_id = ${schoolId}`);
-  if (words !== undefined) conditions.push(...containsWords(SEARCHED, words));
+  if (familyId !== undefined) conditions.push(sql`st.family_id = ${familyId}`);
+  if (externalId !== undefined) conditions.push(sql`st.external_id = ${externalId}`);
+  if (words !== undefined) conditions.push(...containsWords(STUDENT_SEARCHED, words));
   if (updatedSince !== undefined) conditions.push(sql`st.updated_at >= ${updatedSince}`);
   return conditions;
 }
@@ -202,5 +243,7 @@ function toStudent(row: StudentRow): Student {
     firstName: row.first_name,
     lastName: row.last_name,
     email: row.email,
+    familyId: row.family_id,
+    externalId: row.external_id,
   };
 }

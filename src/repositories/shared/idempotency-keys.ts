@@ -54,27 +54,29 @@ export function keepAnswers(from: Statement): Statement {
 
 const MEMBERS = {
   first_name: sql`body like '%"first_name":%'`,
+  full_name: sql`body like '%"full_name":%'`,
   has_signed_up: sql`body like '%"has_signed_up":%'`,
 };
 
 /**
- * A CTE body that erases the answers which say who the person with the id was. The key stays taken, and has neither an
+ * A statement that erases the answers which say who the people with the ids were. The key stays taken, and has neither an
  * answer nor a fingerprint, which is a digest of the person's data too.
  *
  * In the very words of idempotency_keys_person_idx, so that it need not look at all keys (docs/decisions/0034); and of
  * people alone, because a school has an email too. An answer begins with the id of what was made, and no text in it can
  * contain the name of a field: quotes in it are escaped.
  *
- * @param id a value @param provided a condition
+ * @param ids of one or of several, values @param provided a condition
  * @param member a name that only answers about this kind of person have
  */
 export function eraseAnswersAbout(
-  id: number,
+  ids: number | readonly number[],
   provided: Statement,
   member: keyof typeof MEMBERS = 'first_name',
 ): Statement {
   return sql`
     update idempotency_keys set fingerprint = '', body = ''
-    where substring(body from '^\{"id":([0-9]{1,18}),')::bigint = ${id}::bigint and body like '%"email":%'
+    where substring(body from '^\{"id":([0-9]{1,18}),')::bigint = any (${[ids].flat()}::bigint[])
+      and body like '%"email":%'
       and ${MEMBERS[member]} and ${provided}`;
 }

@@ -6,6 +6,7 @@ import { SessionRepository } from '../access/session-repository.ts';
 import { SignInFailureRepository } from '../access/sign-in-failure-repository.ts';
 import { UserRepository } from '../access/user-repository.ts';
 import { FamilyRepository } from '../accounts/family-repository.ts';
+import { GuardianRepository } from '../accounts/guardian-repository.ts';
 import { SchoolRepository } from '../accounts/school-repository.ts';
 import { StudentRepository } from '../accounts/student-repository.ts';
 import { AllocationRepository } from '../billing/allocation-repository.ts';
@@ -38,6 +39,7 @@ export type Repositories = Readonly<{
   schools: SchoolRepository;
   students: StudentRepository;
   families: FamilyRepository;
+  guardians: GuardianRepository;
   invoices: InvoiceRepository;
   payments: PaymentRepository;
   allocations: AllocationRepository;
@@ -77,6 +79,7 @@ export function repositoriesOn(sql: Sql): Repositories {
     schools: new SchoolRepository(sql),
     students: new StudentRepository(sql),
     families: new FamilyRepository(sql),
+    guardians: new GuardianRepository(sql),
     invoices: new InvoiceRepository(sql),
     payments: new PaymentRepository(sql),
     allocations: new AllocationRepository(sql),

@@ -7,7 +7,7 @@ import {
   assertPrefixesDiffer,
   assertPrefixFree,
   assertSchoolChangeable,
-  freeCreditNotePrefix,
+  freePrefixes,
 } from '../../domain/accounts/school-rules.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
@@ -19,6 +19,8 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
+
+const PREFIXES = ['invoicePrefix', 'receiptPrefix', 'creditNotePrefix', 'refundPrefix'] as const;
 
 export class SchoolService {
   readonly #unitOfWork: UnitOfWork;
@@ -71,7 +73,7 @@ export class SchoolService {
     const school = {
       ...opening,
       timezone: opening.timezone ?? this.#timeZones.ofCountry(opening.country),
-      creditNotePrefix: opening.creditNotePrefix ?? freeCreditNotePrefix(opening),
+      ...freePrefixes(opening),
     };
     const outcome = await createOnce<SchoolEvent>(this.#unitOfWork, {
       actor,
@@ -102,7 +104,7 @@ export class SchoolService {
       if (!school.isActive && (await schools.findNamesake(after)) !== undefined) throw nameTaken(after);
       assertSchoolChangeable(school);
       assertPrefixesDiffer(after);
-      if ([changes.invoicePrefix, changes.receiptPrefix, changes.creditNotePrefix].some((one) => one !== undefined)) {
+      if (PREFIXES.some((prefix) => changes[prefix] !== undefined)) {
         assertPrefixFree(await schools.findPrefixOfOtherKind(after));
       }
       return await schools.update(actor, after, this.#clock.now());

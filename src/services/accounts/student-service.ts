@@ -7,7 +7,8 @@ import type { Clock, Log } from '../../domain/shared/ports.ts';
 import { emailTaken, type StudentFilter } from '../../repositories/accounts/student-repository.ts';
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
-import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { familyNotFound, lockFamily } from '../billing/locks.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -50,7 +51,8 @@ export class StudentService {
    * Enrols a student. The foreign key decides whether the school is active, so a deactivation at the same moment has
    * either happened before or is refused.
    *
-   * @throws DomainError `school_not_found`, `school_not_active`, `student_email_taken`, or a refusal of {@link createOnce}
+   * @throws DomainError `school_not_found`, `school_not_active`, `family_not_found`, `student_email_taken`,
+   *   `student_external_id_taken`, or a refusal of {@link createOnce}
    */
   async create(actor: Actor, student: NewStudent, key: IdempotencyKey | null): Promise<Outcome<StudentEvent>> {
     const now = this.#clock.now();
@@ -69,17 +71,28 @@ export class StudentService {
       announce(this.#log, outcome.event);
       return outcome;
     } catch (error) {
-      if (error instanceof DomainError) await this.#refuseForSchoolFirst(actor, student.schoolId, error);
+      if (error instanceof DomainError) await this.#refuseInOrder(actor, student, error);
       throw error;
     }
   }
 
-  /** @throws DomainError `student_not_found`, `student_email_taken` */
+  /**
+   * Changes what `changes` names; nothing at all when it names nothing. A family that a student comes to owes its invoices
+   * from then on, and takes over those that are no family's, with the payments on them.
+   *
+   * @throws DomainError `student_not_found`, `family_not_found`, `student_email_taken`, `student_external_id_taken`
+   */
   async update(actor: Actor, id: number, changes: StudentChanges): Promise<Outcome<StudentEvent>> {
     if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
-    const after = await this.#unitOfWork.write(
-      async ({ students }) => await students.update(actor, id, changes, this.#clock.now()),
-    );
+    const now = this.#clock.now();
+    const { familyId } = changes;
+    const after =
+      familyId === undefined || familyId === null
+        ? await this.#unitOfWork.write(async ({ students }) => await students.update(actor, id, changes, now))
+        : await this.#unitOfWork.transaction(async (repositories) => {
+            await bringToFamily(actor, repositories, { studentId: id, familyId }, now);
+            return await repositories.students.update(actor, id, changes, now);
+          });
     if (after === undefined) throw notFound(id);
     const { body, ...facts } = after;
     const event = { type: 'student_updated', ...facts } as const;
@@ -97,17 +110,49 @@ export class StudentService {
   }
 
   /**
-   * The order of refusals: a school that does not exist, a taken email, an inactive school. PostgreSQL looks at the
-   * email before the school, and does not tell a school that is inactive from one that is not there.
+   * The order of refusals: a school that does not exist, a family that does not, what is taken, an inactive school.
+   * PostgreSQL looks at what is taken first, and does not tell a school that is inactive from one that is not there.
    */
-  async #refuseForSchoolFirst(actor: Actor, schoolId: number, refusal: DomainError): Promise<void> {
-    if (refusal.code !== 'student_email_taken' && refusal.code !== 'school_not_active') return;
-    const school = await this.#unitOfWork.read(async ({ schools }) => await schools.find(actor, schoolId));
+  async #refuseInOrder(actor: Actor, { schoolId, familyId }: NewStudent, refusal: DomainError): Promise<void> {
+    if (!REFUSALS_AFTER_EXISTENCE.has(refusal.code)) return;
+    const { school, family } = await this.#unitOfWork.read(async ({ schools, families }) => ({
+      school: await schools.find(actor, schoolId),
+      family: familyId === null ? undefined : (await families.findEach([familyId]))[0],
+    }));
     if (school === undefined) throw new DomainError('school_not_found', `School with id ${schoolId} not found`);
+    if (familyId !== null && family?.schoolId !== schoolId) throw familyNotFound(familyId);
     if (refusal.code === 'school_not_active' && !school.isActive) {
       throw new DomainError('school_not_active', `School with id ${schoolId} is not active`);
     }
   }
+}
+
+const REFUSALS_AFTER_EXISTENCE: ReadonlySet<string> = new Set([
+  'family_not_found',
+  'student_email_taken',
+  'student_external_id_taken',
+  'school_not_active',
+]);
+
+/**
+ * Gives a family what was billed to a student that is no family's. The student is held first: whoever bills it holds it as
+ * well, so its invoice is either here or the family's from the beginning (docs/decisions/0047).
+ *
+ * @throws DomainError `student_not_found`, `family_not_found`
+ */
+async function bringToFamily(
+  actor: Actor,
+  repositories: Repositories,
+  { studentId, familyId }: Readonly<{ studentId: number; familyId: number }>,
+  now: Date,
+): Promise<void> {
+  const { students, families } = repositories;
+  const student = await students.findForUpdate(actor, studentId);
+  if (student === undefined) throw notFound(studentId);
+  const family = await lockFamily(actor, repositories, familyId);
+  if (family.schoolId !== student.schoolId) throw familyNotFound(familyId);
+  const invoiceIds = await families.listInvoicesOfNoneForUpdate(actor, studentId);
+  if (invoiceIds.length > 0) await families.updateInvoicesOfNone(actor, family, invoiceIds, now);
 }
 
 function notFound(id: number): DomainError {

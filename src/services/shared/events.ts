@@ -1,6 +1,6 @@
 import type { ApiKeyEvent } from '../../domain/access/events.ts';
 import type { SessionEvent, UserEvent } from '../../domain/access/people-events.ts';
-import type { SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
+import type { FamilyEvent, GuardianEvent, SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
 import type { BillingEvent } from '../../domain/billing/events.ts';
 import type { CatalogueEvent } from '../../domain/plans/events.ts';
 import type { BillingRunEvent } from '../../domain/plans/run-events.ts';
@@ -12,6 +12,8 @@ export type DomainEvent =
   | ApiKeyEvent
   | SchoolEvent
   | StudentEvent
+  | FamilyEvent
+  | GuardianEvent
   | BillingEvent
   | CatalogueEvent
   | ReportingEvent

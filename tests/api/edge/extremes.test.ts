@@ -26,6 +26,8 @@ type Operations = Readonly<{ get?: Readonly<{ parameters?: readonly Parameter[];
 const ids = {
   schools: [] as number[],
   students: [] as number[],
+  families: [] as number[],
+  guardians: [] as number[],
   invoices: [] as number[],
   payments: [] as number[],
   'credit-notes': [] as number[],
@@ -53,7 +55,13 @@ beforeAll(async () => {
 async function fill(timezone: string, first: string, last: string): Promise<void> {
   const text = [...`${first}${last}`].slice(0, 100).join('');
   const schoolId = await billing.aSchool({ name: `${timezone} ${text}`, timezone });
-  const studentId = await billing.aStudent({ school_id: schoolId, first_name: first, last_name: last });
+  const family = { name: text, external_id: text, tax_name: text, tax_address: text };
+  const familyId = await billing.aFamily({ school_id: schoolId, ...family });
+  const guardian = { full_name: text, phone: text.slice(0, 25), relationship: text.slice(0, 25) };
+  ids.families.push(familyId);
+  ids.guardians.push(await done(billing.post(`/families/${familyId}/guardians`, guardian), 201));
+  const names = { first_name: first, last_name: last, external_id: text, family_id: familyId };
+  const studentId = await billing.aStudent({ school_id: schoolId, ...names });
   const invoice = { student_id: studentId, amount_total: AMOUNT_MAX, description: text.repeat(5).slice(0, 500) };
   const [early, late, credited, voided, open] = [
     await billing.anInvoice({ ...invoice, due_date: DUE_DAYS[0] }),

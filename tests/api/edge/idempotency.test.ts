@@ -26,6 +26,11 @@ describe('Idempotency-Key', () => {
   const POSTS: [table: string, request: () => Promise<[path: string, body: object]>][] = [
     ['schools', async () => ['/schools', schoolBody()]],
     ['students', async () => ['/students', studentBody(schoolId)]],
+    ['families', async () => ['/families', { school_id: schoolId, name: 'X' }]],
+    [
+      'guardians',
+      async () => [`/families/${await billing.aFamily({ school_id: schoolId })}/guardians`, { full_name: 'X' }],
+    ],
     ['invoices', async () => ['/invoices', invoiceBody(studentId)]],
     ['payments', async () => ['/payments', { invoice_id: await anInvoice(), amount: 1 }]],
     ['payments', async () => [`/invoices/${await anInvoice()}/payments`, { amount: 1 }]],

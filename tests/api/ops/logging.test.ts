@@ -174,6 +174,16 @@ test('no name, email, description, reference, reason, body or key anywhere', asy
   await billing.post('/students', studentBody(schoolId, person));
   await billing.post('/students', studentBody(schoolId, { ...person, first_name: '' }));
   await billing.patch(`/students/${studentId}`, { email: 'canario2@example.com' });
+  const family = { name: canary('Familia'), external_id: canary('Externo'), tax_name: canary('Fiscal') };
+  const familyId = await billing.aFamily({ school_id: schoolId, ...family });
+  await billing.post('/families', { school_id: schoolId, ...family });
+  const guardian = { full_name: canary('Tutor'), email: 'canario3@example.com', phone: canary('Telefono') };
+  const tutor = await billing.post(`/families/${familyId}/guardians`, guardian);
+  await billing.patch(`/guardians/${tutor.body['id']}`, { relationship: canary('Tia'), is_principal: true });
+  await billing.patch(`/students/${studentId}`, { family_id: familyId, external_id: canary('Matricula') });
+  await billing.post('/students', studentBody(schoolId, { external_id: canary('Matricula') }));
+  await billing.get(`/families?q=${canary('Tutor')}&external_id=${canary('Externo')}`);
+  await billing.delete(`/guardians/${tutor.body['id']}`);
   const invoiceId = await billing.anInvoice({ student_id: studentId, description: canary('Concepto') });
   await billing.aPayment(invoiceId, '1.00', { reference: canary('Referencia') });
   const gone = await billing.aPayment(invoiceId, '1.00');

@@ -19,6 +19,9 @@ await billing.delete(`/invoices/${voidId}`);
 const reversedId = await billing.aPayment(openId, '1.00');
 await billing.post(`/payments/${reversedId}/reversal`, { reason: 'Bounced' });
 
+const familyId = await billing.aFamily({ school_id: schoolId, external_id: 'FAM-001' });
+await billing.aStudent({ school_id: schoolId, family_id: familyId, external_id: 'A-001' });
+
 const invoice = { student_id: studentId, amount_total: '1500.00', currency: 'MXN', due_date: '2026-03-31' };
 const student = { school_id: schoolId, first_name: 'María', last_name: 'Núñez', email: 'maria.nunez@example.com' };
 const school = { name: 'Colegio Nuevo', country: 'MX', currency: 'MXN' };
@@ -32,6 +35,11 @@ const ASKED: Readonly<Partial<Record<ProblemCode, () => Promise<Answer>>>> = {
   body_too_large: () => billing.post('/schools', { ...school, name: 'x'.repeat(70_000) }),
   credit_exceeds_pending: () =>
     billing.post(`/invoices/${openId}/credit-notes`, { amount: '1200.00', reason: 'discount' }),
+  family_external_id_taken: () =>
+    billing.post('/families', { school_id: schoolId, name: 'Núñez', external_id: 'FAM-001' }),
+  family_in_use: () => billing.delete(`/families/${familyId}`),
+  family_not_found: () => billing.get('/families/99'),
+  guardian_not_found: () => billing.patch('/guardians/99', { phone: '+52 55 1234 5678' }),
   idempotency_key_reused: async () => {
     const key = { 'idempotency-key': 'a-key-of-one-payment' };
     const invoiceId = await billing.anInvoice();
@@ -64,6 +72,7 @@ const ASKED: Readonly<Partial<Record<ProblemCode, () => Promise<Answer>>>> = {
   school_not_found: () => billing.get('/schools/999'),
   school_prefixes_equal: () => billing.post('/schools', { ...school, invoice_prefix: 'A', receipt_prefix: 'A' }),
   student_email_taken: () => billing.post('/students', { ...student, email: 'maria@example.com' }),
+  student_external_id_taken: () => billing.post('/students', { ...student, email: null, external_id: 'A-001' }),
   student_has_invoices: () => billing.delete(`/students/${studentId}`),
   student_not_found: () => billing.get('/students/999'),
   url_invalid: () => billing.get('/schools/%zz'),

@@ -11,6 +11,7 @@ const invoiceId = await billing.anInvoice();
 const paymentId = await billing.aPayment(invoiceId, '1.00');
 const { body: invoice } = await billing.get(`/invoices/${invoiceId}`);
 const [schoolId, studentId] = [invoice['school_id'], invoice['student_id']];
+const familyId = await billing.aFamily({ school_id: Number(schoolId) });
 
 const READS = [
   '/schools',
@@ -20,6 +21,9 @@ const READS = [
   '/students',
   `/students/${studentId}`,
   `/students/${studentId}/statement`,
+  '/families',
+  `/families/${familyId}`,
+  `/families/${familyId}/guardians`,
   '/invoices',
   `/invoices/${invoiceId}`,
   `/invoices/${invoiceId}/payments`,
@@ -159,6 +163,8 @@ describe('Location', () => {
   const TARGETS: [path: string, body: Json, location: (made: Json) => string][] = [
     ['/schools', schoolBody(), ({ id }) => `/schools/${id}`],
     ['/students', studentBody(Number(schoolId)), ({ id }) => `/students/${id}`],
+    ['/families', NAMED, ({ id }) => `/families/${id}`],
+    [`/families/${familyId}/guardians`, { full_name: 'A name' }, ({ id }) => `/guardians/${id}`],
     ['/invoices', invoiceBody(Number(studentId)), ({ id }) => `/invoices/${id}`],
     ['/payments', { invoice_id: invoiceId, amount: '1.00' }, ({ id }) => `/payments/${id}`],
     [`/invoices/${invoiceId}/payments`, { amount: '1.00' }, ({ id }) => `/payments/${id}`],

@@ -31,6 +31,7 @@ describe('POST /schools', () => {
       email: null,
       payment_instructions: null,
       invoice_title: null,
+      refund_prefix: 'DV',
     });
   });
 
@@ -42,6 +43,7 @@ describe('POST /schools', () => {
       invoice_prefix: 'A',
       receipt_prefix: 'B1',
       credit_note_prefix: 'C2',
+      refund_prefix: 'D2',
     };
     const answer = await billing.post('/schools', schoolBody(more));
     expect(answer.body).toMatchObject({ ...more, country: 'CO', currency: 'COP' });
@@ -148,6 +150,19 @@ describe('POST /schools', () => {
     expect(body).toMatchObject({ invoice_prefix: 'NC', credit_note_prefix: 'CN' });
     const answer = await billing.post('/schools', schoolBody({ credit_note_prefix: 'R' }));
     expectProblem(answer, 422, 'school_prefixes_equal', ['#/credit_note_prefix']);
+  });
+
+  test('201: a school that numbers something by DV gets another prefix for its refunds', async () => {
+    for (const [fields, refund_prefix] of [
+      [{ invoice_prefix: 'DV' }, 'RF'],
+      [{ receipt_prefix: 'DV', credit_note_prefix: 'RF' }, 'DEV'],
+    ] as const) {
+      expect((await billing.post('/schools', schoolBody(fields))).body).toMatchObject({ ...fields, refund_prefix });
+    }
+    const answer = await billing.post('/schools', schoolBody({ refund_prefix: 'NC' }));
+    expect(answer.body).toMatchObject({ refund_prefix: 'NC', credit_note_prefix: 'CN' });
+    const equal = await billing.post('/schools', schoolBody({ refund_prefix: 'F' }));
+    expectProblem(equal, 422, 'school_prefixes_equal', ['#/refund_prefix']);
   });
 
   test('422: one prefix for invoices and receipts', async () => {

@@ -33,6 +33,7 @@ describe('PATCH /schools/{id}', () => {
       receipt_prefix: 'F',
     },
     { credit_note_prefix: 'NCR' },
+    { refund_prefix: 'RF' },
     LETTERHEAD,
     { phone: '+52 55 5555 0100' },
   ])('200: changes %j and nothing else', async (changes) => {
@@ -191,7 +192,12 @@ describe('PATCH /schools/{id}', () => {
 
     await billing.post(`/invoices/${invoiceId}/credit-notes`, { amount: '1.00', reason: 'discount' });
     expect((await billing.patch(`/schools/${id}`, { credit_note_prefix: 'C' })).status).toBe(200);
-    for (const changes of [{ invoice_prefix: 'NC' }, { receipt_prefix: 'NC' }, { credit_note_prefix: 'F' }]) {
+    for (const changes of [
+      { invoice_prefix: 'NC' },
+      { receipt_prefix: 'NC' },
+      { credit_note_prefix: 'F' },
+      { refund_prefix: 'F' },
+    ]) {
       expectProblem(await billing.patch(`/schools/${id}`, changes), 422, 'school_prefixes_equal');
     }
   });

@@ -65,7 +65,7 @@ test('the answers about a person are found by their index, whatever the person',
     // There are few keys here, which would be read one by one.
     await client.query('set enable_seqscan = off; set plan_cache_mode = force_generic_plan');
     await client.query(`prepare erase as ${textOf(eraseAnswersAbout(1, sql`true`))}`);
-    const { rows } = await client.query<{ 'QUERY PLAN': string }>('explain execute erase (7)');
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>('explain execute erase (array[7])');
     expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('Index Scan using idempotency_keys_person_idx');
   } finally {
     client.release(true);

@@ -25,6 +25,8 @@ describe('POST /students', () => {
       email: 'maria.jose+1@example.com',
       created_at: expect.stringMatching(/^\d{4}-\d{2}-\d{2}T[\d:.]{12}Z$/),
       updated_at: answer.body['created_at'],
+      family_id: null,
+      external_id: null,
     });
   });
 

@@ -6,7 +6,7 @@ import {
   assertPrefixesDiffer,
   assertPrefixFree,
   assertSchoolChangeable,
-  freeCreditNotePrefix,
+  freePrefixes,
 } from '../../../src/domain/accounts/school-rules.ts';
 import { refusalOf } from '../refusal.ts';
 
@@ -20,6 +20,7 @@ function aSchool(isActive: boolean): School {
     invoicePrefix: 'F',
     receiptPrefix: 'R',
     creditNotePrefix: 'NC',
+    refundPrefix: 'DV',
     isActive,
     ...NO_LETTERHEAD,
   };
@@ -71,6 +72,9 @@ describe('assertPrefixesDiffer', () => {
     [{ receiptPrefix: 'F' }, 'Invoices and receipts', 'F'],
     [{ creditNotePrefix: 'F' }, 'Invoices and credit notes', 'F'],
     [{ creditNotePrefix: 'R' }, 'Receipts and credit notes', 'R'],
+    [{ refundPrefix: 'F' }, 'Invoices and refunds', 'F'],
+    [{ refundPrefix: 'R' }, 'Receipts and refunds', 'R'],
+    [{ refundPrefix: 'NC' }, 'Credit notes and refunds', 'NC'],
   ])('refuses one series for two (%j): their numbers would be the same', (prefixes, kinds, prefix) => {
     expect(refusalOf(() => assertPrefixesDiffer({ ...aSchool(true), ...prefixes }))).toEqual({
       code: 'school_prefixes_equal',
@@ -80,12 +84,16 @@ describe('assertPrefixesDiffer', () => {
   });
 
   test.each([
-    ['F', 'R', 'NC'],
-    ['NC', 'R', 'CN'],
-    ['CN', 'NC', 'NCR'],
-    ['NCR', 'CN', 'NC'],
-  ])('beside %s and %s, credit notes are numbered with %s', (invoicePrefix, receiptPrefix, prefix) => {
-    expect(freeCreditNotePrefix({ invoicePrefix, receiptPrefix })).toBe(prefix);
+    [{ invoicePrefix: 'F', receiptPrefix: 'R' }, 'NC', 'DV'],
+    [{ invoicePrefix: 'NC', receiptPrefix: 'R' }, 'CN', 'DV'],
+    [{ invoicePrefix: 'CN', receiptPrefix: 'NC' }, 'NCR', 'DV'],
+    [{ invoicePrefix: 'NCR', receiptPrefix: 'CN' }, 'NC', 'DV'],
+    [{ invoicePrefix: 'DV', receiptPrefix: 'R' }, 'NC', 'RF'],
+    [{ invoicePrefix: 'RF', receiptPrefix: 'DV', creditNotePrefix: 'DEV' }, 'DEV', 'DVR'],
+    [{ invoicePrefix: 'NC', receiptPrefix: 'CN', refundPrefix: 'NCR' }, 'NDC', 'NCR'],
+  ])('beside %j, credit notes are numbered with %s, refunds with %s', (chosen, creditNotePrefix, refundPrefix) => {
+    const none = { creditNotePrefix: null, refundPrefix: null };
+    expect(freePrefixes({ ...none, ...chosen })).toEqual({ creditNotePrefix, refundPrefix });
   });
 });
 

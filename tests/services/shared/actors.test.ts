@@ -4,10 +4,24 @@ import type { Rows } from '../../../src/services/shared/listing.ts';
 import { startBilling } from '../../support/billing.ts';
 
 const billing = await startBilling();
-const { schools, students, invoices, payments, creditNotes, closings, statements, ledgers, reports, documents } =
-  billing.product.services;
+const {
+  schools,
+  students,
+  families,
+  guardians,
+  invoices,
+  payments,
+  creditNotes,
+  closings,
+  statements,
+  ledgers,
+  reports,
+  documents,
+} = billing.product.services;
 
-type Tenant = Readonly<Record<'school' | 'student' | 'invoice' | 'payment' | 'note' | 'closing', number>>;
+type Tenant = Readonly<
+  Record<'school' | 'student' | 'family' | 'guardian' | 'invoice' | 'payment' | 'note' | 'closing', number>
+>;
 
 let mine: Tenant;
 let theirs: Tenant;
@@ -21,12 +35,23 @@ beforeAll(async () => {
 /** A school with one of each. */
 async function aTenant(): Promise<Tenant> {
   const school = await billing.aSchool();
+  const family = await billing.aFamily({ school_id: school });
+  const guardian = Number((await billing.post(`/families/${family}/guardians`, { full_name: 'X' })).body['id']);
   const student = await billing.aStudent({ school_id: school });
   const invoice = await billing.anInvoice({ student_id: student, amount_total: '100.00' });
   const payment = await billing.aPayment(invoice, '10.00');
   const note = await billing.post(`/invoices/${invoice}/credit-notes`, { amount: '1.00', reason: 'other' });
   const closing = await billing.post(`/schools/${school}/closings`, { through: '2026-01-01' });
-  return { school, student, invoice, payment, note: Number(note.body['id']), closing: Number(closing.body['id']) };
+  return {
+    school,
+    student,
+    family,
+    guardian,
+    invoice,
+    payment,
+    note: Number(note.body['id']),
+    closing: Number(closing.body['id']),
+  };
 }
 
 const PAGE = { limit: 100, offset: 0, cursor: null };
@@ -44,6 +69,18 @@ describe('an actor of one school finds nothing of another', () => {
   const FINDS: [string, string, (of: Tenant) => Promise<unknown>][] = [
     ['a school', 'school_not_found', async ({ school }) => await schools.findJson(actor, school)],
     ['a student', 'student_not_found', async ({ student }) => await students.findJson(actor, student)],
+    ['a family', 'family_not_found', async ({ family }) => await families.findJson(actor, family)],
+    ['a guardian', 'guardian_not_found', async ({ guardian }) => await guardians.findJson(actor, guardian)],
+    [
+      'its guardians',
+      'family_not_found',
+      async ({ family }) => await guardians.listOfFamily(actor, family, PAGE, 'exact'),
+    ],
+    [
+      'those streamed',
+      'family_not_found',
+      async ({ family }) => await rowsOf(await guardians.streamOfFamily(actor, family)),
+    ],
     ['an invoice', 'invoice_not_found', async ({ invoice }) => await invoices.findJson(actor, invoice)],
     ['a payment', 'payment_not_found', async ({ payment }) => await payments.findJson(actor, payment)],
     ['a credit note', 'credit_note_not_found', async ({ note }) => await creditNotes.findJson(actor, note)],
@@ -137,14 +174,18 @@ describe('an actor of one school finds nothing of another', () => {
   });
 
   test('lists, counts and files have the rows of the own school alone, whatever is filtered by', async () => {
-    const lists = { schools, students, invoices, payments };
+    const lists = { schools, students, families, invoices, payments };
     for (const [name, service] of Object.entries(lists)) {
       const { page, total } = await service.list(actor, {}, PAGE, 'exact');
       const ids = (JSON.parse(page.json) as { id: number }[]).map(({ id }) => id);
-      expect({ name, ids, total }).toEqual({ name, ids: [mine[name.slice(0, -1) as keyof Tenant]], total: 1 });
+      expect({ name, ids, total }).toEqual({
+        name,
+        ids: [mine[(name === 'families' ? 'family' : name.slice(0, -1)) as keyof Tenant]],
+        total: 1,
+      });
       expect(await rowsOf(await service.stream(actor, {})), name).toHaveLength(1);
     }
-    for (const service of [students, invoices, payments]) {
+    for (const service of [students, families, invoices, payments]) {
       const { page, total } = await service.list(actor, { schoolId: theirs.school }, PAGE, 'exact');
       expect({ json: page.json, total }).toEqual({ json: '[]', total: 0 });
     }
@@ -165,7 +206,8 @@ describe('an actor of one school changes nothing of another', () => {
   const command = { amount: '1.00', method: null, reference: null, paidAt: null };
   const note = { amount: '1.00', reason: 'other', description: null, datedOn: null, excessToCredit: false } as const;
   const today = { reason: 'x', reversedOn: null };
-  const child = { firstName: 'Ana', lastName: 'B', email: 'of-another@example.com' };
+  const child = { firstName: 'Ana', lastName: 'B', email: 'of-another@example.com', familyId: null, externalId: null };
+  const person = { fullName: 'X', email: null, phone: null, relationship: null, isPrincipal: true };
   const key = (name: string) => ({ key: name, fingerprint: name });
 
   const WRITES: [string, string, (of: Tenant) => Promise<unknown>][] = [
@@ -183,6 +225,35 @@ describe('an actor of one school changes nothing of another', () => {
       async ({ student }) => await students.update(actor, student, { firstName: 'X' }),
     ],
     ['deletion', 'student_not_found', async ({ student }) => await students.delete(actor, student)],
+    [
+      'coming to a family',
+      'family_not_found',
+      async ({ family }) => await students.update(actor, mine.student, { familyId: family }),
+    ],
+    [
+      'enrolment in a family',
+      'family_not_found',
+      async ({ family }) =>
+        await students.create(actor, { ...child, email: null, schoolId: mine.school, familyId: family }, null),
+    ],
+    [
+      'a new family',
+      'school_not_found',
+      async ({ school: schoolId }) =>
+        await families.create(
+          actor,
+          { schoolId, name: 'X', externalId: null, taxId: null, taxName: null, taxAddress: null, autoApply: true },
+          null,
+        ),
+    ],
+    ['a family', 'family_not_found', async ({ family }) => await families.update(actor, family, { name: 'X' })],
+    ['a guardian of it', 'family_not_found', async ({ family }) => await guardians.create(actor, family, person, null)],
+    [
+      'a guardian',
+      'guardian_not_found',
+      async ({ guardian }) => await guardians.update(actor, guardian, { isPrincipal: true }),
+    ],
+    ['deletion of a guardian', 'guardian_not_found', async ({ guardian }) => await guardians.delete(actor, guardian)],
     [
       'an invoice',
       'student_not_found',

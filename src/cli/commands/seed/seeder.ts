@@ -70,6 +70,7 @@ export class Seeder {
           invoicePrefix: 'F',
           receiptPrefix: 'R',
           creditNotePrefix: null,
+          refundPrefix: null,
         },
         null,
       );
@@ -101,7 +102,11 @@ export class Seeder {
         (row) => row['email'] === email,
       );
     return await this.#ensure('students', find, async () => {
-      return await students.create(SEEDER, { schoolId, firstName, lastName, email }, null);
+      return await students.create(
+        SEEDER,
+        { schoolId, firstName, lastName, email, familyId: null, externalId: null },
+        null,
+      );
     });
   }
 
