@@ -116,12 +116,11 @@ export const SEQUENCES = sql`
     ('plan_items', (select max(id) from plan_items)),
     ('discounts', (select max(id) from discounts)),
     ('enrolments', (select max(id) from enrolments)),
+    ('billing_runs', (select max(id) from billing_runs)),
+    ('billing_run_items', (select max(id) from billing_run_items)),
     ('api_keys', (select max(id) from api_keys)),
     ('users', (select max(id) from users)),
     ('memberships', (select max(id) from memberships))
-    ('billing_runs', (select max(id) from billing_runs)),
-    ('billing_run_items', (select max(id) from billing_run_items)),
-    ('api_keys', (select max(id) from api_keys))
   ) ids (name, highest)
   cross join lateral (select name || '_id_seq' as sequence) named
   left join lateral (
