@@ -10,6 +10,7 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   seed       sample schools, students, invoices and payments
   statement  an account as JSON, CSV, XLSX or PDF
   export     lists, statements, ledgers and reports as CSV, XLSX or JSON lines
+  import     students, families and opening balances from CSV files
   check      compare every stored figure with the rows it is made of
   backup     every row of one moment in a file
   restore    a backup into an empty database
@@ -45,6 +46,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   export: async () => {
     const { EXPORT_HELP, exportRows } = await import('./commands/export.ts');
     return { help: EXPORT_HELP, run: async (args, io) => await exportRows(args, readConfig(io.env), io) };
+  },
+  import: async () => {
+    const { IMPORT_HELP, importFile } = await import('./commands/import.ts');
+    return { help: IMPORT_HELP, run: async (args, io) => await importFile(args, readConfig(io.env), io) };
   },
   check: async () => {
     const { CHECK_HELP, check } = await import('./commands/check.ts');

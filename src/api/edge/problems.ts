@@ -110,6 +110,7 @@ export const PROBLEMS = {
   billing_run_in_progress: { status: 409, title: 'Billing run is in progress' },
   billing_run_already_void: { status: 400, title: 'Billing run is already void' },
   billing_preview_stale: { status: 409, title: 'Preview is out of date' },
+  import_invalid: { status: 422, title: 'File is not valid' },
   document_too_long: { status: 422, title: 'Document is too long' },
   cursor_outdated: { status: 400, title: 'Cursor is outdated' },
   balance_pending: { status: 400, title: 'Balance is pending' },

@@ -5,7 +5,7 @@ import { isPercent } from '../../domain/plans/percent.ts';
 import { isCalendarDate, isTimestamp } from '../../domain/shared/calendar.ts';
 import { isCountry, isCurrency } from '../../domain/shared/iso.ts';
 import { AMOUNT_MAX, isAmount } from '../../domain/shared/money.ts';
-import { isVisible } from '../../domain/shared/text.ts';
+import { isEmail, isStorable, isVisible } from '../../domain/shared/text.ts';
 import { STRICT } from '../schemas/common.ts';
 import { type FieldError, HttpError } from './problems.ts';
 import { isBelow } from './route-hooks.ts';
@@ -44,7 +44,7 @@ export const FORMATS: Readonly<Record<string, readonly [test: (text: string) => 
     (text) => isCalendarDate(text) || isTimestamp(text),
     'must be a calendar date, YYYY-MM-DD, or a timestamp with offset, such as 2026-01-31T12:00:00Z',
   ],
-  email: [(text) => EMAIL.test(text), 'must be an email address'],
+  email: [isEmail, 'must be an email address'],
   country: [
     (text) => /^[A-Za-z]{2}$/.test(text) && isCountry(text.toUpperCase()),
     'must be an ISO 3166-1 alpha-2 code',
@@ -56,14 +56,7 @@ export const FORMATS: Readonly<Record<string, readonly [test: (text: string) => 
   timezone: [isTimezone, 'must be an IANA time zone, such as America/Bogota'],
 };
 
-/** ASCII dot-atom of RFC 5322 before the @, a host name with a dot after it (RFC 1123). */
-const EMAIL =
-  /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?$/;
-
 const AMOUNT_DETAIL = `must be an amount from 0.01 to ${AMOUNT_MAX} with at most two decimals`;
-/** NUL, and halves of surrogate pairs, which no UTF-8 holds. */
-const UNSTORABLE = /[\0\ud800-\udfff]/u;
-
 for (const ajv of [ajvs.all, ajvs.first]) {
   for (const [name, [validate]] of Object.entries(FORMATS)) ajv.addFormat(name, validate);
   ajv.addVocabulary(['x-pattern-detail']);
@@ -96,7 +89,7 @@ for (const ajv of [ajvs.all, ajvs.first]) {
     keyword: 'x-text',
     type: 'string',
     schemaType: 'boolean',
-    validate: (_: boolean, value: string) => !UNSTORABLE.test(value),
+    validate: (_: boolean, value: string) => isStorable(value),
   });
 }
 

@@ -73,6 +73,7 @@ export type ErrorCode =
   | 'billing_run_in_progress'
   | 'billing_run_already_void'
   | 'billing_preview_stale'
+  | 'import_invalid'
   | 'document_too_long'
   | 'cursor_outdated'
   | 'balance_pending'
@@ -95,6 +96,8 @@ export type ErrorCode =
   | 'idempotency_in_flight'
   | 'idempotency_answer_erased';
 
+type Facts = Readonly<Record<string, string | readonly number[] | readonly object[]>>;
+
 /**
  * A rule said no: expected, the caller's to fix, safe to show.
  * Anything else that is thrown is a fault: unexpected, ours to fix, never shown.
@@ -103,9 +106,9 @@ export class DomainError extends Error {
   override readonly name = 'DomainError';
   readonly code: ErrorCode;
   /** Values a client may want without parsing `message`. Become extension members of the problem document. */
-  readonly facts: Readonly<Record<string, string | readonly number[]>>;
+  readonly facts: Facts;
 
-  constructor(code: ErrorCode, message: string, facts: Readonly<Record<string, string | readonly number[]>> = {}) {
+  constructor(code: ErrorCode, message: string, facts: Facts = {}) {
     super(message);
     this.code = code;
     this.facts = facts;

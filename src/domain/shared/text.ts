@@ -16,3 +16,20 @@ export const SEARCH_WORDS_MAX = 8;
 export function searchWords(search: string): string[] {
   return [...new Set(search.normalize('NFC').split(/\s+/u).filter(isVisible))];
 }
+
+/** ASCII dot-atom of RFC 5322 before the @, a host name with a dot after it (RFC 1123). */
+const EMAIL =
+  /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?$/;
+
+/** Whether a text looks like the address of a mailbox. */
+export function isEmail(text: string): boolean {
+  return EMAIL.test(text);
+}
+
+/** NUL, and halves of surrogate pairs, which no UTF-8 holds. */
+const UNSTORABLE = /[\0\ud800-\udfff]/u;
+
+/** Whether a column of text can hold it. */
+export function isStorable(text: string): boolean {
+  return !UNSTORABLE.test(text);
+}
