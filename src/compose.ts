@@ -50,6 +50,7 @@ import { PaymentService } from './services/billing/payment-service.ts';
 import { DocumentService } from './services/documents/document-service.ts';
 import { BillingRunService } from './services/plans/billing-run-service.ts';
 import { BillingRunWorker } from './services/plans/billing-run-worker.ts';
+import { ImportService } from './services/imports/import-service.ts';
 import { type CatalogueServices, catalogueServices } from './services/plans/kinds.ts';
 import { LedgerService } from './services/reporting/ledger-service.ts';
 import { ReconciliationService } from './services/reporting/reconciliation-service.ts';
@@ -95,6 +96,7 @@ export type Services = CatalogueServices &
     ledgers: LedgerService;
     documents: DocumentService;
     reports: ReportService;
+    imports: ImportService;
     apiKeys: ApiKeyService;
     apiKeyVerifier: ApiKeyVerifier;
     reconciliation: ReconciliationService;
@@ -214,6 +216,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       familyPayments: new FamilyPaymentService(dependencies),
       ...catalogueServices(dependencies),
       billingRuns: new BillingRunService({ ...dependencies, worker: config.worker ? billingRunWorker : null }),
+      imports: new ImportService(dependencies),
       statements,
       ledgers,
       documents: new DocumentService({ ...dependencies, statements, ledgers, reports, renderer }),

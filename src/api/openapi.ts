@@ -108,6 +108,18 @@ export function creationDocs({ success, description, ...more }: Operation) {
   return { ...docs(operation, codes, NEEDS_KEY), headers: CREATION_REQUEST_HEADERS };
 }
 
+/** Documents a POST that makes nothing with an address of its own, and may be repeated under an Idempotency-Key. */
+export function actionDocs({ success, description, ...more }: Operation) {
+  const { Location: _, ...headers } = CREATION_HEADERS;
+  const operation = {
+    ...more,
+    description: sentences(description, IDEMPOTENT),
+    success: { ...success, headers: { ...success.headers, ...headers } },
+  };
+  const codes = [...WITH_WRITE, ...WITH_BODY, ...ALWAYS, ...WITH_IDEMPOTENCY, ...(operation.refusals ?? [])];
+  return { ...docs(operation, codes, NEEDS_KEY), headers: CREATION_REQUEST_HEADERS };
+}
+
 function docs(
   {
     tag,

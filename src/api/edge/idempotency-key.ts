@@ -27,6 +27,18 @@ export async function answerCreation(
   return reply.header('location', fill(location, body)).type(JSON_TYPE).send(body);
 }
 
+/** Answers a POST that makes nothing with an address of its own: 200 and what came of it, the same for a repeat. */
+export async function answerAction(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  run: (key: IdempotencyKey | null) => Promise<Outcome<DomainEvent>>,
+): Promise<FastifyReply> {
+  const key = keyOf(request);
+  const { body, event } = await run(key);
+  if (event === undefined && key !== null) reply.header('idempotency-hit', 'true');
+  return reply.code(200).type(JSON_TYPE).send(body);
+}
+
 function fill(location: string, body: string): string {
   const made: Readonly<Record<string, unknown>> = JSON.parse(body);
   return location.replace(/:(\w+)/g, (_, name: string) => String(made[name]));

@@ -70,6 +70,7 @@ const TAGS = {
   'billing runs':
     'All that is to be billed at a school, or added for paying late, at once: shown, done, and taken back.',
   access: 'Who asks, and the keys they ask with: each has its own schools and scopes.',
+  imports: 'Files of what a school had elsewhere: students, families, opening balances.',
   service: 'Health, metrics, explanations of problems, and the comparison of stored figures with their rows.',
 };
 

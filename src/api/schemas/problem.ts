@@ -16,6 +16,15 @@ const FieldError = Type.Object(
       examples: ['#/amount'],
     }),
     detail: Type.String({ description: 'What is wrong there, for people.', examples: ['is required'] }),
+    line: Type.Optional(Type.Integer({ description: 'With `import_invalid`: of the file, from 1.', examples: [7] })),
+    column: Type.Optional(
+      Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        description: 'With `import_invalid`: null where the whole line is wrong.',
+        examples: ['email'],
+      }),
+    ),
+    code: Type.Optional(Type.String({ description: 'With `import_invalid`.', examples: ['email_invalid'] })),
   },
   { $id: 'FieldError', description: 'One thing wrong with a request.' },
 );

@@ -16,6 +16,7 @@ import type { InvoiceService } from '../../services/billing/invoice-service.ts';
 import type { PaymentService } from '../../services/billing/payment-service.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import type { BillingRunService } from '../../services/plans/billing-run-service.ts';
+import type { ImportService } from '../../services/imports/import-service.ts';
 import type { CatalogueServices } from '../../services/plans/kinds.ts';
 import type { LedgerService } from '../../services/reporting/ledger-service.ts';
 import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
@@ -28,6 +29,7 @@ import { creditNoteRoutes } from './credit-notes.ts';
 import { familyRoutes } from './families/families.ts';
 import { guardianRoutes } from './families/guardians.ts';
 import { familyPaymentRoutes } from './family-payments.ts';
+import { importRoutes } from './imports.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { meRoute } from './me.ts';
@@ -66,6 +68,7 @@ export type Services = CatalogueServices &
     invitations: InvitationService;
     billingRuns: BillingRunService;
     oidc: OidcService;
+    imports: ImportService;
     clock: Clock;
   }>;
 
@@ -94,6 +97,7 @@ export function v1Routes(routes: FastifyInstance, services: Services, { release,
   ledgerRoutes(routes, services);
   reportRoutes(routes, services);
   catalogueOf(routes, services);
+  importRoutes(routes, services.imports);
   meRoute(routes);
   apiKeyRoutes(routes, services);
   sessionRoutes(routes, services, addresses);

@@ -186,6 +186,18 @@ export class InvoiceRepository {
     }
   }
 
+  /**
+   * Issues several as {@link insert} does one, in the order in which they are given.
+   *
+   * @throws DomainError as {@link insert}, for the first
+   */
+  async insertBatch(actor: Actor, invoices: readonly NewInvoice[], now: Date): Promise<(IssuedInvoice | undefined)[]> {
+    const requests = invoices.map((invoice) => ({ invoice, now, claim: null }));
+    const statement = invoiceInsertion(requests, 'patient', visibleTo(actor, sql`st.school_id`));
+    const made = inOrder(invoices, await this.#sql.rows<Placed<IssuedInvoice>>(statement));
+    return made.map((one) => (one instanceof Held ? undefined : one));
+  }
+
   /** Writes what a person may change on an invoice. */
   async update(
     actor: Actor,

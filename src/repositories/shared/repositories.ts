@@ -18,6 +18,9 @@ import { PaymentRepository } from '../billing/payment-repository.ts';
 import { RefundRepository } from '../billing/refund-repository.ts';
 import { BillingRunRepository } from '../plans/billing-run-repository.ts';
 import { ChargeRepository } from '../plans/charge-repository.ts';
+import { BalanceImportRepository } from '../imports/balance-import-repository.ts';
+import { FamilyImportRepository } from '../imports/family-import-repository.ts';
+import { StudentImportRepository } from '../imports/student-import-repository.ts';
 import { ConceptRepository } from '../plans/concept-repository.ts';
 import { DiscountRepository } from '../plans/discount-repository.ts';
 import { EnrolmentRepository } from '../plans/enrolment-repository.ts';
@@ -57,6 +60,9 @@ export type Repositories = Readonly<{
   lateCharges: LateChargeRepository;
   billingRuns: BillingRunRepository;
   runItems: RunItemRepository;
+  studentImports: StudentImportRepository;
+  familyImports: FamilyImportRepository;
+  balanceImports: BalanceImportRepository;
   statements: StatementRepository;
   reconciliation: ReconciliationRepository;
   debts: DebtRepository;
@@ -97,6 +103,9 @@ export function repositoriesOn(sql: Sql): Repositories {
     lateCharges: new LateChargeRepository(sql),
     billingRuns: new BillingRunRepository(sql),
     runItems: new RunItemRepository(sql),
+    studentImports: new StudentImportRepository(sql),
+    familyImports: new FamilyImportRepository(sql),
+    balanceImports: new BalanceImportRepository(sql),
     statements: new StatementRepository(sql),
     reconciliation: new ReconciliationRepository(sql),
     debts: new DebtRepository(sql),

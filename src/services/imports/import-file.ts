@@ -18,8 +18,14 @@ export class ImportRun {
   readonly #errors: ImportError[] = [];
   readonly #wrongLines = new Set<number>();
   readonly #counts = { created: 0, updated: 0, unchanged: 0 };
+  readonly #onProgress: (rows: number) => void;
   #errorCount = 0;
   #rows = 0;
+
+  /** @param onProgress told how many rows were read, after each batch */
+  constructor(onProgress: (rows: number) => void = () => undefined) {
+    this.#onProgress = onProgress;
+  }
 
   refuse(error: ImportError): void {
     this.#errorCount += 1;
@@ -33,10 +39,6 @@ export class ImportRun {
 
   isWrong({ line }: { line: number }): boolean {
     return this.#wrongLines.has(line);
-  }
-
-  get rows(): number {
-    return this.#rows;
   }
 
   /**
@@ -76,6 +78,7 @@ export class ImportRun {
       if (batch.length < BATCH_ROWS) continue;
       await write(batch);
       batch = [];
+      this.#onProgress(this.#rows);
     }
     if (header === undefined && this.#errorCount === 0) {
       this.refuse({ line: 1, column: null, code: 'csv_invalid', detail: 'the file is empty: it begins with a header' });

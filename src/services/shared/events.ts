@@ -2,6 +2,7 @@ import type { ApiKeyEvent } from '../../domain/access/events.ts';
 import type { SessionEvent, UserEvent } from '../../domain/access/people-events.ts';
 import type { FamilyEvent, GuardianEvent, SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
 import type { BillingEvent } from '../../domain/billing/events.ts';
+import type { ImportEvent } from '../../domain/imports/import.ts';
 import type { CatalogueEvent } from '../../domain/plans/events.ts';
 import type { BillingRunEvent } from '../../domain/plans/run-events.ts';
 import type { ReportingEvent } from '../../domain/reporting/events.ts';
@@ -20,6 +21,9 @@ export type DomainEvent =
   | UserEvent
   | SessionEvent
   | BillingRunEvent;
+  | SessionEvent;
+  | ImportEvent
+  | ReportingEvent;
 
 /**
  * What a write answers: `body` is the resource as JSON text, as the API shows it. Without an event nothing happened: the
