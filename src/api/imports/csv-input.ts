@@ -19,7 +19,8 @@ export async function* readCsv(chunks: readonly Buffer[]): AsyncGenerator<Import
     yield { line: broken, column: null, code: 'csv_invalid', detail: 'the file must be UTF-8' };
     return;
   }
-  const skipped: CsvError[] = [];
+  // The parser may stumble more than once over one record.
+  const skipped = new Set<number>();
   const parser = Readable.from(chunks).pipe(
     parse({
       bom: true,
@@ -29,18 +30,27 @@ export async function* readCsv(chunks: readonly Buffer[]): AsyncGenerator<Import
       skip_empty_lines: true,
       skip_records_with_error: true,
       max_record_size: RECORD_LENGTH_MAX,
-      on_skip: (error) => void (error !== undefined && skipped.push(error)),
+      on_skip: (error) => void (error !== undefined && skipped.add(lineOf(error))),
     }),
   );
   for await (const { record, info } of parser) {
-    yield* skipped.splice(0).map(toError);
+    yield* taken(skipped);
     yield { line: info.lines, cells: record };
   }
-  yield* skipped.map(toError);
+  yield* taken(skipped);
 }
 
-function toError(error: CsvError): ImportLine {
-  const line = typeof error['lines'] === 'number' ? error['lines'] : 1;
+function taken(skipped: Set<number>): ImportLine[] {
+  const errors = [...skipped].map(toError);
+  skipped.clear();
+  return errors;
+}
+
+function lineOf(error: CsvError): number {
+  return typeof error['lines'] === 'number' ? error['lines'] : 1;
+}
+
+function toError(line: number): ImportLine {
   return { line, column: null, code: 'csv_invalid', detail: 'the quotes of this record are not as RFC 4180 has them' };
 }
 

@@ -24,6 +24,7 @@ export type DomainEvent =
   | SessionEvent;
   | ImportEvent
   | ReportingEvent;
+  | ImportEvent;
 
 /**
  * What a write answers: `body` is the resource as JSON text, as the API shows it. Without an event nothing happened: the
