@@ -48,9 +48,9 @@ import { FamilyPaymentService } from './services/billing/family-payment-service.
 import { InvoiceService } from './services/billing/invoice-service.ts';
 import { PaymentService } from './services/billing/payment-service.ts';
 import { DocumentService } from './services/documents/document-service.ts';
+import { ImportService } from './services/imports/import-service.ts';
 import { BillingRunService } from './services/plans/billing-run-service.ts';
 import { BillingRunWorker } from './services/plans/billing-run-worker.ts';
-import { ImportService } from './services/imports/import-service.ts';
 import { type CatalogueServices, catalogueServices } from './services/plans/kinds.ts';
 import { LedgerService } from './services/reporting/ledger-service.ts';
 import { ReconciliationService } from './services/reporting/reconciliation-service.ts';

@@ -14,11 +14,10 @@ import type { DomainEvent, Outcome } from '../services/shared/events.ts';
 import type { IdempotencyKey } from '../services/shared/idempotency.ts';
 import type { Listing, Rows } from '../services/shared/listing.ts';
 import { type Access, isGuardedRead } from './edge/authorization.ts';
-import { answerAction, answerCreation, JSON_TYPE } from './edge/idempotency-key.ts';
+import { answerCreation, JSON_TYPE } from './edge/idempotency-key.ts';
 import { leftSignal } from './edge/load/on-closed.ts';
 import type { ProblemCode } from './edge/problems.ts';
-import { compileValidator } from './edge/validation.ts';
-import { actionDocs, creationDocs, guardedReadDocs, LIST_HEADERS, readDocs, writeDocs } from './openapi.ts';
+import { creationDocs, guardedReadDocs, LIST_HEADERS, readDocs, writeDocs } from './openapi.ts';
 import { type Format, formatOf, formatParameter, LIST_FORMATS } from './responses/content-negotiation.ts';
 import { CSV_PARAMETERS, type CsvQuery, refuseDialect } from './responses/csv.ts';
 import { sendTable } from './responses/files.ts';
@@ -44,7 +43,7 @@ export type Call<P extends TSchema, Query, B extends TSchema = TSchema> = Readon
   reply: FastifyReply;
 }>;
 
-type Operation<P extends TSchema> = Readonly<{
+export type Operation<P extends TSchema> = Readonly<{
   tag: string;
   /** `operationId`, which generated clients name their function after. Never changes. */
   id: string;
@@ -62,7 +61,7 @@ type Operation<P extends TSchema> = Readonly<{
   config?: FastifyContextConfig;
 }>;
 
-type Answer = Readonly<{ schema: TSchema; description: string; headers?: object }>;
+export type Answer = Readonly<{ schema: TSchema; description: string; headers?: object }>;
 
 type ListOf<P extends TSchema, Q extends TProperties, F> = Operation<P> &
   Readonly<{
@@ -232,43 +231,6 @@ export function act<P extends TSchema, B extends TSchema>(
   });
 }
 
-type ActionOf<P extends TSchema, Q extends TProperties, B extends TSchema> = Operation<P> &
-  Readonly<{
-    answer: Answer;
-    query?: Q;
-    body?: B;
-    /** What is sent is a file of that type, which the routes' own parser takes, and no JSON. */
-    file?: Readonly<{ mediaType: string; bytesMax: number }>;
-    run: (call: Call<P, Static<TObject<Q>>, B>, key: IdempotencyKey | null) => Promise<Outcome<DomainEvent>>;
-  }>;
-
-/** POST that does something with what is there: 200, once per `Idempotency-Key`. */
-export function action<P extends TSchema, Q extends TProperties, B extends TSchema>(
-  routes: FastifyInstance,
-  path: string,
-  { answer, query, body, file, run, ...operation }: ActionOf<P, Q, B>,
-): void {
-  const docs = actionDocs({ ...operation, success: { status: 200, ...answer } });
-  const sent = file === undefined ? { body: body ?? NoBody } : { body: fileBody(file.mediaType) };
-  const options = optionsOf(operation, { ...docs, ...queryOf({ ...query }), ...sent });
-  routes.post(path, file === undefined ? options : { ...options, ...fileOptions(file) }, async (request, reply) => {
-    const call = callOf<P, Static<TObject<Q>>, B>(request, reply);
-    return await answerAction(request, reply, async (key) => await run(call, key));
-  });
-}
-
-function fileBody(mediaType: string): object {
-  return { content: { [mediaType]: { schema: { type: 'string' } } } };
-}
-
-/** A file is looked at by whoever reads it. */
-function fileOptions({ bytesMax }: { bytesMax: number }): RouteShorthandOptions {
-  return {
-    bodyLimit: bytesMax,
-    validatorCompiler: (part) => (part.httpPart === 'body' ? () => true : compileValidator(part)),
-  };
-}
-
 type ChangeOf<P extends TSchema, B extends TSchema> = Operation<P> &
   Readonly<{
     answer: Answer;
@@ -331,11 +293,11 @@ function docsOfRead(
   return isGuarded ? guardedReadDocs(documented) : readDocs(documented);
 }
 
-function queryOf(parameters: TProperties): { querystring?: TSchema } {
+export function queryOf(parameters: TProperties): { querystring?: TSchema } {
   return Object.keys(parameters).length === 0 ? {} : { querystring: Type.Object(parameters, STRICT) };
 }
 
-function optionsOf(
+export function optionsOf(
   { config, params, scope, needsAllSchools = false }: Operation<TSchema>,
   schema: object,
 ): RouteShorthandOptions {
@@ -346,7 +308,7 @@ function optionsOf(
 }
 
 /** The one place that takes the validator's word for what a request holds. */
-function callOf<P extends TSchema, Query, B extends TSchema = TSchema>(
+export function callOf<P extends TSchema, Query, B extends TSchema = TSchema>(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Call<P, Query, B> {

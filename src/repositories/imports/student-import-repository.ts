@@ -16,8 +16,6 @@ export type ImportedStudent = Readonly<{
   familyId: number | null;
 }>;
 
-export type EmailOwner = Readonly<{ email: string; schoolId: number; externalId: string | null }>;
-
 type StudentValues = Omit<ImportedStudent, 'id' | 'familyId'>;
 type EnrolmentValues = EnrolmentRow & Readonly<{ studentId: number; periodId: number; periodStartsOn: string }>;
 
@@ -40,11 +38,21 @@ export class StudentImportRepository {
       order by id for no key update`);
   }
 
-  /** Whose these emails are, in whatever school. */
-  async listEmailOwners(emails: readonly string[]): Promise<EmailOwner[]> {
-    return await this.#sql.rows<EmailOwner>(sql`
-      select email, school_id as "schoolId", external_id as "externalId" from students
-      where email = any(${emails}::text[])`);
+  /** Those of the emails that another student has, in whatever school: each is asked for by one student. */
+  async listTakenEmails(
+    actor: Actor,
+    schoolId: number,
+    asked: readonly Readonly<{ email: string; externalId: string }>[],
+  ): Promise<string[]> {
+    const rows = await this.#sql.rows<{ email: string }>(sql`
+      select st.email
+      from unnest(
+        ${asked.map(({ email }) => email)}::text[], ${asked.map(({ externalId }) => externalId)}::text[]
+      ) asked (email, external_id)
+      join students st on st.email = asked.email
+      where not coalesce(
+        st.school_id = ${schoolId} and st.external_id = asked.external_id and ${visibleTo(actor, sql`st.school_id`)}, false)`);
+    return rows.map(({ email }) => email);
   }
 
   /** @throws DomainError `school_not_active`, `student_email_taken`, `student_external_id_taken` (meanwhile) */

@@ -22,11 +22,10 @@ export async function importStudents(
       refuseRepeated(run, row, seen);
       refuseEnrolment(run, row, periods);
     }
-    const emails = rows.flatMap(({ email }) => (email == null ? [] : [email]));
-    const owners = new Map((await studentImports.listEmailOwners(emails)).map((owner) => [owner.email, owner]));
-    for (const { line, email, externalId } of rows) {
-      const owner = email == null ? undefined : owners.get(email);
-      if (owner === undefined || (owner.schoolId === schoolId && owner.externalId === externalId)) continue;
+    const asked = rows.flatMap(({ email, externalId }) => (email == null ? [] : [{ email, externalId }]));
+    const taken = new Set(await studentImports.listTakenEmails(actor, schoolId, asked));
+    for (const { line, email } of rows) {
+      if (email == null || !taken.has(email)) continue;
       run.refuse({ line, column: 'email', code: 'email_taken', detail: 'another student has it' });
     }
 

@@ -20,10 +20,7 @@ export type DomainEvent =
   | ReportingEvent
   | UserEvent
   | SessionEvent
-  | BillingRunEvent;
-  | SessionEvent;
-  | ImportEvent
-  | ReportingEvent;
+  | BillingRunEvent
   | ImportEvent;
 
 /**

@@ -214,7 +214,7 @@ describe('Location', () => {
     // What is told once, and kept nowhere, is not repeated; nor what makes nothing.
     const isSecret = (url: string): boolean =>
       /\/(session|invitation|api-keys(\/:id\/rotation)?)$/.test(url) ||
-      /\/billing-runs\/(preview|:id\/void)$/.test(url);
+      /\/(billing-runs\/(preview|:id\/void)|imports\/\w+)$/.test(url);
     const posts = routes.filter(
       ({ method, schema, url }) => method === 'POST' && schema?.hide !== true && !isSecret(url),
     );

@@ -59,19 +59,32 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     enrolments_id_period_key enrolments_period_fkey enrolments_pkey enrolments_student_fkey
     enrolments_student_period_key enrolments_withdrawal_check
   `,
+  families: `
+    families_credit_check families_external_id_length_check families_id_key families_name_length_check families_pkey
+    families_school_external_id_key families_school_fkey families_tax_length_check
+  `,
+  guardians: `
+    guardians_contact_length_check guardians_email_check guardians_family_fkey guardians_family_principal_key
+    guardians_full_name_length_check guardians_id_key guardians_pkey
+  `,
   idempotency_keys: `
     idempotency_keys_answer_check idempotency_keys_key_length_check idempotency_keys_pkey
   `,
-  invoices: `
-    invoices_amount_credited_range_check invoices_amount_paid_range_check invoices_amount_total_range_check
-    invoices_amount_written_off_range_check invoices_amounts_whole_check invoices_balance_check invoices_billing_run_fkey invoices_concept_fkey
-    invoices_days_check invoices_description_length_check invoices_due_date_range_check invoices_id_key
-    invoices_number_check invoices_origin_invoice_fkey invoices_pkey invoices_plan_item_fkey
-    invoices_school_currency_fkey invoices_school_number_key invoices_student_fkey invoices_student_plan_item_key
-    invoices_void_final_check invoices_void_reason_check invoices_void_unpaid_check
+  imported_documents: `
+    imported_documents_document_length_check imported_documents_invoice_fkey imported_documents_kind_check
+    imported_documents_payment_fkey imported_documents_pkey
   `,
   invitations: `
     invitations_pkey invitations_times_check invitations_token_hash_check invitations_token_key invitations_user_fkey
+  `,
+  invoices: `
+    invoices_amount_credited_range_check invoices_amount_paid_range_check invoices_amount_total_range_check
+    invoices_amount_written_off_range_check invoices_amounts_whole_check invoices_balance_check
+    invoices_billing_run_fkey invoices_concept_fkey invoices_days_check invoices_description_length_check
+    invoices_due_date_range_check invoices_family_fkey invoices_id_key invoices_number_check
+    invoices_origin_invoice_fkey invoices_pkey invoices_plan_item_fkey invoices_school_currency_fkey
+    invoices_school_number_key invoices_student_fkey invoices_student_plan_item_key invoices_void_final_check
+    invoices_void_reason_check invoices_void_unpaid_check
   `,
   jobs: `
     jobs_failures_check jobs_lease_check jobs_name_check jobs_pkey
@@ -92,13 +105,19 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
   oidc_requests: `
     oidc_requests_pkey oidc_requests_token_hash_check
   `,
+  payment_allocations: `
+    payment_allocations_amount_check payment_allocations_days_check payment_allocations_invoice_fkey
+    payment_allocations_kind_check payment_allocations_payment_fkey payment_allocations_pkey
+    payment_allocations_reason_check
+  `,
   payment_reversals: `
     payment_reversals_days_check payment_reversals_id_key payment_reversals_payment_fkey payment_reversals_payment_key
     payment_reversals_pkey payment_reversals_reason_length_check
   `,
   payments: `
-    payments_amount_range_check payments_days_check payments_id_key payments_invoice_fkey payments_method_check
-    payments_number_check payments_pkey payments_reference_length_check payments_school_number_key
+    payments_amount_range_check payments_days_check payments_family_fkey payments_id_key payments_invoice_fkey
+    payments_method_check payments_number_check payments_payer_check payments_pkey payments_reference_length_check
+    payments_school_number_key payments_unapplied_check
   `,
   periods: `
     periods_days_check periods_id_key periods_name_length_check periods_pkey periods_school_fkey periods_school_name_key
@@ -115,14 +134,18 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     plans_concept_fkey plans_id_key plans_id_period_key plans_late_fee_policy_fkey plans_name_length_check
     plans_period_fkey plans_period_name_key plans_pkey plans_proration_check plans_school_currency_fkey
   `,
+  refunds: `
+    refunds_amount_range_check refunds_days_check refunds_id_key refunds_method_check refunds_payment_fkey refunds_pkey
+    refunds_reason_length_check refunds_reference_length_check refunds_school_number_key
+  `,
   school_totals: `
-    school_totals_balance_check school_totals_pkey school_totals_school_fkey
+    school_totals_balance_check school_totals_credit_check school_totals_pkey school_totals_school_fkey
   `,
   schools: `
     schools_country_format_check schools_credit_note_prefix_check schools_currency_format_check schools_id_active_key
     schools_id_currency_key schools_invoice_prefix_check schools_letterhead_check schools_name_country_key
     schools_name_key_country_key schools_name_length_check schools_pkey schools_prefixes_differ_check
-    schools_receipt_prefix_check schools_timezone_length_check
+    schools_receipt_prefix_check schools_refund_prefix_check schools_timezone_length_check
   `,
   sessions: `
     sessions_pkey sessions_times_check sessions_token_hash_check sessions_user_fkey
@@ -131,9 +154,9 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     sign_in_failures_failures_check sign_in_failures_pkey sign_in_failures_subject_check
   `,
   students: `
-    students_email_format_check students_email_key students_email_length_check students_first_name_length_check
-    students_id_key students_last_name_length_check students_pkey students_school_active_check
-    students_school_active_fkey
+    students_email_format_check students_email_key students_email_length_check students_external_id_length_check
+    students_family_fkey students_first_name_length_check students_id_key students_last_name_length_check students_pkey
+    students_school_active_check students_school_active_fkey students_school_external_id_key
   `,
   users: `
     users_email_check users_email_key users_locale_check users_name_length_check users_oidc_check users_oidc_key
@@ -182,15 +205,24 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   enrolments: `
     id school_id student_id period_id starts_on created_at updated_at
   `,
+  families: `
+    id school_id name auto_apply credit created_at updated_at
+  `,
+  guardians: `
+    id school_id family_id full_name is_principal created_at updated_at
+  `,
   idempotency_keys: `
     credential key fingerprint created_at
+  `,
+  imported_documents: `
+    school_id document content created_at
+  `,
+  invitations: `
+    user_id token_hash created_at expires_at
   `,
   invoices: `
     id school_id student_id currency amount_total amount_paid amount_credited status issued_at due_date created_at
     updated_at issued_on booked_on amount_written_off
-  `,
-  invitations: `
-    user_id token_hash created_at expires_at
   `,
   jobs: `
     name due_at failures
@@ -206,6 +238,9 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   `,
   oidc_requests: `
     token_hash expires_at
+  `,
+  payment_allocations: `
+    id school_id payment_id invoice_id amount kind allocated_on booked_on created_at
   `,
   payment_reversals: `
     id school_id payment_id reason reversed_at reversed_on booked_on
@@ -225,11 +260,15 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   plans: `
     id school_id period_id concept_id name currency proration created_at updated_at
   `,
+  refunds: `
+    id school_id payment_id number amount reason refunded_on booked_on created_at
+  `,
   school_totals: `
-    school_id invoiced credited paid
+    school_id invoiced credited paid credit
   `,
   schools: `
     id name country currency timezone is_active created_at updated_at invoice_prefix receipt_prefix credit_note_prefix
+    refund_prefix
   `,
   sessions: `
     token_hash user_id created_at used_at expires_at
