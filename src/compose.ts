@@ -52,6 +52,7 @@ import { ImportService } from './services/imports/import-service.ts';
 import { BillingRunService } from './services/plans/billing-run-service.ts';
 import { BillingRunWorker } from './services/plans/billing-run-worker.ts';
 import { type CatalogueServices, catalogueServices } from './services/plans/kinds.ts';
+import { WithdrawalService } from './services/plans/withdrawal-service.ts';
 import { LedgerService } from './services/reporting/ledger-service.ts';
 import { ReconciliationService } from './services/reporting/reconciliation-service.ts';
 import { ReportService } from './services/reporting/report-service.ts';
@@ -97,6 +98,7 @@ export type Services = CatalogueServices &
     documents: DocumentService;
     reports: ReportService;
     imports: ImportService;
+    withdrawals: WithdrawalService;
     apiKeys: ApiKeyService;
     apiKeyVerifier: ApiKeyVerifier;
     reconciliation: ReconciliationService;
@@ -217,6 +219,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       ...catalogueServices(dependencies),
       billingRuns: new BillingRunService({ ...dependencies, worker: config.worker ? billingRunWorker : null }),
       imports: new ImportService(dependencies),
+      withdrawals: new WithdrawalService(dependencies),
       statements,
       ledgers,
       documents: new DocumentService({ ...dependencies, statements, ledgers, reports, renderer }),

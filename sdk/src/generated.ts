@@ -1547,6 +1547,18 @@ export type FieldError = {
      * What is wrong there, for people.
      */
     detail: string;
+    /**
+     * With `import_invalid`: of the file, from 1.
+     */
+    line?: number;
+    /**
+     * With `import_invalid`: null where the whole line is wrong.
+     */
+    column?: string | null;
+    /**
+     * With `import_invalid`.
+     */
+    code?: string;
 };
 
 export type GrantedDiscount = {
@@ -1705,6 +1717,49 @@ export type GuardianUpdate = {
 
 export type Health = {
     status: "healthy";
+};
+
+export type ImportError = {
+    /**
+     * Of the file, from 1, where the header is.
+     */
+    line: number;
+    /**
+     * Null: the whole line is wrong.
+     */
+    column: string | null;
+    /**
+     * For programs.
+     */
+    code: string;
+    /**
+     * For people.
+     */
+    detail: string;
+};
+
+export type ImportResult = {
+    /**
+     * Of the file, without its header.
+     * @minimum 0
+     */
+    rows: number;
+    /**
+     * @minimum 0
+     */
+    created: number;
+    /**
+     * @minimum 0
+     */
+    updated: number;
+    /**
+     * @minimum 0
+     */
+    unchanged: number;
+    /**
+     * Of a dry run: what is wrong, at most 10,000. None otherwise.
+     */
+    errors: ImportError[];
 };
 
 export type Invitation = {
@@ -2908,7 +2963,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "payment_without_family" | "payment_refunded" | "allocation_invoice_repeated" | "allocation_exceeds_unapplied" | "allocation_exceeds_pending" | "allocation_of_other_family" | "refund_exceeds_unapplied" | "release_exceeds_allocated" | "family_not_found" | "family_in_use" | "family_external_id_taken" | "student_external_id_taken" | "guardian_not_found" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "billing_run_not_found" | "billing_run_in_progress" | "billing_run_already_void" | "billing_preview_stale" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "user_not_found" | "user_email_taken" | "user_disabled" | "membership_repeated" | "invitation_not_found" | "password_common" | "credentials_wrong" | "sign_in_throttled" | "oidc_not_configured" | "oidc_refused" | "user_not_invited" | "session_not_found" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "identity_provider_unavailable" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "session_over" | "origin_refused" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "payment_without_family" | "payment_refunded" | "allocation_invoice_repeated" | "allocation_exceeds_unapplied" | "allocation_exceeds_pending" | "allocation_of_other_family" | "refund_exceeds_unapplied" | "release_exceeds_allocated" | "family_not_found" | "family_in_use" | "family_external_id_taken" | "student_external_id_taken" | "guardian_not_found" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "billing_run_not_found" | "billing_run_in_progress" | "billing_run_already_void" | "billing_preview_stale" | "import_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "user_not_found" | "user_email_taken" | "user_disabled" | "membership_repeated" | "invitation_not_found" | "password_common" | "credentials_wrong" | "sign_in_throttled" | "oidc_not_configured" | "oidc_refused" | "user_not_invited" | "session_not_found" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "identity_provider_unavailable" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "session_over" | "origin_refused" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -2984,6 +3039,7 @@ export const ProblemCode = {
     billing_run_in_progress: "billing_run_in_progress",
     billing_run_already_void: "billing_run_already_void",
     billing_preview_stale: "billing_preview_stale",
+    import_invalid: "import_invalid",
     document_too_long: "document_too_long",
     cursor_outdated: "cursor_outdated",
     balance_pending: "balance_pending",
@@ -4258,6 +4314,106 @@ export type UserUpdate = {
     memberships?: Membership[];
 };
 
+export type Withdrawal = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    period_id: number;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    grade: string | null;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    group: string | null;
+    /**
+     * @format date
+     */
+    starts_on: string;
+    /**
+     * @format date
+     */
+    ends_on: string | null;
+    /**
+     * @maxLength 200
+     */
+    withdrawal_reason: string | null;
+    /**
+     * Of plans of the period.
+     * @maxItems 50
+     * @uniqueItems
+     */
+    plan_ids: number[];
+    discounts: GrantedDiscount[];
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+    /**
+     * What was paid on them is credit of their family now.
+     */
+    voided: WithdrawnInvoice[];
+    /**
+     * Of no family, and with payments: reverse those and void it, if need be.
+     */
+    kept: WithdrawnInvoice[];
+};
+
+export type WithdrawalCreate = {
+    /**
+     * The last day: from the first of the enrolment to that of the period.
+     * @format date
+     */
+    ends_on: string;
+    /**
+     * Why.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
+};
+
+export type WithdrawnInvoice = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    invoice_id: number;
+    number: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount_total: string;
+    /**
+     * What had been paid on it.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    paid: string;
+};
+
 /**
  * 0.01 to 9999999999.99, at most two decimals. Text is best; a JSON number is taken by its shortest decimal text. Whole where the currency has no decimals.
  * @pattern ^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$
@@ -5395,6 +5551,46 @@ export type UpdateEnrolmentVariables = {
      */
     id: number;
 } & UpdateEnrolmentBody;
+
+export type WithdrawEnrolmentResult = Withdrawal;
+
+export type WithdrawEnrolmentPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type WithdrawEnrolmentBody = WithdrawalCreate;
+
+export type WithdrawEnrolmentHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type WithdrawEnrolmentResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type WithdrawEnrolmentVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & WithdrawEnrolmentBody;
 
 export type ListFamiliesResult = Family[];
 
@@ -7687,6 +7883,159 @@ export type ListDebtorsVariables = {
     offset?: number;
 };
 
+export type ImportBalancesResult = ImportResult;
+
+export type ImportBalancesPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ImportBalancesQuery = {
+    /**
+     * Answers what would be made, with status 200, and writes nothing.
+     */
+    dry_run?: boolean;
+};
+
+export type ImportBalancesBody = string;
+
+export type ImportBalancesHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type ImportBalancesResponseHeaders = {
+    idempotencyHit?: string;
+};
+
+export type ImportBalancesVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Answers what would be made, with status 200, and writes nothing.
+     */
+    dry_run?: boolean;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+    body: ImportBalancesBody;
+};
+
+export type ImportFamiliesResult = ImportResult;
+
+export type ImportFamiliesPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ImportFamiliesQuery = {
+    /**
+     * Answers what would be made, with status 200, and writes nothing.
+     */
+    dry_run?: boolean;
+};
+
+export type ImportFamiliesBody = string;
+
+export type ImportFamiliesHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type ImportFamiliesResponseHeaders = {
+    idempotencyHit?: string;
+};
+
+export type ImportFamiliesVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Answers what would be made, with status 200, and writes nothing.
+     */
+    dry_run?: boolean;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+    body: ImportFamiliesBody;
+};
+
+export type ImportStudentsResult = ImportResult;
+
+export type ImportStudentsPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ImportStudentsQuery = {
+    /**
+     * Answers what would be made, with status 200, and writes nothing.
+     */
+    dry_run?: boolean;
+};
+
+export type ImportStudentsBody = string;
+
+export type ImportStudentsHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type ImportStudentsResponseHeaders = {
+    idempotencyHit?: string;
+};
+
+export type ImportStudentsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Answers what would be made, with status 200, and writes nothing.
+     */
+    dry_run?: boolean;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+    body: ImportStudentsBody;
+};
+
 export type GetSchoolLedgerResult = SchoolLedger;
 
 export type GetSchoolLedgerPath = {
@@ -9065,6 +9414,26 @@ export type Ops = {
         } & UpdateEnrolmentBody;
         result: UpdateEnrolmentResult;
     };
+    withdrawEnrolment: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & WithdrawEnrolmentBody;
+        result: WithdrawEnrolmentResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
     listFamilies: {
         args: {
             /**
@@ -10280,6 +10649,78 @@ export type Ops = {
         };
         item: Debtor;
     };
+    importBalances: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Answers what would be made, with status 200, and writes nothing.
+             */
+            dry_run?: boolean;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+            body: ImportBalancesBody;
+        };
+        result: ImportBalancesResult;
+        headers: {
+            idempotencyHit?: string;
+        };
+    };
+    importFamilies: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Answers what would be made, with status 200, and writes nothing.
+             */
+            dry_run?: boolean;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+            body: ImportFamiliesBody;
+        };
+        result: ImportFamiliesResult;
+        headers: {
+            idempotencyHit?: string;
+        };
+    };
+    importStudents: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Answers what would be made, with status 200, and writes nothing.
+             */
+            dry_run?: boolean;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+            body: ImportStudentsBody;
+        };
+        result: ImportStudentsResult;
+        headers: {
+            idempotencyHit?: string;
+        };
+    };
     getSchoolLedger: {
         args: {
             /**
@@ -10741,6 +11182,7 @@ export const OPERATIONS = {
     getEnrolment: { id: "getEnrolment", method: "GET", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteEnrolment: { id: "deleteEnrolment", method: "DELETE", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateEnrolment: { id: "updateEnrolment", method: "PATCH", path: "/api/v1/enrolments/{id}", tags: ["enrolments"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    withdrawEnrolment: { id: "withdrawEnrolment", method: "POST", path: "/api/v1/enrolments/{id}/withdrawal", tags: ["enrolments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listFamilies: { id: "listFamilies", method: "GET", path: "/api/v1/families", tags: ["families"], params: [{ name: "school_id", in: "query" }, { name: "external_id", in: "query" }, { name: "q", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createFamily: { id: "createFamily", method: "POST", path: "/api/v1/families", tags: ["families"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getFamily: { id: "getFamily", method: "GET", path: "/api/v1/families/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
@@ -10798,6 +11240,9 @@ export const OPERATIONS = {
     listClosings: { id: "listClosings", method: "GET", path: "/api/v1/schools/{id}/closings", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     closeBooks: { id: "closeBooks", method: "POST", path: "/api/v1/schools/{id}/closings", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listDebtors: { id: "listDebtors", method: "GET", path: "/api/v1/schools/{id}/debtors", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "order", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    importBalances: { id: "importBalances", method: "POST", path: "/api/v1/schools/{id}/imports/balances", tags: ["imports"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "text/csv" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    importFamilies: { id: "importFamilies", method: "POST", path: "/api/v1/schools/{id}/imports/families", tags: ["imports"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "text/csv" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    importStudents: { id: "importStudents", method: "POST", path: "/api/v1/schools/{id}/imports/students", tags: ["imports"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "text/csv" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getSchoolLedger: { id: "getSchoolLedger", method: "GET", path: "/api/v1/schools/{id}/ledger", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "cursor", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }, { name: "etag", key: "etag", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "/entries" } },
     getSchoolStatement: { id: "getSchoolStatement", method: "GET", path: "/api/v1/schools/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     getSchoolSummary: { id: "getSchoolSummary", method: "GET", path: "/api/v1/schools/{id}/summary", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }] },
@@ -12672,4 +13117,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, applyCredit, listGuardians, createGuardian, createFamilyPayment, getGuardian, deleteGuardian, updateGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, withdrawEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, applyCredit, listGuardians, createGuardian, createFamilyPayment, getGuardian, deleteGuardian, updateGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, importBalances, importFamilies, importStudents, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;

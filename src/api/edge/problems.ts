@@ -301,18 +301,11 @@ function fieldErrorsOf(
 ): FieldError[] | undefined {
   const pointer = POINTERS[error.code];
   if (pointer !== undefined) return [{ pointer, detail: error.message }];
-  if (error.code === 'import_invalid' && error instanceof DomainError) return importErrorsOf(error);
   const fields = FIELDS_OF_RULE[error.code];
   if (fields === undefined) return undefined;
   const { body } = request;
   const field = fields.find((name) => typeof body === 'object' && body !== null && name in body) ?? fields[0];
   return [{ pointer: `#/${field}`, detail: error.message }];
-}
-
-/** Errors of a file have places of their own. */
-function importErrorsOf({ facts }: DomainError): FieldError[] {
-  const errors = Array.isArray(facts['errors']) ? facts['errors'] : [];
-  return errors.map((one) => ({ pointer: '#', detail: '', ...one }));
 }
 
 function known(thrown: unknown): DomainError | UnavailableError | HttpError {

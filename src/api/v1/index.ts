@@ -18,18 +18,19 @@ import type { DocumentService } from '../../services/documents/document-service.
 import type { ImportService } from '../../services/imports/import-service.ts';
 import type { BillingRunService } from '../../services/plans/billing-run-service.ts';
 import type { CatalogueServices } from '../../services/plans/kinds.ts';
+import type { WithdrawalService } from '../../services/plans/withdrawal-service.ts';
 import type { LedgerService } from '../../services/reporting/ledger-service.ts';
 import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
 import type { ReportService } from '../../services/reporting/report-service.ts';
 import type { StatementService } from '../../services/reporting/statement-service.ts';
 import type { ClientAddresses } from '../edge/load/client-address.ts';
+import { importRoutes } from '../imports/routes.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { closingRoutes } from './closings.ts';
 import { creditNoteRoutes } from './credit-notes.ts';
 import { familyRoutes } from './families/families.ts';
 import { guardianRoutes } from './families/guardians.ts';
 import { familyPaymentRoutes } from './family-payments.ts';
-import { importRoutes } from './imports.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { meRoute } from './me.ts';
@@ -37,6 +38,7 @@ import { oidcRoutes } from './oidc.ts';
 import { paymentRoutes } from './payments.ts';
 import { billingRunRoutes } from './plans/billing-runs.ts';
 import { catalogueOf } from './plans/index.ts';
+import { withdrawalRoutes } from './plans/withdrawals.ts';
 import { reconciliationRoutes } from './reconciliation.ts';
 import { reportRoutes } from './reports.ts';
 import { schoolRoutes } from './schools.ts';
@@ -69,6 +71,7 @@ export type Services = CatalogueServices &
     billingRuns: BillingRunService;
     oidc: OidcService;
     imports: ImportService;
+    withdrawals: WithdrawalService;
     clock: Clock;
   }>;
 
@@ -98,6 +101,7 @@ export function v1Routes(routes: FastifyInstance, services: Services, { release,
   reportRoutes(routes, services);
   catalogueOf(routes, services);
   importRoutes(routes, services.imports);
+  withdrawalRoutes(routes, services.withdrawals);
   meRoute(routes);
   apiKeyRoutes(routes, services);
   sessionRoutes(routes, services, addresses);

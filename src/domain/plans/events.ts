@@ -10,6 +10,15 @@ export type DiscountEvent = Catalogued<'discount', 'discountId'>;
 export type EnrolmentEvent = Catalogued<'enrolment', 'enrolmentId'>;
 export type LateFeePolicyEvent = Catalogued<'late_fee_policy', 'lateFeePolicyId'>;
 
+export type EnrolmentWithdrawn = Readonly<{
+  type: 'enrolment_withdrawn';
+  enrolmentId: number;
+  schoolId: number;
+  /** Invoices that were voided, and those that were kept because what was paid on them could go nowhere. */
+  voided: number;
+  kept: number;
+}>;
+
 export type CatalogueEvent =
   | PeriodEvent
   | ConceptEvent

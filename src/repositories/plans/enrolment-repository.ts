@@ -19,6 +19,16 @@ export type EnrolmentFilter = Readonly<{
   studentId?: number | undefined;
 }>;
 
+/** A live invoice of what an enrolment is for on later days. Amounts are decimal text with two places. */
+export type BilledAfter = Readonly<{
+  id: number;
+  number: string;
+  amount: string;
+  paid: string;
+  isPaid: boolean;
+  familyId: number | null;
+}>;
+
 const PLAN_IDS = sql`(
   select coalesce(json_agg(ep.plan_id order by ep.plan_id), '[]')
   from enrolment_plans ep where ep.enrolment_id = e.id and ep.school_id = e.school_id
@@ -112,6 +122,35 @@ export class EnrolmentRepository implements CatalogueRepository<Enrolment, NewEn
     await this.#deleteParts(enrolment);
     const deletion = sql`delete from enrolments where id = ${id} and ${visibleTo(actor, sql`school_id`)}`;
     await deleteUnused(async () => await this.#sql.count(deletion), 'enrolment_in_use', detail);
+  }
+
+  /** Ends an enrolment that the transaction has locked. @param of.endsOn the last day */
+  async updateWithdrawal(
+    actor: Actor,
+    id: number,
+    { endsOn, reason }: Readonly<{ endsOn: string; reason: string }>,
+    now: Date,
+  ): Promise<void> {
+    await this.#sql.count(sql`
+      update enrolments set ends_on = ${endsOn}, withdrawal_reason = ${reason}, updated_at = ${now}
+      where id = ${id} and ${visibleTo(actor, sql`school_id`)}`);
+  }
+
+  /** What its student was billed by plans of its period for days after that one, by id. */
+  async listBilledAfter(
+    actor: Actor,
+    { studentId, schoolId, periodId }: Enrolment,
+    day: string,
+  ): Promise<BilledAfter[]> {
+    return await this.#sql.rows<BilledAfter>(sql`
+      select i.id, i.number, i.amount_total::text as amount, i.amount_paid::text as paid, i.amount_paid > 0 as "isPaid",
+             i.family_id as "familyId"
+      from plans pl
+      join plan_items it on it.plan_id = pl.id and it.school_id = pl.school_id
+      join invoices i on i.plan_item_id = it.id and i.school_id = it.school_id and i.student_id = ${studentId}
+      where pl.period_id = ${periodId} and pl.school_id = ${schoolId} and ${visibleTo(actor, sql`pl.school_id`)}
+        and i.voided_at is null and coalesce(it.covers_from, it.due_on) > ${day}::date
+      order by i.id`);
   }
 
   async #isBilled({ studentId, schoolId, periodId }: Enrolment): Promise<boolean> {

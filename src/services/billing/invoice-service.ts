@@ -1,14 +1,8 @@
 import { type Actor, sees } from '../../domain/access/actor.ts';
-import { takenOff } from '../../domain/billing/allocation.ts';
 import { assertInRange, assertOpen, daysOfEntry, FIRST_DAY } from '../../domain/billing/books.ts';
 import type { InvoiceCreated, InvoiceUpdated, InvoiceVoided } from '../../domain/billing/events.ts';
 import type { InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
-import {
-  assertInvoiceChangeable,
-  assertIssuable,
-  assertVoidable,
-  changeTotal,
-} from '../../domain/billing/invoice-rules.ts';
+import { assertInvoiceChangeable, assertIssuable, changeTotal } from '../../domain/billing/invoice-rules.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { formatMoney, isWhole, parseMoney } from '../../domain/shared/money.ts';
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
@@ -22,23 +16,8 @@ import { announce, type Outcome } from '../shared/events.ts';
 import { type Creation, createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
 import { spendCreditOn } from './family-credit.ts';
-import {
-  invoiceNotFound,
-  lockBooks,
-  lockFamilyInvoice,
-  lockFamilyOfStudent,
-  lockInvoice,
-  withoutFamily,
-} from './locks.ts';
-
-/** `voidedOn` null means today. */
-export type VoidInvoice = Readonly<{
-  id: number;
-  reason: string | null;
-  voidedOn: string | null;
-  /** What was paid on it goes back to its family's credit; else it is refused. */
-  toCredit: boolean;
-}>;
+import { invoiceNotFound, lockBooks, lockFamilyOfStudent, lockInvoice } from './locks.ts';
+import { type VoidInvoice, voidInvoice } from './voiding.ts';
 
 const ISSUED = 'issued on that day';
 const CHANGED = 'changed on an invoice of that day';
@@ -171,36 +150,11 @@ export class InvoiceService {
    * @throws DomainError `invoice_not_found`, `invoice_already_void`, `invoice_has_payments`, `payment_without_family`, or a
    *   refusal of {@link daysOfEntry}
    */
-  async void(actor: Actor, { id, reason, voidedOn, toCredit }: VoidInvoice): Promise<InvoiceVoided> {
-    const { schoolId } = await this.#unitOfWork.transaction(async (repositories) => {
-      const { allocations, books, invoices } = repositories;
-      const { invoice, family } = toCredit
-        ? await lockFamilyInvoice(actor, repositories, id)
-        : { invoice: await lockInvoice(actor, repositories, id), family: null };
-      const lying = await allocations.listOfInvoice(actor, id);
-      const isReleased = toCredit && lying.length > 0;
-      assertVoidable(
-        isReleased ? { ...invoice, paid: { ...invoice.paid, minor: 0n } } : invoice,
-        isReleased ? [] : lying.map(({ paymentId }) => paymentId).toSorted((a, b) => a - b),
-      );
-      const now = this.#clock.now();
-      const held = await lockBooks(actor, repositories, invoice.schoolId, now);
-      // It takes back all that moved the invoice, so it comes after the last of it.
-      const daysOf = async () =>
-        daysOfEntry(
-          voidedOn,
-          { happenedOn: invoice.issuedOn, bookedOn: await books.findLastDayOfInvoice(actor, id) },
-          held,
-        );
-      const { happenedOn } = await daysOf();
-      if (isReleased) {
-        if (family === null) throw withoutFamily(invoice);
-        const moves = lying.map((one) => takenOff(one, 'RELEASE', `Void of ${invoice.number}`, happenedOn));
-        await allocations.insertMany(actor, { schoolId: invoice.schoolId, familyId: family.id, moves }, now);
-      }
-      return await invoices.updateVoid(actor, id, { reason, ...(await daysOf()) }, now);
-    });
-    const event = { type: 'invoice_voided', invoiceId: id, schoolId } as const;
+  async void(actor: Actor, command: VoidInvoice): Promise<InvoiceVoided> {
+    const { schoolId } = await this.#unitOfWork.transaction(
+      async (repositories) => await voidInvoice(actor, repositories, command, this.#clock.now()),
+    );
+    const event = { type: 'invoice_voided', invoiceId: command.id, schoolId } as const;
     announce(this.#log, event);
     return event;
   }

@@ -99,7 +99,8 @@ export class ImportRun {
     throw new DomainError(
       'import_invalid',
       `Nothing was written: the file has ${this.#errorCount} ${this.#errorCount === 1 ? 'error' : 'errors'}${told}`,
-      { errors },
+      // Places of their own: a pointer into the file would say no more.
+      { errors: errors.map((error) => ({ pointer: '#', ...error })) },
     );
   }
 }

@@ -3,7 +3,7 @@ import type { SessionEvent, UserEvent } from '../../domain/access/people-events.
 import type { FamilyEvent, GuardianEvent, SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
 import type { BillingEvent } from '../../domain/billing/events.ts';
 import type { ImportEvent } from '../../domain/imports/import.ts';
-import type { CatalogueEvent } from '../../domain/plans/events.ts';
+import type { CatalogueEvent, EnrolmentWithdrawn } from '../../domain/plans/events.ts';
 import type { BillingRunEvent } from '../../domain/plans/run-events.ts';
 import type { ReportingEvent } from '../../domain/reporting/events.ts';
 import type { Log } from '../../domain/shared/ports.ts';
@@ -17,6 +17,7 @@ export type DomainEvent =
   | GuardianEvent
   | BillingEvent
   | CatalogueEvent
+  | EnrolmentWithdrawn
   | ReportingEvent
   | UserEvent
   | SessionEvent

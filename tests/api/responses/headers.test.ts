@@ -177,6 +177,7 @@ describe('Location', () => {
     ['/plans', { ...NAMED, period_id: 1, concept_id: 1, items: INSTALLMENTS }, ({ id }) => `/plans/${id}`],
     ['/discounts', { ...NAMED, code: 'D', kind: 'DISCOUNT', percent: 1 }, ({ id }) => `/discounts/${id}`],
     ['/enrolments', { student_id: Number(studentId), period_id: 1 }, ({ id }) => `/enrolments/${id}`],
+    ['/enrolments/1/withdrawal', { ends_on: '2026-09-30', reason: 'x' }, () => '/enrolments/1'],
     ['/late-fee-policies', { ...NAMED, kind: 'DAILY', amount: 13 }, ({ id }) => `/late-fee-policies/${id}`],
     ['/billing-runs', { school_id: 1, kind: 'CHARGES' }, ({ id }) => `/billing-runs/${id}`],
     ['/users', userBody(), ({ id }) => `/users/${id}`],

@@ -66,21 +66,20 @@ const ENROLMENT_FIELDS = {
   withdrawal_reason: textOrNull(200, { examples: [] }),
 };
 
-export const EnrolmentResponse = Type.Object(
-  {
-    ...ENROLMENT_FIELDS,
-    plan_ids: PlanIds,
-    discounts: Type.Array(
-      Type.Object(
-        { discount_id: Id, valid_from: DayOrNull, valid_to: DayOrNull, reason: Reason },
-        { $id: 'GrantedDiscount' },
-      ),
+export const ENROLMENT_MEMBERS = {
+  ...ENROLMENT_FIELDS,
+  plan_ids: PlanIds,
+  discounts: Type.Array(
+    Type.Object(
+      { discount_id: Id, valid_from: DayOrNull, valid_to: DayOrNull, reason: Reason },
+      { $id: 'GrantedDiscount' },
     ),
-    created_at: Timestamp,
-    updated_at: Timestamp,
-  },
-  { $id: 'Enrolment' },
-);
+  ),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+};
+
+export const EnrolmentResponse = Type.Object(ENROLMENT_MEMBERS, { $id: 'Enrolment' });
 
 export function toAskedEnrolment(body: Static<typeof EnrolmentCreate>): AskedEnrolment {
   return {

@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import type { ImportKind } from '../../domain/imports/import.ts';
 import type { ImportService } from '../../services/imports/import-service.ts';
 import { action } from '../action.ts';
-import { acceptCsvOnly, FILE_BYTES_MAX, fileOf } from '../imports/csv-body.ts';
-import { readCsv } from '../imports/csv-input.ts';
-import { ImportResponse } from '../imports/result.ts';
 import { DryRun, IdParams } from '../schemas/common.ts';
+import { acceptCsvOnly, FILE_BYTES_MAX, fileOf } from './csv-body.ts';
+import { readCsv } from './csv-input.ts';
+import { ImportResponse } from './result.ts';
 
 const KINDS: readonly Readonly<{ kind: ImportKind; id: string; summary: string; columns: string }>[] = [
   {
