@@ -48,11 +48,9 @@ import { FamilyPaymentService } from './services/billing/family-payment-service.
 import { InvoiceService } from './services/billing/invoice-service.ts';
 import { PaymentService } from './services/billing/payment-service.ts';
 import { DocumentService } from './services/documents/document-service.ts';
-import { ImportService } from './services/imports/import-service.ts';
 import { BillingRunService } from './services/plans/billing-run-service.ts';
 import { BillingRunWorker } from './services/plans/billing-run-worker.ts';
 import { type CatalogueServices, catalogueServices } from './services/plans/kinds.ts';
-import { WithdrawalService } from './services/plans/withdrawal-service.ts';
 import { LedgerService } from './services/reporting/ledger-service.ts';
 import { ReconciliationService } from './services/reporting/reconciliation-service.ts';
 import { ReportService } from './services/reporting/report-service.ts';
@@ -97,8 +95,6 @@ export type Services = CatalogueServices &
     ledgers: LedgerService;
     documents: DocumentService;
     reports: ReportService;
-    imports: ImportService;
-    withdrawals: WithdrawalService;
     apiKeys: ApiKeyService;
     apiKeyVerifier: ApiKeyVerifier;
     reconciliation: ReconciliationService;
@@ -218,8 +214,6 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       familyPayments: new FamilyPaymentService(dependencies),
       ...catalogueServices(dependencies),
       billingRuns: new BillingRunService({ ...dependencies, worker: config.worker ? billingRunWorker : null }),
-      imports: new ImportService(dependencies),
-      withdrawals: new WithdrawalService(dependencies),
       statements,
       ledgers,
       documents: new DocumentService({ ...dependencies, statements, ledgers, reports, renderer }),

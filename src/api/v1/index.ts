@@ -15,10 +15,8 @@ import type { FamilyPaymentService } from '../../services/billing/family-payment
 import type { InvoiceService } from '../../services/billing/invoice-service.ts';
 import type { PaymentService } from '../../services/billing/payment-service.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
-import type { ImportService } from '../../services/imports/import-service.ts';
 import type { BillingRunService } from '../../services/plans/billing-run-service.ts';
 import type { CatalogueServices } from '../../services/plans/kinds.ts';
-import type { WithdrawalService } from '../../services/plans/withdrawal-service.ts';
 import type { LedgerService } from '../../services/reporting/ledger-service.ts';
 import type { ReconciliationService } from '../../services/reporting/reconciliation-service.ts';
 import type { ReportService } from '../../services/reporting/report-service.ts';
@@ -70,8 +68,6 @@ export type Services = CatalogueServices &
     invitations: InvitationService;
     billingRuns: BillingRunService;
     oidc: OidcService;
-    imports: ImportService;
-    withdrawals: WithdrawalService;
     clock: Clock;
   }>;
 

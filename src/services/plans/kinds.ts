@@ -32,7 +32,9 @@ import type { LateFeePolicyFilter } from '../../repositories/plans/late-fee-poli
 import type { PeriodFilter } from '../../repositories/plans/period-repository.ts';
 import type { PlanFilter } from '../../repositories/plans/plan-repository.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
+import { ImportService } from '../imports/import-service.ts';
 import { type CatalogueDependencies, type CatalogueKind, CatalogueService } from './catalogue-service.ts';
+import { WithdrawalService } from './withdrawal-service.ts';
 
 type PeriodKind = CatalogueKind<Period, NewPeriod, NewPeriod, PeriodChanges, PeriodFilter, PeriodEvent>;
 export type PeriodService = CatalogueService<Period, NewPeriod, NewPeriod, PeriodChanges, PeriodFilter, PeriodEvent>;
@@ -189,6 +191,8 @@ export type CatalogueServices = Readonly<{
   discounts: DiscountService;
   enrolments: EnrolmentService;
   lateFeePolicies: LateFeePolicyService;
+  withdrawals: WithdrawalService;
+  imports: ImportService;
 }>;
 
 export function catalogueServices(dependencies: CatalogueDependencies): CatalogueServices {
@@ -199,6 +203,8 @@ export function catalogueServices(dependencies: CatalogueDependencies): Catalogu
     discounts: new CatalogueService(dependencies, DISCOUNTS),
     enrolments: new CatalogueService(dependencies, ENROLMENTS),
     lateFeePolicies: new CatalogueService(dependencies, LATE_FEE_POLICIES),
+    withdrawals: new WithdrawalService(dependencies),
+    imports: new ImportService(dependencies),
   };
 }
 
