@@ -95,8 +95,33 @@ create table oidc_requests (
 );
 create index oidc_requests_expires_idx on oidc_requests (expires_at);
 
+-- Who was forgotten, when and why. No foreign key: the record outlives a student who is deleted later.
+create table erasures (
+  id           bigserial      not null,
+  school_id    bigint         not null,
+  student_id   bigint,
+  guardian_id  bigint,
+  reason       text           not null,
+  erased_at    timestamptz(3) not null,
+  constraint erasures_pkey primary key (id, school_id),
+  constraint erasures_school_fkey foreign key (school_id)
+    references schools (id) on update restrict on delete restrict,
+  constraint erasures_of_check check ((student_id is null) <> (guardian_id is null)),
+  constraint erasures_reason_length_check check (char_length(reason) between 1 and 200)
+);
+create unique index erasures_id_key on erasures (id);
+alter table students add column erased_at timestamptz(3);
+alter table guardians add column erased_at timestamptz(3);
+
 do $$ begin
   if exists (select from pg_roles where rolname = 'mattilda_app') then
+    grant select, insert (school_id, student_id, guardian_id, reason, erased_at) on erasures to mattilda_app;
+    grant usage on sequence erasures_id_seq to mattilda_app;
+    grant update (erased_at) on students to mattilda_app;
+    grant update (erased_at) on guardians to mattilda_app;
+    -- What somebody typed may name a person who is erased.
+    grant update (reference) on payments to mattilda_app;
+    grant update (description) on credit_notes to mattilda_app;
     grant select, delete,
       insert (email, name, locale, created_at, updated_at),
       update (name, locale, password_hash, oidc_issuer, oidc_subject, disabled_at, updated_at)

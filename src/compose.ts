@@ -34,6 +34,7 @@ import { ApiKeyService } from './services/access/api-key-service.ts';
 import { ApiKeyVerifier } from './services/access/api-key-verifier.ts';
 import { InvitationService } from './services/access/invitation-service.ts';
 import { OidcService } from './services/access/oidc-service.ts';
+import { PrivacyService } from './services/access/privacy-service.ts';
 import { SessionService } from './services/access/session-service.ts';
 import { SignInCleaner } from './services/access/sign-in-cleaner.ts';
 import { SignInThrottle } from './services/access/sign-in-throttle.ts';
@@ -103,6 +104,7 @@ export type Services = CatalogueServices &
     sessions: SessionService;
     invitations: InvitationService;
     oidc: OidcService;
+    privacy: PrivacyService;
     signInCleaner: SignInCleaner;
     billingRuns: BillingRunService;
   }>;
@@ -224,6 +226,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       apiKeyVerifier,
       users: new UserService(identity),
       sessions,
+      privacy: new PrivacyService(dependencies),
       oidc: new OidcService({ ...identity, sessions, provider }),
       invitations: new InvitationService({ ...identity, throttle }),
       signInCleaner,

@@ -27,7 +27,8 @@ const LEFT_OUT = /^\/(docs(\/.*)?|openapi\.json|api\/v1\/oidc\/\w+)?$/;
 const SIZE_MAX_BYTES_EACH = 4_000;
 const NEEDS_KEY = [{ apiKey: [] }];
 /** Reads that need the key whatever READ_ACCESS says. */
-const GUARDED = /^(\/api\/v1\/(reconciliation|me|api-keys.*|users(\/\{id\})?)|\/metrics)$/;
+const GUARDED =
+  /^(\/api\/v1\/(reconciliation|me|api-keys.*|users(\/\{id\})?|students\/\{id\}\/personal-data)|\/metrics)$/;
 /** Answers that hold a secret, which is kept nowhere: so nothing repeats them. */
 const SECRET = /\/(session|invitation)$/;
 /** What is asked with a POST and leaves nothing that a repeat would make twice. */

@@ -59,6 +59,7 @@ const TAGS = {
   statements: 'Accounts of a student or a school: what is open now, and every movement with its balance.',
   closings: 'Days of the books that are closed: nothing is booked on them any more, and their figures stay.',
   users: 'People who may sign in, and their role in each school.',
+  privacy: 'What is stored of somebody, and how it is taken away.',
   session: 'Signing in and out, in a browser: the session is a cookie.',
   reports: 'Who owes how much for how long, and what a school billed and collected.',
   periods: 'Years and terms of a school, in which students are enrolled.',

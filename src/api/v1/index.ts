@@ -3,6 +3,7 @@ import type { Clock } from '../../domain/shared/ports.ts';
 import type { ApiKeyService } from '../../services/access/api-key-service.ts';
 import type { InvitationService } from '../../services/access/invitation-service.ts';
 import type { OidcService } from '../../services/access/oidc-service.ts';
+import type { PrivacyService } from '../../services/access/privacy-service.ts';
 import type { SessionService } from '../../services/access/session-service.ts';
 import type { UserService } from '../../services/access/user-service.ts';
 import type { FamilyService } from '../../services/accounts/family-service.ts';
@@ -23,6 +24,10 @@ import type { ReportService } from '../../services/reporting/report-service.ts';
 import type { StatementService } from '../../services/reporting/statement-service.ts';
 import type { ClientAddresses } from '../edge/load/client-address.ts';
 import { importRoutes } from '../imports/routes.ts';
+import { oidcRoutes } from './access/oidc.ts';
+import { privacyRoutes } from './access/privacy.ts';
+import { sessionRoutes } from './access/session.ts';
+import { userRoutes } from './access/users.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { closingRoutes } from './closings.ts';
 import { creditNoteRoutes } from './credit-notes.ts';
@@ -32,7 +37,6 @@ import { familyPaymentRoutes } from './family-payments.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { meRoute } from './me.ts';
-import { oidcRoutes } from './oidc.ts';
 import { paymentRoutes } from './payments.ts';
 import { billingRunRoutes } from './plans/billing-runs.ts';
 import { catalogueOf } from './plans/index.ts';
@@ -40,10 +44,8 @@ import { withdrawalRoutes } from './plans/withdrawals.ts';
 import { reconciliationRoutes } from './reconciliation.ts';
 import { reportRoutes } from './reports.ts';
 import { schoolRoutes } from './schools.ts';
-import { sessionRoutes } from './session.ts';
 import { statementRoutes } from './statements.ts';
 import { studentRoutes } from './students.ts';
-import { userRoutes } from './users.ts';
 
 /** What the routes ask. */
 export type Services = CatalogueServices &
@@ -68,6 +70,7 @@ export type Services = CatalogueServices &
     invitations: InvitationService;
     billingRuns: BillingRunService;
     oidc: OidcService;
+    privacy: PrivacyService;
     clock: Clock;
   }>;
 
@@ -102,6 +105,7 @@ export function v1Routes(routes: FastifyInstance, services: Services, { release,
   apiKeyRoutes(routes, services);
   sessionRoutes(routes, services, addresses);
   oidcRoutes(routes, services.oidc);
+  privacyRoutes(routes, services.privacy);
   userRoutes(routes, services.users, publicUrl);
   billingRunRoutes(routes, services.billingRuns);
 }

@@ -27,6 +27,17 @@ export type SessionEvent =
   | Readonly<{ type: 'sign_in_refused'; method: SignInMethod; userId: number | null; reason: SignInRefusal }>
   | Readonly<{ type: 'signed_out'; userId: number | null }>;
 
+/** Who was forgotten, and whose data was given out. */
+export type PrivacyEvent =
+  | Readonly<{
+      type: 'student_erased' | 'guardian_erased';
+      erasureId: number;
+      schoolId: number;
+      studentId: number | null;
+      guardianId: number | null;
+    }>
+  | Readonly<{ type: 'personal_data_given'; schoolId: number; studentId: number }>;
+
 export type SignInRefusal =
   | 'wrong_credentials'
   | 'too_many_failures'

@@ -57,6 +57,8 @@ const COLUMNS = sql`c.id, c.school_id, c.invoice_id, c.number, c.amount, c.reaso
 const FROM = sql`credit_notes c
   left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id`;
 
+export const CREDIT_NOTE = { from: FROM, json: JSON_COLUMNS };
+
 /** The same in a file: whose it was, for what, and what is left of it: a void takes back what its notes had lowered. */
 const ROW = {
   from: sql`${FROM}

@@ -2,6 +2,7 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { ApiKeyRepository } from '../access/api-key-repository.ts';
 import { InvitationRepository } from '../access/invitation-repository.ts';
 import { OidcRepository } from '../access/oidc-repository.ts';
+import { PrivacyRepository } from '../access/privacy-repository.ts';
 import { SessionRepository } from '../access/session-repository.ts';
 import { SignInFailureRepository } from '../access/sign-in-failure-repository.ts';
 import { UserRepository } from '../access/user-repository.ts';
@@ -77,6 +78,7 @@ export type Repositories = Readonly<{
   invitations: InvitationRepository;
   signInFailures: SignInFailureRepository;
   oidc: OidcRepository;
+  privacy: PrivacyRepository;
 }>;
 
 /** @param sql a pool or an open transaction: where their statements run */
@@ -120,5 +122,6 @@ export function repositoriesOn(sql: Sql): Repositories {
     invitations: new InvitationRepository(sql),
     signInFailures: new SignInFailureRepository(sql),
     oidc: new OidcRepository(sql),
+    privacy: new PrivacyRepository(sql),
   };
 }

@@ -28,6 +28,7 @@ export const TABLES_WITH_IDS = {
   api_keys: sql`api_keys`,
   users: sql`users`,
   memberships: sql`memberships`,
+  erasures: sql`erasures`,
 } as const satisfies Readonly<Record<string, Statement>>;
 
 export type TableWithIds = keyof typeof TABLES_WITH_IDS;
@@ -121,6 +122,12 @@ export const SEQUENCES = sql`
     ('api_keys', (select max(id) from api_keys)),
     ('users', (select max(id) from users)),
     ('memberships', (select max(id) from memberships))
+    ('users', (select max(id) from users)),
+    ('memberships', (select max(id) from memberships)),
+    ('erasures', (select max(id) from erasures)),
+    ('billing_runs', (select max(id) from billing_runs)),
+    ('billing_run_items', (select max(id) from billing_run_items)),
+    ('api_keys', (select max(id) from api_keys))
   ) ids (name, highest)
   cross join lateral (select name || '_id_seq' as sequence) named
   left join lateral (

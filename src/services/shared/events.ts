@@ -1,5 +1,5 @@
 import type { ApiKeyEvent } from '../../domain/access/events.ts';
-import type { SessionEvent, UserEvent } from '../../domain/access/people-events.ts';
+import type { PrivacyEvent, SessionEvent, UserEvent } from '../../domain/access/people-events.ts';
 import type { FamilyEvent, GuardianEvent, SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
 import type { BillingEvent } from '../../domain/billing/events.ts';
 import type { ImportEvent } from '../../domain/imports/import.ts';
@@ -19,6 +19,7 @@ export type DomainEvent =
   | CatalogueEvent
   | EnrolmentWithdrawn
   | ReportingEvent
+  | PrivacyEvent
   | UserEvent
   | SessionEvent
   | BillingRunEvent

@@ -155,7 +155,8 @@ describe('X-Request-Id', () => {
   );
 });
 
-describe('Location', () => {
+describe('Location', async () => {
+  const gone = await billing.aStudent();
   const NAMED = { school_id: Number(schoolId), name: 'A name' };
   const PERIOD = { ...NAMED, starts_on: '2026-08-31', ends_on: '2027-07-15' };
   const CONCEPT = { ...NAMED, code: 'COL', category: 'TUITION' };
@@ -181,6 +182,8 @@ describe('Location', () => {
     ['/late-fee-policies', { ...NAMED, kind: 'DAILY', amount: 13 }, ({ id }) => `/late-fee-policies/${id}`],
     ['/billing-runs', { school_id: 1, kind: 'CHARGES' }, ({ id }) => `/billing-runs/${id}`],
     ['/users', userBody(), ({ id }) => `/users/${id}`],
+    [`/students/${gone}/erasure`, { reason: 'Asked for' }, () => `/students/${gone}`],
+    ['/guardians/1/erasure', { reason: 'Asked for' }, () => '/guardians/1'],
   ];
 
   /** Their answer holds a key, which is told once: a repeat is refused. */

@@ -113,6 +113,7 @@ describe('a sequence that is behind its table', () => {
       await billing.post('/api-keys', { name: 'x', school_ids: null, scopes: ['payments:read'] }, key),
     users: async (key) => await billing.post('/users', userBody(), key),
     memberships: async (key) => await billing.post('/users', userBody(), key),
+    erasures: async (key) => await billing.post(`/students/${student}/erasure`, { reason: 'x' }, key),
   };
 
   test.each(Object.entries(MAKE))(

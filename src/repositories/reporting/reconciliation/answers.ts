@@ -47,6 +47,7 @@ export function walkAnswers(step: Step): Statement {
 /** What an answer is about, by members that only one kind of them has. */
 const KIND = sql`
   case
+    when said ? 'erased_at' then 'erasure'
     when said ? 'paid_at' then 'payment'
     when said ? 'invoice_id' then 'credit_note'
     when said ? 'through' then 'closing'
@@ -104,6 +105,10 @@ const ROW = sql`
                sql`st.updated_at`,
              )}
       from students st where st.id = about.id limit 1)
+    when 'erasure' then (
+      select jsonb_build_object('school_id', e.school_id, 'student_id', e.student_id, 'guardian_id', e.guardian_id,
+               'reason', e.reason, 'erased_at', ${isoTime(sql`e.erased_at`)})
+      from erasures e where e.id = about.id limit 1)
     when 'user' then (
       select jsonb_build_object('email', u.email, 'created_at', ${isoTime(sql`u.created_at`)})
              || ${unchanged(

@@ -59,6 +59,9 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     enrolments_id_period_key enrolments_period_fkey enrolments_pkey enrolments_student_fkey
     enrolments_student_period_key enrolments_withdrawal_check
   `,
+  erasures: `
+    erasures_id_key erasures_of_check erasures_pkey erasures_reason_length_check erasures_school_fkey
+  `,
   families: `
     families_credit_check families_external_id_length_check families_id_key families_name_length_check families_pkey
     families_school_external_id_key families_school_fkey families_tax_length_check
@@ -204,6 +207,9 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   `,
   enrolments: `
     id school_id student_id period_id starts_on created_at updated_at
+  `,
+  erasures: `
+    id school_id reason erased_at
   `,
   families: `
     id school_id name auto_apply credit created_at updated_at

@@ -1,18 +1,18 @@
 import type { FastifyInstance } from 'fastify';
-import type { InvitationService } from '../../services/access/invitation-service.ts';
-import type { SessionService } from '../../services/access/session-service.ts';
-import { JSON_TYPE } from '../edge/idempotency-key.ts';
-import type { ClientAddresses } from '../edge/load/client-address.ts';
+import type { InvitationService } from '../../../services/access/invitation-service.ts';
+import type { SessionService } from '../../../services/access/session-service.ts';
+import { JSON_TYPE } from '../../edge/idempotency-key.ts';
+import type { ClientAddresses } from '../../edge/load/client-address.ts';
 import {
   clearCookie,
   readCookie,
   refuseOtherSites,
   refusePagesOfOtherSites,
   setCookie,
-} from '../edge/sign-in/cookies.ts';
-import { LOCATION_HEADER, openReadDocs, openWriteDocs } from '../openapi.ts';
-import { InvitationParams, InvitationTake, SessionCreate, SessionResponse } from '../schemas/access/session.ts';
-import { NoBody } from '../schemas/common.ts';
+} from '../../edge/sign-in/cookies.ts';
+import { LOCATION_HEADER, openReadDocs, openWriteDocs } from '../../openapi.ts';
+import { InvitationParams, InvitationTake, SessionCreate, SessionResponse } from '../../schemas/access/session.ts';
+import { NoBody } from '../../schemas/common.ts';
 
 const tag = 'session';
 const scope = 'open';

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import type { UserService } from '../../services/access/user-service.ts';
-import { originOf } from '../edge/sign-in/cookies.ts';
-import { change, create, list, one, remove } from '../endpoint.ts';
-import { writeDocs } from '../openapi.ts';
-import { tableName } from '../responses/table.ts';
+import type { UserService } from '../../../services/access/user-service.ts';
+import { originOf } from '../../edge/sign-in/cookies.ts';
+import { change, create, list, one, remove } from '../../endpoint.ts';
+import { writeDocs } from '../../openapi.ts';
+import { tableName } from '../../responses/table.ts';
 import {
   InvitationResponse,
   toNewUser,
@@ -12,9 +12,9 @@ import {
   UserQuery,
   UserResponse,
   UserUpdate,
-} from '../schemas/access/user.ts';
-import { IdParams, NoBody } from '../schemas/common.ts';
-import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
+} from '../../schemas/access/user.ts';
+import { IdParams, NoBody } from '../../schemas/common.ts';
+import { CSV_COLUMNS } from '../../schemas/csv-columns.ts';
 
 const tag = 'users';
 const answer = { schema: UserResponse, description: 'The user.' };

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import type { OidcService } from '../../services/access/oidc-service.ts';
-import { clearCookie, readCookie, setCookie } from '../edge/sign-in/cookies.ts';
-import { CallbackQuery } from '../schemas/access/session.ts';
+import type { OidcService } from '../../../services/access/oidc-service.ts';
+import { clearCookie, readCookie, setCookie } from '../../edge/sign-in/cookies.ts';
+import { CallbackQuery } from '../../schemas/access/session.ts';
 
 const config = { scope: 'open' } as const;
 /** Where somebody is sent who has signed in. */
