@@ -1373,6 +1373,37 @@ export type EnrolmentUpdate = {
     discounts?: GrantedDiscountIn[];
 };
 
+export type Erasure = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * @minimum 1
+     */
+    student_id: number | null;
+    /**
+     * @minimum 1
+     */
+    guardian_id: number | null;
+    /**
+     * Why. Name nobody: it is kept.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
+    /**
+     * @format date-time
+     */
+    erased_at: string;
+};
+
 export type Family = {
     /**
      * @minimum 1
@@ -1683,6 +1714,15 @@ export type GuardianCreate = {
      * The one to call. Becoming it takes it from the other; who comes to a family without one is it.
      */
     is_principal?: boolean;
+};
+
+export type GuardianErasureCreate = {
+    /**
+     * Why. Name nobody: it is kept.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
 };
 
 export type GuardianUpdate = {
@@ -2657,6 +2697,14 @@ export type PeriodUpdate = {
      * @format date
      */
     ends_on?: string;
+};
+
+export type PersonalData = {
+    student: Student;
+    invoices: Invoice[];
+    payments: Payment[];
+    credit_notes: CreditNote[];
+    guardians: Guardian[];
 };
 
 export type Plan = {
@@ -4076,6 +4124,30 @@ export type StudentCreate = {
      * @maxLength 100
      */
     external_id?: string | null;
+};
+
+export type StudentErasureCreate = {
+    /**
+     * Why. Name nobody: it is kept.
+     * @minLength 1
+     * @maxLength 200
+     */
+    reason: string;
+    /**
+     * Of the student: those whose description names somebody.
+     * @maxItems 1000
+     */
+    invoice_ids?: number[];
+    /**
+     * Of the student or the family: those whose reference names somebody.
+     * @maxItems 1000
+     */
+    payment_ids?: number[];
+    /**
+     * Of the student: those whose description names somebody.
+     * @maxItems 1000
+     */
+    credit_note_ids?: number[];
 };
 
 export type StudentLedger = {
@@ -6035,6 +6107,46 @@ export type UpdateGuardianVariables = {
      */
     id: number;
 } & UpdateGuardianBody;
+
+export type EraseGuardianResult = Erasure;
+
+export type EraseGuardianPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type EraseGuardianBody = GuardianErasureCreate;
+
+export type EraseGuardianHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type EraseGuardianResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type EraseGuardianVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & EraseGuardianBody;
 
 export type TakeInvitationResult = void;
 
@@ -8473,6 +8585,46 @@ export type GetClearanceVariables = {
     id: number;
 };
 
+export type EraseStudentResult = Erasure;
+
+export type EraseStudentPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type EraseStudentBody = StudentErasureCreate;
+
+export type EraseStudentHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type EraseStudentResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type EraseStudentVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & EraseStudentBody;
+
 export type GetStudentLedgerResult = StudentLedger;
 
 export type GetStudentLedgerPath = {
@@ -8552,6 +8704,24 @@ export type GetStudentLedgerVariables = {
      * @maxLength 500
      */
     cursor?: string;
+};
+
+export type GetPersonalDataResult = PersonalData;
+
+export type GetPersonalDataPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetPersonalDataVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
 };
 
 export type GetStudentStatementResult = StudentStatement;
@@ -9665,6 +9835,26 @@ export type Ops = {
             id: number;
         } & UpdateGuardianBody;
         result: UpdateGuardianResult;
+    };
+    eraseGuardian: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & EraseGuardianBody;
+        result: EraseGuardianResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
     };
     takeInvitation: {
         args: {
@@ -10960,6 +11150,26 @@ export type Ops = {
         };
         result: GetClearanceResult;
     };
+    eraseStudent: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & EraseStudentBody;
+        result: EraseStudentResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
     getStudentLedger: {
         args: {
             /**
@@ -11002,6 +11212,16 @@ export type Ops = {
             etag?: string;
         };
         item: StudentLedgerEntry;
+    };
+    getPersonalData: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: GetPersonalDataResult;
     };
     getStudentStatement: {
         args: {
@@ -11195,6 +11415,7 @@ export const OPERATIONS = {
     getGuardian: { id: "getGuardian", method: "GET", path: "/api/v1/guardians/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteGuardian: { id: "deleteGuardian", method: "DELETE", path: "/api/v1/guardians/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateGuardian: { id: "updateGuardian", method: "PATCH", path: "/api/v1/guardians/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    eraseGuardian: { id: "eraseGuardian", method: "POST", path: "/api/v1/guardians/{id}/erasure", tags: ["privacy"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     takeInvitation: { id: "takeInvitation", method: "PUT", path: "/api/v1/invitations/{token}", tags: ["session"], params: [{ name: "token", in: "path" }], body: { contentType: "application/json" }, responseKind: "void" },
     listInvoices: { id: "listInvoices", method: "GET", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "student_id", in: "query" }, { name: "family_id", in: "query" }, { name: "school_id", in: "query" }, { name: "number", in: "query" }, { name: "status", in: "query" }, { name: "due_from", in: "query" }, { name: "due_to", in: "query" }, { name: "overdue", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createInvoice: { id: "createInvoice", method: "POST", path: "/api/v1/invoices", tags: ["invoices"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
@@ -11256,7 +11477,9 @@ export const OPERATIONS = {
     updateStudent: { id: "updateStudent", method: "PATCH", path: "/api/v1/students/{id}", tags: ["students"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     getStudentAging: { id: "getStudentAging", method: "GET", path: "/api/v1/students/{id}/aging", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "as_of", in: "query" }] },
     getClearance: { id: "getClearance", method: "GET", path: "/api/v1/students/{id}/clearance", tags: ["reports"], params: [{ name: "id", in: "path" }] },
+    eraseStudent: { id: "eraseStudent", method: "POST", path: "/api/v1/students/{id}/erasure", tags: ["privacy"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getStudentLedger: { id: "getStudentLedger", method: "GET", path: "/api/v1/students/{id}/ledger", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "cursor", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }, { name: "etag", key: "etag", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "/entries" } },
+    getPersonalData: { id: "getPersonalData", method: "GET", path: "/api/v1/students/{id}/personal-data", tags: ["privacy"], params: [{ name: "id", in: "path" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     getStudentStatement: { id: "getStudentStatement", method: "GET", path: "/api/v1/students/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     listUsers: { id: "listUsers", method: "GET", path: "/api/v1/users", tags: ["users"], params: [{ name: "school_id", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createUser: { id: "createUser", method: "POST", path: "/api/v1/users", tags: ["users"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
@@ -13117,4 +13340,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, withdrawEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, applyCredit, listGuardians, createGuardian, createFamilyPayment, getGuardian, deleteGuardian, updateGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, importBalances, importFamilies, importStudents, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, getStudentLedger, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, withdrawEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, applyCredit, listGuardians, createGuardian, createFamilyPayment, getGuardian, deleteGuardian, updateGuardian, eraseGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, importBalances, importFamilies, importStudents, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, eraseStudent, getStudentLedger, getPersonalData, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
