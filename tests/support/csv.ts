@@ -47,10 +47,16 @@ export function asText(row: Json): Record<string, string> {
   return Object.fromEntries(cells.map(([name, value]) => [name, value === null ? '' : String(value)]));
 }
 
-/** {@link asText} of a row that names its student in an object of its own. */
-export function asTextWithStudent({ student, ...row }: Json & { student?: Json }): Record<string, string> {
-  if (student === undefined) return asText(row);
-  return { ...asText(row), student_id: String(student['id']), student_name: String(student['name']) };
+type Named = Json | null | undefined;
+
+/** {@link asText} of a row that names its student, or its family, in objects of their own, or null for none. */
+export function asTextWithStudent({ student, family, ...row }: Json & { student?: Named; family?: Named }) {
+  return { ...asText(row), ...membersOf('student', student), ...membersOf('family', family) };
+}
+
+function membersOf(name: string, whose: Named): Record<string, string> {
+  if (whose === undefined) return {};
+  return { [`${name}_id`]: String(whose?.['id'] ?? ''), [`${name}_name`]: String(whose?.['name'] ?? '') };
 }
 
 /** A header that carries sums beside a file, RFC 9651. */

@@ -30,7 +30,7 @@ export const ReopenQuery = Type.Object(
 
 const ClosingSummary = Type.Object(
   {
-    opening: amountOut('2000.00', 'What was owed before.'),
+    opening: amountOut('2000.00', 'What was owed before, less what was paid ahead.'),
     invoiced: amountOut('10000.00'),
     credited: amountOut('0.00'),
     voided: amountOut('0.00'),
@@ -38,7 +38,8 @@ const ClosingSummary = Type.Object(
     reversed: amountOut('0.00'),
     net_collected: amountOut('5000.00', 'collected - reversed.'),
     refunded: amountOut('0.00'),
-    pending: amountOut('7000.00', 'opening + invoiced - credited - voided - net_collected + refunded.'),
+    pending: amountOut('7000.00', 'opening + invoiced - credited - voided - net_collected + refunded + credit.'),
+    credit: amountOut('0.00', 'What families had paid ahead.'),
   },
   { $id: 'ClosingSummary' },
 );

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type Static, type TObject, Type } from 'typebox';
 import { FIRST_DAY } from '../../domain/billing/books.ts';
 import { parseTimestamp } from '../../domain/shared/calendar.ts';
 import { AMOUNT_MAX, AMOUNT_PATTERN, normalizeAmount } from '../../domain/shared/money.ts';
@@ -16,6 +16,9 @@ export function idOrNull(description: string) {
     examples: [null],
   });
 }
+
+/** The first part of the path to what is an account of its kind. */
+export const ACCOUNTS = { student: 'students', family: 'families', school: 'schools' } as const;
 
 export const IdParams = Type.Object({ id: Id });
 
@@ -47,6 +50,12 @@ export function amountOut(example: string, description?: string) {
 }
 
 /** Grammar of a rate as the API shows it. */
+/** Of an account that may be ahead of what it owes: a family's, and all of a school's. */
+export const AHEAD_FIELDS = {
+  credit: amountOut('500.00', 'Paid ahead: on no invoice.'),
+  balance: amountOut('6500.00', 'pending - credit.'),
+};
+
 export const RATE_OUT_PATTERN = '^-?[0-9]+\\.[0-9]{4}$';
 
 /**
@@ -88,6 +97,11 @@ export function visibleTextOrNull(maxLength: number, options: { examples?: strin
 
 export function emailOrNull(options: { examples?: string[]; description?: string } = {}) {
   return Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'email', maxLength: 255, ...options });
+}
+
+/** An object, or null. In a file its members are columns all the same. */
+export function orNull<T extends TObject>({ properties, required }: T, description: string) {
+  return Type.Unsafe<Static<T> | null>({ type: ['object', 'null'], properties, required, description });
 }
 
 export function oneOf<T extends string>(

@@ -1,15 +1,16 @@
-import { columnsOf } from '../responses/table.ts';
 import { UserResponse } from './access/user.ts';
+import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import { type Column, columnsOf } from '../responses/table.ts';
 import { ClosingResponse } from './closing.ts';
 import { CreditNoteRow } from './credit-note.ts';
 import { RefundResponse } from './families/allocation.ts';
 import { FamilyRow } from './families/family.ts';
 import { InvoiceResponse } from './invoice.ts';
-import { SchoolEntry, StudentEntry } from './ledger.ts';
+import { FamilyEntry, SchoolEntry, StudentEntry } from './ledger.ts';
 import { InvoicePaymentRow, PaymentRow } from './payment.ts';
-import { AgingRow, DebtorResponse } from './report.ts';
+import { AgingRow, DebtorResponse, FamilyDebtorResponse } from './report.ts';
 import { SchoolResponse } from './school.ts';
-import { StatementLine } from './statement.ts';
+import { FamilyStatementLine, StatementLine } from './statement.ts';
 import { StudentResponse } from './student.ts';
 import { SummaryRow } from './summary.ts';
 
@@ -66,12 +67,23 @@ export const CSV_COLUMNS = {
   payments: columnsOf(PaymentRow, PAYMENTS_LATER),
   invoicePayments: columnsOf(InvoicePaymentRow, [...PAYMENTS_LATER, 'allocated']),
   refunds: columnsOf(RefundResponse),
-  closings: columnsOf(ClosingResponse),
+  closings: columnsOf(ClosingResponse, ['summary_credit']),
   statement: columnsOf(StatementLine, ['settlement', 'issued_on']),
-  ledger: { student: columnsOf(StudentEntry, ['happened_on']), school: columnsOf(SchoolEntry, ['happened_on']) },
+  familyStatement: columnsOf(FamilyStatementLine),
+  ledger: {
+    student: columnsOf(StudentEntry, ['happened_on']),
+    family: columnsOf(FamilyEntry),
+    school: columnsOf(SchoolEntry, ['happened_on', 'family_id', 'family_name']),
+  },
   aging: columnsOf(AgingRow),
   debtors: columnsOf(DebtorResponse),
+  familyDebtors: columnsOf(FamilyDebtorResponse),
   summary: columnsOf(SummaryRow),
   // A row of a file has no list in it.
   users: columnsOf(UserResponse).filter(({ name }) => name !== 'memberships'),
 } as const;
+
+/** The columns of a statement's lines. */
+export function statementColumns(kind: AccountOwner['kind']): readonly Column[] {
+  return kind === 'family' ? CSV_COLUMNS.familyStatement : CSV_COLUMNS.statement;
+}

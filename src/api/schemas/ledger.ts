@@ -3,7 +3,8 @@ import { PAYMENT_METHODS } from '../../domain/billing/payment.ts';
 import { ENTRY_TYPES, type LedgerHeader, type LedgerPage, type LedgerPeriod } from '../../domain/reporting/ledger.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import { PAGE_PARAMETERS } from '../responses/pagination.ts';
-import { amountOut, Id, oneOf, oneOfOrNull, Timestamp, textOrNull } from './common.ts';
+import { amountOut, Id, idOrNull, oneOf, oneOfOrNull, orNull, Timestamp, textOrNull } from './common.ts';
+import { FamilyResponse } from './families/family.ts';
 import { day, PERIOD, refuseBackwards } from './period.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
@@ -24,6 +25,11 @@ export const StudentReference = Type.Object(
   { $id: 'StudentReference' },
 );
 
+export const FamilyReference = Type.Object(
+  { id: Id, name: Type.String({ examples: ['Hernández Ñúñez'] }) },
+  { $id: 'FamilyReference' },
+);
+
 const ENTRY_FIELDS = {
   date: Type.String({
     format: 'date',
@@ -38,12 +44,13 @@ const ENTRY_FIELDS = {
   type: oneOf(ENTRY_TYPES, {
     $id: 'LedgerEntryType',
     description:
-      'INVOICE, REVERSAL (a payment taken back) and CREDIT_NOTE_REVERSAL are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.',
+      'INVOICE, REVERSAL (a payment taken back), CREDIT_NOTE_REVERSAL, RELEASE (taken off the invoice, back to the credit of the family) and REFUND are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits. A student has a payment by the parts that lie on its invoices; a family and a school have it whole.',
     examples: ['PAYMENT'],
   }),
   document_id: Type.Integer({
     minimum: 1,
-    description: 'Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL) or the credit note.',
+    description:
+      'Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL, RELEASE), the credit note or the refund.',
     examples: [9],
   }),
   number: textOrNull(100, {
@@ -51,10 +58,10 @@ const ENTRY_FIELDS = {
     examples: ['R-2026-000009'],
   }),
   invoice_id: Id,
-  reference: textOrNull(100, { description: "The payment's.", examples: ['SPEI 8846120'] }),
-  method: oneOfOrNull(PAYMENT_METHODS, { description: "The payment's.", examples: ['TRANSFER'] }),
+  reference: textOrNull(100, { description: "The payment's or refund's.", examples: ['SPEI 8846120'] }),
+  method: oneOfOrNull(PAYMENT_METHODS, { description: "The payment's or refund's.", examples: ['TRANSFER'] }),
   description: textOrNull(500, {
-    description: "The invoice's (INVOICE, PAYMENT), or the reason of the correction.",
+    description: "The invoice's (INVOICE, PAYMENT), or the reason of the correction or refund.",
     examples: ['Colegiatura marzo 2026'],
   }),
   debit: amountOut('0.00'),
@@ -64,7 +71,19 @@ const ENTRY_FIELDS = {
 };
 
 export const StudentEntry = Type.Object(ENTRY_FIELDS, { $id: 'StudentLedgerEntry' });
-export const SchoolEntry = Type.Object({ ...ENTRY_FIELDS, student: StudentReference }, { $id: 'SchoolLedgerEntry' });
+
+const StudentOfEntry = orNull(StudentReference, 'Null where a family paid, or was paid back.');
+const WHOLE_FIELDS = {
+  ...ENTRY_FIELDS,
+  invoice_id: idOrNull('Null where a family paid, or was paid back.'),
+  student: StudentOfEntry,
+};
+
+export const FamilyEntry = Type.Object(WHOLE_FIELDS, { $id: 'FamilyLedgerEntry' });
+export const SchoolEntry = Type.Object(
+  { ...WHOLE_FIELDS, family: orNull(FamilyReference, 'Whose invoice or payment it is; null where it is of none.') },
+  { $id: 'SchoolLedgerEntry' },
+);
 
 const HEADER_FIELDS = {
   currency: Type.String({ description: 'Of all amounts.', examples: ['MXN'] }),
@@ -80,7 +99,10 @@ const SUM_FIELDS = {
     { debit: amountOut('10000.00'), credit: amountOut('5000.00') },
     { $id: 'LedgerTotals', description: 'Of the whole period, whatever page is shown.' },
   ),
-  closing_balance: amountOut('7000.00', 'opening_balance + debit - credit. Without an end: what is pending.'),
+  closing_balance: amountOut(
+    '7000.00',
+    'opening_balance + debit - credit. Without an end: what is pending, less the credit of families.',
+  ),
 };
 
 export const StudentLedgerResponse = Type.Object(
@@ -91,6 +113,16 @@ export const StudentLedgerResponse = Type.Object(
     ...SUM_FIELDS,
   },
   { $id: 'StudentLedger' },
+);
+
+export const FamilyLedgerResponse = Type.Object(
+  {
+    family: FamilyResponse,
+    ...HEADER_FIELDS,
+    entries: Type.Array(FamilyEntry),
+    ...SUM_FIELDS,
+  },
+  { $id: 'FamilyLedger' },
 );
 
 export const SchoolLedgerResponse = Type.Object(

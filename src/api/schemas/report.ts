@@ -1,11 +1,12 @@
 import { type Static, Type } from 'typebox';
 import { AGING_BUCKETS, type AgedAmount, type Aging, type AgingBucket } from '../../domain/reporting/aging.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
-import { DEBTOR_ORDERS, type Debtor } from '../../domain/reporting/summary.ts';
+import { DEBTOR_GROUPS, DEBTOR_ORDERS, type Debtor, type FamilyDebtor } from '../../domain/reporting/summary.ts';
 import type { Clearance } from '../../services/reporting/report-service.ts';
 import { PAGE_PARAMETERS } from '../responses/pagination.ts';
-import { amountOut, CalendarDate, oneOf } from './common.ts';
-import { StudentReference } from './ledger.ts';
+import { AHEAD_FIELDS, amountOut, CalendarDate, oneOf, orNull, textOrNull } from './common.ts';
+import { FamilyResponse } from './families/family.ts';
+import { FamilyReference, StudentReference } from './ledger.ts';
 import { day } from './period.ts';
 import { SchoolResponse } from './school.ts';
 import { StudentResponse } from './student.ts';
@@ -18,6 +19,13 @@ const { limit, offset } = PAGE_PARAMETERS;
 export const AgingQuery = { as_of: asOf };
 
 export const DebtorsQuery = {
+  group_by: Type.Optional(
+    oneOf(DEBTOR_GROUPS, {
+      default: 'student',
+      description:
+        'By family: with the guardian to call, and without those whose balance (pending - credit) is not above zero; students of no family by themselves.',
+    }),
+  ),
   order: Type.Optional(
     oneOf(DEBTOR_ORDERS, { default: 'amount', description: 'Who owes most first, or who is late longest.' }),
   ),
@@ -68,20 +76,48 @@ export const AgingRow = Type.Object({
 });
 
 export const StudentAgingResponse = Type.Object({ student: StudentResponse, ...AGING_FIELDS }, { $id: 'StudentAging' });
-export const SchoolAgingResponse = Type.Object({ school: SchoolResponse, ...AGING_FIELDS }, { $id: 'SchoolAging' });
-
-export const DebtorResponse = Type.Object(
-  {
-    student: StudentReference,
-    currency: AmountsIn,
-    pending: amountOut('7000.00'),
-    overdue: amountOut('5000.00'),
-    invoice_count: Type.Integer({ minimum: 1, description: 'Invoices on which something is owed.', examples: [2] }),
-    oldest_due_date: CalendarDate,
-    days_overdue: Type.Integer({ minimum: 0, description: 'Since the oldest due day; 0 if not past.', examples: [12] }),
-  },
-  { $id: 'Debtor' },
+export const FamilyAgingResponse = Type.Object(
+  { family: FamilyResponse, ...AGING_FIELDS, ...AHEAD_FIELDS },
+  { $id: 'FamilyAging' },
 );
+export const SchoolAgingResponse = Type.Object(
+  { school: SchoolResponse, ...AGING_FIELDS, ...AHEAD_FIELDS },
+  { $id: 'SchoolAging' },
+);
+
+const DEBT_FIELDS = {
+  currency: AmountsIn,
+  pending: amountOut('7000.00'),
+  overdue: amountOut('5000.00'),
+  invoice_count: Type.Integer({ minimum: 1, description: 'Invoices on which something is owed.', examples: [2] }),
+  oldest_due_date: CalendarDate,
+  days_overdue: Type.Integer({ minimum: 0, description: 'Since the oldest due day; 0 if not past.', examples: [12] }),
+};
+
+export const DebtorResponse = Type.Object({ student: StudentReference, ...DEBT_FIELDS }, { $id: 'Debtor' });
+
+const GuardianToCall = Type.Object(
+  {
+    name: Type.String({ examples: ['Rosa Ñúñez'] }),
+    phone: textOrNull(50, { examples: ['+52 55 1234 5678'] }),
+    email: textOrNull(255, { examples: ['rosa@example.com'] }),
+  },
+  { $id: 'GuardianToCall' },
+);
+
+export const FamilyDebtorResponse = Type.Object(
+  {
+    family: orNull(FamilyReference, 'Null for a student of no family.'),
+    student: orNull(StudentReference, 'Null for a family.'),
+    guardian: orNull(GuardianToCall, 'The principal guardian of the family, if it has one.'),
+    ...DEBT_FIELDS,
+    ...AHEAD_FIELDS,
+  },
+  { $id: 'FamilyDebtor' },
+);
+
+/** By whom a list of debtors is grouped decides which of the two it has. */
+export const AnyDebtorResponse = Type.Union([DebtorResponse, FamilyDebtorResponse], { $id: 'AnyDebtor' });
 
 export const ClearanceResponse = Type.Object(
   {
@@ -98,7 +134,7 @@ export const ClearanceResponse = Type.Object(
 export function toAgingResponse({ kind }: AccountOwner, aging: Aging): string {
   const { currency, timezone, asOf: as_of, pending, overdue } = aging;
   const buckets = Object.fromEntries(AGING_BUCKETS.map(({ name }) => [name, toBucketResponse(aging.buckets, name)]));
-  const fields = JSON.stringify({ currency, timezone, as_of, pending, overdue, buckets });
+  const fields = JSON.stringify({ currency, timezone, as_of, pending, overdue, buckets, ...aging.ahead });
   return `{"${kind}":${aging.ownerJson},${fields.slice(1)}`;
 }
 
@@ -115,17 +151,18 @@ export function toClearanceResponse({ studentJson, school, day: as_of }: Clearan
   return `{"student":${studentJson},${fields.slice(1)}`;
 }
 
-export function toDebtorResponse(debtor: Debtor): Static<typeof DebtorResponse> {
-  const { student, currency, pending, overdue, invoiceCount, oldestDueDate, daysOverdue } = debtor;
-  return {
-    student,
-    currency,
-    pending,
-    overdue,
-    invoice_count: invoiceCount,
-    oldest_due_date: oldestDueDate,
-    days_overdue: daysOverdue,
-  };
+export function toDebtorResponse({ student, ...debt }: Debtor): Static<typeof DebtorResponse> {
+  return { student, ...toDebt(debt) };
+}
+
+export function toFamilyDebtorResponse(debtor: FamilyDebtor): Static<typeof FamilyDebtorResponse> {
+  const { family, student, guardian, credit, balance, ...debt } = debtor;
+  return { family, student, guardian, ...toDebt(debt), credit, balance };
+}
+
+function toDebt({ currency, pending, overdue, ...debt }: Omit<Debtor, 'student'>) {
+  const { invoiceCount: invoice_count, oldestDueDate: oldest_due_date, daysOverdue: days_overdue } = debt;
+  return { currency, pending, overdue, invoice_count, oldest_due_date, days_overdue };
 }
 
 function toBucketResponse(buckets: Aging['buckets'], name: AgingBucket): object {

@@ -23,13 +23,13 @@ const COLLECTED_FIELDS = {
   collected: amountOut('5000.00', 'Payments.'),
   reversed: amountOut('0.00', 'Payments taken back.'),
   net_collected: amountOut('5000.00', 'collected - reversed.'),
+  refunded: amountOut('0.00', 'Credit given back to families.'),
 };
 const FLOW_FIELDS = {
   invoice_count: Type.Integer({ minimum: 0, examples: [1] }),
   invoiced: amountOut('10000.00', 'Billed; what was voided since is included.'),
   credited: amountOut('0.00', 'Credit notes, less those taken back or left on a voided invoice.'),
   voided: amountOut('0.00', 'Voided invoices, with all that was billed.'),
-  refunded: amountOut('0.00', 'Money given back to families.'),
   ...COLLECTED_FIELDS,
 };
 const CollectedByMethodResponse = Type.Object(
@@ -86,7 +86,7 @@ export const SummaryResponse = Type.Object(
       description: 'The earlier of `to` and today: the day that decides what is overdue.',
       examples: ['2026-03-31'],
     }),
-    opening: amountOut('2000.00', 'What was owed before `from`.'),
+    opening: amountOut('2000.00', 'What was owed before `from`, less what was paid ahead by then.'),
     ...FLOW_FIELDS,
     pending: amountOut('7000.00', 'What was owed at the end of `to`.'),
     credit: amountOut('0.00', 'What families have paid ahead, at the end of `to`.'),
@@ -105,7 +105,7 @@ export const SummaryResponse = Type.Object(
 
 const AMOUNT_OR_NULL = Type.Unsafe<string | null>({ type: ['string', 'null'], pattern: AMOUNT_OUT_PATTERN });
 const COUNT_OR_NULL = Type.Unsafe<number | null>({ type: ['integer', 'null'] });
-const { payment_count, collected, reversed, net_collected } = COLLECTED_FIELDS;
+const { payment_count, collected, reversed, net_collected, refunded } = COLLECTED_FIELDS;
 
 /** The summary as rows of a table: one of all, and one for each month, method, day, and method of a day. */
 export const SummaryRow = Type.Object({
@@ -123,7 +123,7 @@ export const SummaryRow = Type.Object({
   collected,
   reversed,
   net_collected,
-  refunded: AMOUNT_OR_NULL,
+  refunded,
   pending: AMOUNT_OR_NULL,
   credit: AMOUNT_OR_NULL,
   overdue: AMOUNT_OR_NULL,
@@ -198,8 +198,8 @@ function daysOf(month: string, range: Readonly<{ from: string; to: string }>): R
 }
 
 function toFlows(flows: Flows): object {
-  const { invoiceCount: invoice_count, invoiced, credited, voided, refunded } = flows;
-  return { invoice_count, invoiced, credited, voided, refunded, ...toCollected(flows) };
+  const { invoiceCount: invoice_count, invoiced, credited, voided } = flows;
+  return { invoice_count, invoiced, credited, voided, ...toCollected(flows) };
 }
 
 function toCollectedByMethod({ method, ...collected }: CollectedByMethod): object {
@@ -211,6 +211,7 @@ function toCollected({
   collected,
   reversed,
   netCollected: net_collected,
+  refunded,
 }: Collected): object {
-  return { payment_count, collected, reversed, net_collected };
+  return { payment_count, collected, reversed, net_collected, refunded };
 }

@@ -7,9 +7,10 @@ import { leftSignal } from '../edge/load/on-closed.ts';
 import { one } from '../endpoint.ts';
 import { LIST_HEADERS } from '../openapi.ts';
 import { neighbourLinks, placeIn, readPageRequest } from '../responses/pagination.ts';
-import { IdParams } from '../schemas/common.ts';
+import { ACCOUNTS, IdParams } from '../schemas/common.ts';
 import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
+  FamilyLedgerResponse,
   LedgerQuery,
   SchoolLedgerResponse,
   StudentLedgerResponse,
@@ -19,6 +20,7 @@ import {
 
 const KINDS = {
   student: { id: 'getStudentLedger', schema: StudentLedgerResponse },
+  family: { id: 'getFamilyLedger', schema: FamilyLedgerResponse },
   school: { id: 'getSchoolLedger', schema: SchoolLedgerResponse },
 };
 
@@ -26,17 +28,18 @@ type Services = Readonly<{ ledgers: LedgerService; documents: DocumentService }>
 
 export function ledgerRoutes(routes: FastifyInstance, services: Services): void {
   ledgerRoute(routes, 'student', services);
+  ledgerRoute(routes, 'family', services);
   ledgerRoute(routes, 'school', services);
 }
 
 function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledgers, documents }: Services): void {
-  one(routes, `/${kind}s/:id/ledger`, {
+  one(routes, `/${ACCOUNTS[kind]}/:id/ledger`, {
     tag: 'statements',
     id: KINDS[kind].id,
     scope: 'reports:read',
     summary: `What moved the account of a ${kind}, entry by entry`,
     description:
-      'In order of the days entries are booked on, with a running balance. Opening balance, totals and closing balance cover the whole period, whatever page of entries is shown; `X-Total-Count` is how many entries there are. The closing balance of an open period is what the statement calls pending. An entry recorded later changes an earlier day only if it is booked on that day or before.',
+      'In order of the days entries are booked on, with a running balance. Opening balance, totals and closing balance cover the whole period, whatever page of entries is shown; `X-Total-Count` is how many entries there are. The closing balance of an open period is what the statement calls pending, or balance where there is credit. An entry recorded later changes an earlier day only if it is booked on that day or before.',
     refusals: [`${kind}_not_found`, 'document_too_long'],
     answer: { schema: KINDS[kind].schema, description: 'The ledger.', headers: LIST_HEADERS },
     isConditional: true,
@@ -45,7 +48,7 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
     json: async ({ actor, params: { id }, query, request, reply }) => {
       const owner = { kind, id };
       const period = toLedgerPeriod(query);
-      const place = placeIn(KINDS[kind].id, { id, period }, ['date', 'time', 'id', 'id']);
+      const place = placeIn(KINDS[kind].id, { id, period }, ['date', 'time', 'id', 'id', 'id']);
       const page = await ledgers.page(actor, owner, period, readPageRequest(query, place));
       const links = neighbourLinks(request, page, place);
       if (links.length > 0) reply.header('link', links.join(', '));

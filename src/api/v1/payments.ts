@@ -116,6 +116,22 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     fileName: (filter) => tableName('payments', filter),
   });
 
+  list(routes, '/families/:id/payments', {
+    tag,
+    id: 'listFamilyPayments',
+    scope: 'payments:read',
+    summary: "List a family's payments, in order of payment",
+    refusals: ['family_not_found'],
+    params: IdParams,
+    row: PaymentResponse,
+    filter: ({ params: { id: familyId } }) => ({ familyId }),
+    order: ['time', 'id'],
+    page: async (actor, { familyId }, page, count) => await payments.listOfFamily(actor, familyId, page, count),
+    rows: async (actor, { familyId }) => await payments.streamOfFamily(actor, familyId),
+    columns: CSV_COLUMNS.payments,
+    fileName: ({ familyId }) => `payments-family-${familyId}`,
+  });
+
   create(routes, '/invoices/:id/payments', {
     ...recorded,
     id: 'createInvoicePayment',

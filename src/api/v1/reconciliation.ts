@@ -76,7 +76,7 @@ function fits(subject: WalkPosition['subject'], after: unknown[]): after is (num
     return after.length === 4 && isId(schoolId) && isText(kind) && isText(series) && isId(position);
   }
   if (subject === 'idempotency_keys') return after.length === 2 && after.every(isText);
-  return after.length === 1 && isId(after[0]);
+  return after.length === (subject === 'allocations' ? 2 : 1) && after.every(isId);
 }
 
 function isId(value: unknown): boolean {

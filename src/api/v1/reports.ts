@@ -1,26 +1,30 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import type { Actor } from '../../domain/access/actor.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
+import type { DebtorGroup, DebtorOrder } from '../../domain/reporting/summary.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import type { ReportService } from '../../services/reporting/report-service.ts';
 import { one } from '../endpoint.ts';
 import { LIST_HEADERS } from '../openapi.ts';
 import { LIMIT_DEFAULT, sendOffsetLinks } from '../responses/pagination.ts';
-import { rowsOf } from '../responses/table.ts';
-import { IdParams } from '../schemas/common.ts';
+import { refuseParameters, rowsOf } from '../responses/table.ts';
+import { ACCOUNTS, IdParams } from '../schemas/common.ts';
 import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import { refuseBackwards } from '../schemas/period.ts';
 import {
   AgingQuery,
+  AnyDebtorResponse,
   ClearanceResponse,
-  DebtorResponse,
   DebtorsQuery,
+  FamilyAgingResponse,
   SchoolAgingResponse,
   StudentAgingResponse,
   toAgingResponse,
   toAgingRows,
   toClearanceResponse,
   toDebtorResponse,
+  toFamilyDebtorResponse,
 } from '../schemas/report.ts';
 import { SummaryQuery, SummaryResponse, toSummaryResponse, toSummaryRows } from '../schemas/summary.ts';
 
@@ -28,6 +32,7 @@ const tag = 'reports';
 
 const AGING = {
   student: { id: 'getStudentAging', schema: StudentAgingResponse },
+  family: { id: 'getFamilyAging', schema: FamilyAgingResponse },
   school: { id: 'getSchoolAging', schema: SchoolAgingResponse },
 };
 
@@ -35,31 +40,37 @@ type Services = Readonly<{ reports: ReportService; documents: DocumentService }>
 
 export function reportRoutes(routes: FastifyInstance, { reports, documents }: Services): void {
   agingRoute(routes, 'student', reports);
+  agingRoute(routes, 'family', reports);
   agingRoute(routes, 'school', reports);
 
   one(routes, '/schools/:id/debtors', {
     tag,
     id: 'listDebtors',
     scope: 'reports:read',
-    summary: 'List the students who owe something',
-    description: 'As PDF a letter to each, a page each; `limit` and `offset` choose some of them.',
+    summary: 'List the students, or the families, who owe something',
+    description: 'As PDF a letter to each student, a page each; `limit` and `offset` choose some of them.',
     refusals: ['school_not_found', 'document_too_long'],
-    answer: { schema: Type.Array(DebtorResponse), description: 'A page.', headers: LIST_HEADERS },
+    answer: {
+      schema: Type.Array(AnyDebtorResponse),
+      description: 'A page.',
+      headers: LIST_HEADERS,
+    },
     params: IdParams,
     query: DebtorsQuery,
     json: async ({ actor, params: { id }, query, request, reply }) => {
-      const { order = 'amount', as_of: asOf = null, limit = LIMIT_DEFAULT, offset = 0 } = query;
-      const { debtors, total } = await reports.debtors(actor, id, { order, asOf }, { limit, offset });
+      const { limit = LIMIT_DEFAULT, offset = 0 } = query;
+      const { debtors, total } = await debtorsBy(reports, actor, id, query, { limit, offset });
       sendOffsetLinks(request, reply, { limit, offset, total });
-      return debtors.map(toDebtorResponse);
+      return debtors;
     },
-    table: async ({ actor, params: { id }, query: { order = 'amount', as_of: asOf = null } }) => {
-      const all = await reports.debtors(actor, id, { order, asOf }, { limit: null, offset: 0 });
-      const rows = rowsOf(all.debtors.map(toDebtorResponse), all.asOf);
-      return { name: `debtors-school-${id}`, columns: CSV_COLUMNS.debtors, rows };
+    table: async ({ actor, params: { id }, query }) => {
+      const { debtors, asOf } = await debtorsBy(reports, actor, id, query, { limit: null, offset: 0 });
+      const columns = query.group_by === 'family' ? CSV_COLUMNS.familyDebtors : CSV_COLUMNS.debtors;
+      return { name: `debtors-school-${id}`, columns, rows: rowsOf(debtors, asOf) };
     },
     // Letters, whose longest debt comes first unless the list is asked for in its other order.
     pdf: async ({ actor, params: { id }, query }, printing) => {
+      refuseLettersToFamilies(query);
       const { order = 'days', as_of: asOf = null, limit = null, offset = 0 } = query;
       const which = { order, asOf, limit, offset };
       return await documents.render(actor, { kind: 'letters', schoolId: id, which }, printing);
@@ -106,14 +117,42 @@ export function reportRoutes(routes: FastifyInstance, { reports, documents }: Se
   });
 }
 
+type DebtorsBy = Readonly<{ group_by?: DebtorGroup; order?: DebtorOrder; as_of?: string }>;
+
+/** As the API shows them. */
+async function debtorsBy(
+  reports: ReportService,
+  actor: Actor,
+  schoolId: number,
+  query: DebtorsBy,
+  range: Readonly<{ limit: number | null; offset: number }>,
+): Promise<Readonly<{ debtors: readonly object[]; total: number; asOf: string }>> {
+  const by = { order: query.order ?? 'amount', asOf: query.as_of ?? null };
+  if (query.group_by !== 'family') {
+    const found = await reports.debtors(actor, schoolId, by, range);
+    return { ...found, debtors: found.debtors.map(toDebtorResponse) };
+  }
+  const found = await reports.familyDebtors(actor, schoolId, by, range);
+  return { ...found, debtors: found.debtors.map(toFamilyDebtorResponse) };
+}
+
+/** @throws HttpError `request_invalid`: letters are about a student */
+function refuseLettersToFamilies(query: DebtorsBy): void {
+  if (query.group_by !== 'family') return;
+  refuseParameters(query, ['group_by'], {
+    why: 'A letter is about a student',
+    detail: 'must be student for format pdf',
+  });
+}
+
 function agingRoute(routes: FastifyInstance, kind: AccountOwner['kind'], reports: ReportService): void {
-  one(routes, `/${kind}s/:id/aging`, {
+  one(routes, `/${ACCOUNTS[kind]}/:id/aging`, {
     tag,
     id: AGING[kind].id,
     scope: 'reports:read',
     summary: `What a ${kind} owes, by how long it has been due`,
     description:
-      "Days are counted by the school's calendar; the due day itself is not overdue. The groups are disjoint and add up to `pending`.",
+      "Days are counted by the school's calendar; the due day itself is not overdue. The groups are disjoint and add up to `pending`; what was paid ahead is in none.",
     refusals: [`${kind}_not_found`],
     answer: { schema: AGING[kind].schema, description: 'The age groups.' },
     params: IdParams,

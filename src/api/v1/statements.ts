@@ -7,9 +7,10 @@ import { leftSignal } from '../edge/load/on-closed.ts';
 import { one } from '../endpoint.ts';
 import { isKnown } from '../responses/etag.ts';
 import { PAGE_PARAMETERS } from '../responses/pagination.ts';
-import { IdParams } from '../schemas/common.ts';
-import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
+import { ACCOUNTS, IdParams } from '../schemas/common.ts';
+import { statementColumns } from '../schemas/csv-columns.ts';
 import {
+  FamilyStatementResponse,
   SchoolStatementResponse,
   StudentStatementResponse,
   toStatementOpening,
@@ -27,6 +28,7 @@ const limit = Type.Optional(
 
 const KINDS = {
   student: { id: 'getStudentStatement', schema: StudentStatementResponse },
+  family: { id: 'getFamilyStatement', schema: FamilyStatementResponse },
   school: { id: 'getSchoolStatement', schema: SchoolStatementResponse },
 };
 
@@ -35,6 +37,7 @@ type Services = Readonly<{ statements: StatementService; documents: DocumentServ
 /** @param release of the product: another one may write the same statement in another form */
 export function statementRoutes(routes: FastifyInstance, services: Services, release: string): void {
   statementRoute(routes, 'student', services, release);
+  statementRoute(routes, 'family', services, release);
   statementRoute(routes, 'school', services, release);
 }
 
@@ -54,7 +57,7 @@ function statementRoute(
     return true;
   }
 
-  one(routes, `/${kind}s/:id/statement`, {
+  one(routes, `/${ACCOUNTS[kind]}/:id/statement`, {
     tag: 'statements',
     id: KINDS[kind].id,
     scope: 'reports:read',
@@ -79,7 +82,7 @@ function statementRoute(
     table: async ({ actor, params: { id }, reply }) => {
       const { header, rows } = await statements.stream(actor, { kind, id }, leftSignal(reply.raw));
       reply.header('x-statement-totals', toDictionary(header.totals));
-      return { name: `statement-${kind}-${id}`, columns: CSV_COLUMNS.statement, rows };
+      return { name: `statement-${kind}-${id}`, columns: statementColumns(kind), rows };
     },
     pdf: async ({ actor, params: { id } }, order) =>
       await documents.render(actor, { kind: 'statement', owner: { kind, id } }, order),
@@ -87,7 +90,7 @@ function statementRoute(
 }
 
 /** RFC 9651. */
-function toDictionary({ invoiced, credited, paid, pending, overdue }: StatementTotals): string {
-  const members = Object.entries({ invoiced, credited, paid, pending, overdue });
+function toDictionary({ invoiced, credited, paid, pending, overdue, ahead }: StatementTotals): string {
+  const members = Object.entries({ invoiced, credited, paid, pending, overdue, ...ahead });
   return members.map(([name, amount]) => `${name}="${amount}"`).join(', ');
 }

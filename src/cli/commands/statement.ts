@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { csvChunks } from '../../api/responses/csv.ts';
 import type { Table } from '../../api/responses/table.ts';
 import { xlsxChunks } from '../../api/responses/xlsx.ts';
-import { CSV_COLUMNS } from '../../api/schemas/csv-columns.ts';
+import { CSV_COLUMNS, statementColumns } from '../../api/schemas/csv-columns.ts';
 import { toLedgerResponse } from '../../api/schemas/ledger.ts';
 import { toStatementResponse } from '../../api/schemas/statement.ts';
 import type { Services } from '../../compose.ts';
@@ -18,9 +18,9 @@ import type { Io } from '../io.ts';
 import { withProduct } from '../product.ts';
 import { readId } from './export.ts';
 
-export const STATEMENT_HELP = `Usage: mattilda-billing statement (--student ID | --school ID) [options]
+export const STATEMENT_HELP = `Usage: mattilda-billing statement (--student ID | --family ID | --school ID) [options]
 
-  --student ID, --school ID   whose account
+  --student ID, --family ID, --school ID   whose account
   --from DAY, --to DAY        every movement of these days with its balance (the ledger), YYYY-MM-DD in the school's zone
   --format FORMAT             json, csv, xlsx or pdf; default: by the ending of FILE, else json
   --lang LANG                 es, en or pt, for PDF; default: by the school's country
@@ -39,12 +39,13 @@ type Request = Readonly<{
   language: Language | null;
 }>;
 
-/** Resolves with the exit code. @throws UsageError, CommandError, DomainError `student_not_found`, `school_not_found` */
+/** Resolves with the exit code. @throws UsageError, CommandError, DomainError `student_not_found`, `family_not_found`, `school_not_found` */
 export async function statement(args: string[], config: Config, io: Io): Promise<number> {
   const { values } = parseArgs({
     args,
     options: {
       student: { type: 'string' },
+      family: { type: 'string' },
       school: { type: 'string' },
       from: { type: 'string' },
       to: { type: 'string' },
@@ -99,7 +100,7 @@ async function open(services: Services, { owner, period, format, language }: Req
 async function openStatement({ statements }: Services, owner: AccountOwner, format: Format): Promise<Opened> {
   if (format === 'csv' || format === 'xlsx') {
     const { rows } = await statements.stream(COMMAND_LINE, owner);
-    const table = { name: `statement-${owner.kind}-${owner.id}`, columns: CSV_COLUMNS.statement, rows };
+    const table = { name: `statement-${owner.kind}-${owner.id}`, columns: statementColumns(owner.kind), rows };
     return { chunks: TABLES[format](table), close: async () => await rows.batches.return() };
   }
   const opened = await statements.open(COMMAND_LINE, owner, { limit: null, offset: 0 });
@@ -134,11 +135,11 @@ async function* withNewline(chunks: Chunks): AsyncGenerator<string | Uint8Array,
   yield '\n';
 }
 
-function readOwner({ student, school }: { student?: string; school?: string }): AccountOwner {
-  if ((student === undefined) === (school === undefined)) throw new UsageError(STATEMENT_HELP);
-  return student === undefined
-    ? { kind: 'school', id: readId('--school', school ?? '') }
-    : { kind: 'student', id: readId('--student', student) };
+function readOwner(options: Partial<Record<AccountOwner['kind'], string>>): AccountOwner {
+  const kinds = (['student', 'family', 'school'] as const).filter((kind) => options[kind] !== undefined);
+  const [kind] = kinds;
+  if (kind === undefined || kinds.length > 1) throw new UsageError(STATEMENT_HELP);
+  return { kind, id: readId(`--${kind}`, options[kind] ?? '') };
 }
 
 function readPeriod({ from = null, to = null }: { from?: string | null; to?: string | null }): LedgerPeriod | null {

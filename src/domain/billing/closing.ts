@@ -20,4 +20,6 @@ export type ClosingFigures = Readonly<{
   reversed: string;
   refunded: string;
   pending: string;
+  /** What families had paid ahead by then. opening is less what they had before. */
+  credit: string;
 }>;

@@ -1,4 +1,4 @@
-import { addMoney, formatMoney, parseMoney, sumMoney } from '../shared/money.ts';
+import { addMoney, formatMoney, parseMoney, subtractMoney, sumMoney } from '../shared/money.ts';
 
 /**
  * Age groups of what is owed: disjoint, and together everything. `from` is the first number of days past the due day
@@ -21,7 +21,7 @@ export type AgedAmount = Readonly<{ amount: string; invoiceCount: number }>;
 
 /** What is owed, by how long it has been due. `pending` is the sum of all groups, `overdue` of all but `current`. */
 export type Aging = Readonly<{
-  /** The student or school as JSON text, as the API shows it. */
+  /** The student, family or school as JSON text, as the API shows it. */
   ownerJson: string;
   currency: string;
   timezone: string;
@@ -30,6 +30,8 @@ export type Aging = Readonly<{
   pending: string;
   overdue: string;
   buckets: Readonly<Record<AgingBucket, AgedAmount>>;
+  /** What was paid ahead, beside the groups and in none, and pending - credit. Null for a student: only a family has credit. */
+  ahead: Readonly<{ credit: string; balance: string }> | null;
 }>;
 
 /** The position in {@link AGING_BUCKETS} of an invoice that is so many days past its due day. */
@@ -58,4 +60,10 @@ export function toBuckets(
     overdue: formatMoney(overdue),
     buckets: { current, '1_30': first, '31_60': second, '61_90': third, over_90: last },
   };
+}
+
+/** What was paid ahead, beside what it leaves to pay: pending - credit, below zero where it is more. */
+export function withBalance(pending: string, credit: string, currency: string): { credit: string; balance: string } {
+  const [owed, ahead] = [parseMoney(pending, currency), parseMoney(credit, currency)];
+  return { credit, balance: formatMoney(subtractMoney(owed, ahead)) };
 }

@@ -1,11 +1,24 @@
 import type { Cursor } from '../shared/page.ts';
 
 /**
- * What moves an account, in the order entries of one instant are listed. INVOICE and REVERSAL (a payment taken back) and
- * CREDIT_NOTE_REVERSAL are debits: they raise what is owed. PAYMENT, CREDIT_NOTE and VOID (what was still billed on a voided
- * invoice) are credits: they lower it.
+ * What moves an account, in the order entries of one instant are listed. INVOICE and REVERSAL (a payment taken back),
+ * CREDIT_NOTE_REVERSAL, RELEASE (what was paid on an invoice, taken back to the family's credit) and REFUND (credit given
+ * back) are debits: they raise what is owed. PAYMENT, CREDIT_NOTE and VOID (what was still billed on a voided invoice) are
+ * credits: they lower it.
+ *
+ * A student's account shows a payment, and what takes it back, by the parts that lie on the student's invoices; a family's
+ * and a school's show it whole, so RELEASE is of the first and REFUND of the others.
  */
-export const ENTRY_TYPES = ['INVOICE', 'PAYMENT', 'CREDIT_NOTE', 'REVERSAL', 'VOID', 'CREDIT_NOTE_REVERSAL'] as const;
+export const ENTRY_TYPES = [
+  'INVOICE',
+  'PAYMENT',
+  'CREDIT_NOTE',
+  'REVERSAL',
+  'VOID',
+  'CREDIT_NOTE_REVERSAL',
+  'RELEASE',
+  'REFUND',
+] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 
 /**
@@ -16,7 +29,7 @@ export type LedgerPeriod = Readonly<{ from: string | null; to: string | null; as
 
 /** Everything of a ledger but its entries. Covers the whole period, whatever page of entries is asked for. */
 export type LedgerHeader = Readonly<{
-  /** The student or school as JSON text, as the API shows it. */
+  /** The student, family or school as JSON text, as the API shows it. */
   ownerJson: string;
   /** Of all amounts: a school has one currency, and the database holds its invoices to it. */
   currency: string;
@@ -26,7 +39,7 @@ export type LedgerHeader = Readonly<{
   /** Decimal text with two places, like all amounts here: what was owed before `from`; "0.00" where that is open. */
   openingBalance: string;
   totals: Readonly<{ debit: string; credit: string }>;
-  /** openingBalance + debit - credit. With an open end this is what the statement calls pending. */
+  /** openingBalance + debit - credit. With an open end this is what the statement calls pending, or balance where there is credit. */
   closingBalance: string;
   entryCount: number;
 }>;

@@ -13,7 +13,12 @@ export const FINDING_CODES = [
   /** The invoice is in another school than its student. */
   'invoice_school_differs',
   'invoice_currency_differs',
-  /** amount_paid is not the sum of the payments that were not reversed. */
+  /** A student, an invoice, a payment or a guardian names a family that its school does not have. */
+  'family_not_of_school',
+  'family_without_school',
+  /** A family has more than one guardian to call. */
+  'guardian_principal_duplicate',
+  /** amount_paid is not the sum of what of payments lies on the invoice. */
   'paid_sum_differs',
   /** amount_credited is not the sum of the credit notes that were not reversed. */
   'credited_sum_differs',
@@ -26,6 +31,27 @@ export const FINDING_CODES = [
   /** The status is not what the amounts and voided_at make it. */
   'status_differs',
   'void_invoice_has_payments',
+  /** What of a payment lies on invoices, was refunded and is unapplied, is together not its amount. */
+  'payment_parts_differ',
+  /** A payment was reversed, and still lies on an invoice, was refunded or is credit. */
+  'reversed_payment_has_money',
+  /** amount_refunded is not the sum of the refunds. */
+  'refunded_sum_differs',
+  /** More of a payment was taken off an invoice than was put on it. */
+  'allocation_below_zero',
+  'allocation_without_payment',
+  'allocation_without_invoice',
+  'allocation_school_differs',
+  /** The invoice is of another family than the payment. */
+  'allocation_of_other_family',
+  'refund_without_payment',
+  'refund_school_differs',
+  /** A family's credit is not what of its payments is unapplied. */
+  'family_credit_differs',
+  /** A school's credit is not that of its families. */
+  'school_credit_differs',
+  /** Of a family or a school: what came in, less what was reversed and refunded, is not what is paid and credit. */
+  'money_received_differs',
   'payment_without_invoice',
   'payment_school_differs',
   'reversal_without_payment',
@@ -89,9 +115,13 @@ export type Finding = Readonly<{
 /** What is walked through, in this order. */
 export const SUBJECTS = [
   'schools',
+  'families',
+  'guardians',
   'students',
   'invoices',
   'payments',
+  'allocations',
+  'refunds',
   'reversals',
   'credit_notes',
   'credit_note_reversals',

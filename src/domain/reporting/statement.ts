@@ -1,5 +1,5 @@
-/** Whose account: a student's, or that of all students of a school. */
-export type AccountOwner = Readonly<{ kind: 'student' | 'school'; id: number }>;
+/** Whose account: a student's, a family's, or that of all of a school. */
+export type AccountOwner = Readonly<{ kind: 'student' | 'family' | 'school'; id: number }>;
 
 /** Decimal text with two places, in the school's currency. `pending` = invoiced - credited - paid. */
 export type StatementTotals = Readonly<{
@@ -9,6 +9,8 @@ export type StatementTotals = Readonly<{
   pending: string;
   /** The part of pending whose due day has passed. */
   overdue: string;
+  /** What was paid ahead, and pending - credit. Null for a student: only a family has credit. */
+  ahead: Readonly<{ credit: string; balance: string }> | null;
 }>;
 
 /** Everything of a statement but its lines. Covers every invoice that is not void, whatever lines are asked for. */
@@ -17,9 +19,9 @@ export type StatementHeader = Readonly<{
   ownerJson: string;
   currency: string;
   totals: StatementTotals;
-  /** Students enrolled; null in a student's statement. */
+  /** Students enrolled; null but in a school's statement. */
   studentCount: number | null;
-  /** Changes whenever a line does, and is told without reading them. Null where it cannot be: for a student. */
+  /** Changes whenever a line does, and is told without reading them. Null where it cannot be: but for a school. */
   linesVersion: string | null;
 }>;
 

@@ -4,6 +4,9 @@ export const DEBTOR_ORDERS = ['amount', 'days'] as const;
 /** Who owes most first, or who is late longest first. */
 export type DebtorOrder = (typeof DEBTOR_ORDERS)[number];
 
+export const DEBTOR_GROUPS = ['student', 'family'] as const;
+export type DebtorGroup = (typeof DEBTOR_GROUPS)[number];
+
 /** A student who owes something. Amounts are decimal text with two places in the school's currency. */
 export type Debtor = Readonly<{
   student: Readonly<{ id: number; name: string }>;
@@ -20,6 +23,23 @@ export type Debtor = Readonly<{
 /** `total` is the number of debtors on all pages. */
 export type Debtors = Readonly<{ asOf: string; debtors: readonly Debtor[]; total: number }>;
 
+/**
+ * A family that owes more than it has paid ahead, or a student of no family who owes something: one of the two is null.
+ * Amounts are decimal text with two places in the school's currency.
+ */
+export type FamilyDebtor = Omit<Debtor, 'student'> &
+  Readonly<{
+    family: Readonly<{ id: number; name: string }> | null;
+    student: Debtor['student'] | null;
+    /** Whom to call: the family's principal guardian, if it has one. */
+    guardian: Readonly<{ name: string; phone: string | null; email: string | null }> | null;
+    credit: string;
+    /** pending - credit: above zero. */
+    balance: string;
+  }>;
+
+export type FamilyDebtors = Readonly<{ asOf: string; debtors: readonly FamilyDebtor[]; total: number }>;
+
 /** Payments, and what was taken back of them, by the days they are booked on. */
 export type Collected = Readonly<{
   paymentCount: number;
@@ -27,16 +47,17 @@ export type Collected = Readonly<{
   reversed: string;
   /** collected - reversed. */
   netCollected: string;
+  /** What was given back of the credit of families. */
+  refunded: string;
 }>;
 
 export type CollectedByMethod = Collected & Readonly<{ method: PaymentMethod | null }>;
 
 /**
  * What was booked in a range of days: opening + invoiced - credited - voided - collected + reversed + refunded
- * = pending - credit, for every range. Refunds and credit come with families; until then both are 0.00.
+ * = pending - credit, for every range.
  */
-export type Flows = Collected &
-  Readonly<{ invoiceCount: number; invoiced: string; credited: string; voided: string; refunded: string }>;
+export type Flows = Collected & Readonly<{ invoiceCount: number; invoiced: string; credited: string; voided: string }>;
 
 export type Summary = Readonly<{
   /** The school as JSON text, as the API shows it. */
@@ -48,13 +69,13 @@ export type Summary = Readonly<{
   to: string;
   /** The earlier of `to` and today: the day by which it is decided what is overdue. */
   asOf: string;
-  /** What was owed before `from`. */
+  /** What was owed before `from`, less what was paid ahead. */
   opening: string;
   flows: Flows;
   /** What was owed at the end of `to`, and the part of it whose due day had passed on `asOf`. */
   pending: string;
   overdue: string;
-  /** What families have paid ahead. */
+  /** What families had paid ahead at the end of `to`. */
   credit: string;
   /** Decimal text with four places; null where nothing was due, or owed (docs/reports.md has the formulas). */
   onTimeRate: string | null;

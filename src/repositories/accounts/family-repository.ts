@@ -30,14 +30,14 @@ const GUARDIANS = sql`coalesce((
 ), '[]')`;
 
 /** A family as the API shows it. */
-const JSON_COLUMNS = sql`f.id, f.school_id, f.name, f.external_id, f.tax_id, f.tax_name, f.tax_address, f.auto_apply,
+export const FAMILY_JSON_COLUMNS = sql`f.id, f.school_id, f.name, f.external_id, f.tax_id, f.tax_name, f.tax_address, f.auto_apply,
   f.credit::text as credit, ${GUARDIANS} as guardians, ${isoTime(sql`f.created_at`)} as created_at,
   ${isoTime(sql`f.updated_at`)} as updated_at`;
 
 const PROJECTION = {
   alias: sql`f`,
   from: sql`families f`,
-  json: JSON_COLUMNS,
+  json: FAMILY_JSON_COLUMNS,
   id: sql`f.id`,
   schoolId: sql`f.school_id`,
 };
@@ -46,7 +46,7 @@ const PROJECTION = {
 const ROW = {
   from: sql`families f
     left join guardians pg on pg.family_id = f.id and pg.school_id = f.school_id and pg.is_principal`,
-  json: sql`${JSON_COLUMNS}, pg.full_name as principal_name, pg.email as principal_email, pg.phone as principal_phone`,
+  json: sql`${FAMILY_JSON_COLUMNS}, pg.full_name as principal_name, pg.email as principal_email, pg.phone as principal_phone`,
 };
 
 const FACTS = sql`f.id as "familyId", f.school_id as "schoolId"`;

@@ -19,7 +19,8 @@ const JSON_COLUMNS = sql`c.id, c.school_id, c.starts_on, c.through,
     from (
       select c.opening::text as opening, c.invoiced::text as invoiced, c.credited::text as credited,
              c.voided::text as voided, c.collected::text as collected, c.reversed::text as reversed,
-             (c.collected - c.reversed)::text as net_collected, c.refunded::text as refunded, c.pending::text as pending
+             (c.collected - c.reversed)::text as net_collected, c.refunded::text as refunded, c.pending::text as pending,
+             c.credit::text as credit
     ) figures
   ) as summary,
   ${isoTime(sql`c.created_at`)} as created_at, ${isoTime(sql`c.reopened_at`)} as reopened_at, c.reopen_reason`;
@@ -63,13 +64,13 @@ export class ClosingRepository {
     figures: ClosingFigures,
     now: Date,
   ): Promise<Written<Omit<BooksClosed, 'type'>>> {
-    const { opening, invoiced, credited, voided, collected, reversed, refunded, pending } = figures;
+    const { opening, invoiced, credited, voided, collected, reversed, refunded, pending, credit } = figures;
     const insertion = sql`
       insert into closings (school_id, starts_on, through, opening, invoiced, credited, voided, collected, reversed,
-        refunded, pending, created_at)
+        refunded, pending, credit, created_at)
       select sc.id, ${startsOn}::date, ${through}::date, ${opening}::numeric, ${invoiced}::numeric, ${credited}::numeric,
              ${voided}::numeric, ${collected}::numeric, ${reversed}::numeric, ${refunded}::numeric, ${pending}::numeric,
-             ${now}::timestamptz
+             ${credit}::numeric, ${now}::timestamptz
       from schools sc where sc.id = ${schoolId} and ${visibleTo(actor, sql`sc.id`)}
       returning *`;
     const facts = sql`c.id as "closingId", c.school_id as "schoolId", c.through`;

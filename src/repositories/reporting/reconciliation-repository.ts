@@ -4,12 +4,15 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { visibleTo } from '../shared/sql-fragments.ts';
 import { walkSchools, walkStudents, walkTotals } from './reconciliation/accounts.ts';
+import { walkAllocations } from './reconciliation/allocations.ts';
 import { walkAnswers } from './reconciliation/answers.ts';
 import { walkClosings } from './reconciliation/closings.ts';
 import { walkCreditNotes } from './reconciliation/credit-notes.ts';
+import { walkFamilies, walkGuardians } from './reconciliation/families.ts';
 import { walkInvoices } from './reconciliation/invoices.ts';
 import { walkNumbers } from './reconciliation/numbers.ts';
 import { walkPayments } from './reconciliation/payments.ts';
+import { walkRefunds } from './reconciliation/refunds.ts';
 import { walkCreditNoteReversals, walkPaymentReversals } from './reconciliation/reversals.ts';
 import { PARTS_COUNT, walkStructure } from './reconciliation/structure.ts';
 import { CLOCKS_DIFFER_MAX_MS, type Step } from './reconciliation/walk.ts';
@@ -57,9 +60,13 @@ const OF_NO_SCHOOL: ReadonlySet<Subject> = new Set(['idempotency_keys', 'constra
 
 const WALKS: Readonly<Record<Subject, (step: Step) => Statement>> = {
   schools: walkSchools,
+  families: walkFamilies,
+  guardians: walkGuardians,
   students: walkStudents,
   invoices: walkInvoices,
   payments: walkPayments,
+  allocations: walkAllocations,
+  refunds: walkRefunds,
   reversals: walkPaymentReversals,
   credit_notes: walkCreditNotes,
   credit_note_reversals: walkCreditNoteReversals,
@@ -72,9 +79,14 @@ const WALKS: Readonly<Record<Subject, (step: Step) => Statement>> = {
 
 const EXTENTS: Readonly<Record<Subject, Statement>> = {
   schools: sql`select max(id) from schools`,
+  families: sql`select max(id) from families`,
+  guardians: sql`select max(id) from guardians`,
   students: sql`select max(id) from students`,
   invoices: sql`select max(id) from invoices`,
   payments: sql`select max(id) from payments`,
+  // Walked through in the order of their payments.
+  allocations: sql`select max(payment_id) from payment_allocations`,
+  refunds: sql`select max(id) from refunds`,
   reversals: sql`select max(id) from payment_reversals`,
   credit_notes: sql`select max(id) from credit_notes`,
   credit_note_reversals: sql`select max(id) from credit_note_reversals`,

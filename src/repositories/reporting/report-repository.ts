@@ -1,5 +1,5 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import { type Aging, toBuckets } from '../../domain/reporting/aging.ts';
+import { type Aging, toBuckets, withBalance } from '../../domain/reporting/aging.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import {
   type Collected,
@@ -13,15 +13,15 @@ import {
 } from '../../domain/reporting/summary.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
-import { SCHOOL_JSON_COLUMNS } from '../accounts/school-repository.ts';
-import { STUDENT_JSON_COLUMNS } from '../accounts/student-repository.ts';
-import { account, bucketOf, daysLate, entries, FLOW_SUMS, openInvoices } from './ledger-entries.ts';
+import { bucketOf, creditOf, dayOrToday, daysLate, openInvoices, today } from './balances.ts';
+import { account, entries, FLOW_SUMS, OWNER_COLUMNS } from './ledger-entries.ts';
 
 type AgingRow = {
   owner: string;
   currency: string;
   timezone: string;
   as_of: string;
+  credit: string | null;
   aged: { bucket: number; amount: string; invoiceCount: number }[];
 };
 
@@ -36,6 +36,7 @@ type SummaryRow = {
   as_of: string;
   opening: string;
   pending: string;
+  credit: string;
   overdue: string;
   on_time_rate: string | null;
   delinquency_rate: string | null;
@@ -58,19 +59,21 @@ export class ReportRepository {
   }
 
   async findAging(actor: Actor, owner: AccountOwner, asOf: string | null, now: Date): Promise<Aging | undefined> {
-    const columns = owner.kind === 'school' ? SCHOOL_JSON_COLUMNS : STUDENT_JSON_COLUMNS;
+    const upTo = asOf === null ? null : sql`${asOf}::date`;
     const row = await this.#sql.first<AgingRow>(sql`
-      with ${account(actor, owner, columns, sql`, ${dayOrToday(asOf, now)} as as_of`)}, aged as (
+      with ${account(actor, owner, OWNER_COLUMNS[owner.kind], sql`, ${dayOrToday(asOf, now)} as as_of`)}, aged as (
         select ${bucketOf(daysLate(AS_OF))} as bucket, sum(pending)::text as amount, count(*) as "invoiceCount"
-        from (${openInvoices(owner, asOf === null ? null : sql`${asOf}::date`)}) open
+        from (${openInvoices(owner, upTo)}) open
         group by 1
       )
-      select a.owner, a.currency, a.timezone, a.as_of,
+      select a.owner, a.currency, a.timezone, a.as_of, ${creditOf(owner, upTo)}::text as credit,
              coalesce((select json_agg(row_to_json(aged)) from aged), '[]') as aged
       from account a`);
     if (row === undefined) return undefined;
-    const { owner: ownerJson, currency, timezone } = row;
-    return { ownerJson, currency, timezone, asOf: row.as_of, ...toBuckets(row.aged, currency) };
+    const { owner: ownerJson, currency, timezone, credit } = row;
+    const owed = toBuckets(row.aged, currency);
+    const ahead = credit === null ? null : withBalance(owed.pending, credit, currency);
+    return { ownerJson, currency, timezone, asOf: row.as_of, ...owed, ahead };
   }
 
   async findDebtors(
@@ -117,7 +120,7 @@ export class ReportRepository {
   ): Promise<Summary | undefined> {
     const school: AccountOwner = { kind: 'school', id: schoolId };
     const row = await this.#sql.first<SummaryRow>(sql`
-      with ${account(actor, school, SCHOOL_JSON_COLUMNS, rangeColumns(range, now))}, sums as materialized (
+      with ${account(actor, school, OWNER_COLUMNS.school, rangeColumns(range, now))}, sums as materialized (
         select day, method, ${FLOW_SUMS}
         from (${entries(school, { from: sql`(select first_day from account)`, to: LAST_DAY })}) e
         group by day, method
@@ -125,13 +128,15 @@ export class ReportRepository {
         select date_trunc('month', day::timestamp)::date as month, ${MONTHLY_SUMS} from sums group by 1
       ), owed as (
         select coalesce(sum(pending), 0.00) as pending, sum(pending) filter (where pending > 0) as receivable,
-               coalesce(sum(pending) filter (where ${daysLate(AS_OF)} > 0), 0.00) as overdue
+               coalesce(sum(pending) filter (where ${daysLate(AS_OF)} > 0), 0.00) as overdue,
+               ${creditOf(school, LAST_DAY)} as credit
         from (${openInvoices(school, LAST_DAY)}) open
       ), ${punctuality(school)}
       select a.owner, a.currency, a.timezone, a.first_day, a.last_day, a.as_of,
-             (owed.pending - (select coalesce(sum(invoiced - credited - voided - collected + reversed), 0.00) from months))::text
-               as opening,
-             owed.pending::text, owed.overdue::text,
+             (owed.pending - owed.credit - (
+               select coalesce(sum(invoiced - credited - voided - collected + reversed + refunded), 0.00) from months
+             ))::text as opening,
+             owed.pending::text, owed.credit::text, owed.overdue::text,
              round(punctual.in_time / nullif(punctual.due, 0), 4)::text as on_time_rate,
              round(1 - punctual.paid / nullif(punctual.due, 0), 4)::text as delinquency_rate,
              round(owed.overdue / owed.receivable, 4)::text as overdue_share,
@@ -148,19 +153,8 @@ export class ReportRepository {
   }
 }
 
-/** Of refunds and of credit, which there are none of yet. */
-const NOTHING = '0.00';
-
 const AS_OF = sql`(select as_of from account)`;
 const LAST_DAY = sql`(select last_day from account)`;
-
-function today(now: Date): Statement {
-  return sql`(${now}::timestamptz at time zone sc.timezone)::date`;
-}
-
-function dayOrToday(day: string | null, now: Date): Statement {
-  return day === null ? today(now) : sql`${day}::date`;
-}
 
 function rangeColumns({ from, to }: Readonly<{ from: string | null; to: string | null }>, now: Date): Statement {
   const last = to === null ? sql`greatest(${today(now)}, ${from}::date)` : sql`${to}::date`;
@@ -171,16 +165,18 @@ function rangeColumns({ from, to }: Readonly<{ from: string | null; to: string |
 
 const MONTHLY_SUMS = sql`
   sum(invoice_count)::bigint as invoice_count, sum(invoiced) as invoiced, sum(payment_count)::bigint as payment_count,
-  sum(collected) as collected, sum(credited) as credited, sum(reversed) as reversed, sum(voided) as voided`;
+  sum(collected) as collected, sum(credited) as credited, sum(reversed) as reversed, sum(voided) as voided,
+  sum(refunded) as refunded`;
 
 /** Of rows of the CTE `sums` or `months`. */
 const COLLECTED = sql`
   coalesce(sum(payment_count), 0)::bigint as "paymentCount", coalesce(sum(collected), 0.00)::text as collected,
-  coalesce(sum(reversed), 0.00)::text as reversed, coalesce(sum(collected - reversed), 0.00)::text as "netCollected"`;
+  coalesce(sum(reversed), 0.00)::text as reversed, coalesce(sum(collected - reversed), 0.00)::text as "netCollected",
+  coalesce(sum(refunded), 0.00)::text as refunded`;
 const FLOWS = sql`
   coalesce(sum(invoice_count), 0)::bigint as "invoiceCount", coalesce(sum(invoiced), 0.00)::text as invoiced,
-  coalesce(sum(credited), 0.00)::text as credited, coalesce(sum(voided), 0.00)::text as voided, '0.00' as refunded, ${COLLECTED}`;
-const HAS_COLLECTION = sql`(payment_count > 0 or reversed > 0)`;
+  coalesce(sum(credited), 0.00)::text as credited, coalesce(sum(voided), 0.00)::text as voided, ${COLLECTED}`;
+const HAS_COLLECTION = sql`(payment_count > 0 or reversed > 0 or refunded > 0)`;
 
 /** There is one row a day and method, so the methods of a day need no sums. */
 const DAILY = sql`(
@@ -188,15 +184,15 @@ const DAILY = sql`(
   from (
     select day as date, ${COLLECTED},
            json_agg(json_build_object('method', method, 'paymentCount', payment_count, 'collected', collected::text,
-             'reversed', reversed::text, 'netCollected', (collected - reversed)::text) order by method) as "byMethod"
+             'reversed', reversed::text, 'netCollected', (collected - reversed)::text, 'refunded', refunded::text) order by method) as "byMethod"
     from sums where ${HAS_COLLECTION} group by day
   ) d
 )`;
 
 /**
  * Of the invoices whose due day is in the range and past: what was due on them, what of it was paid by the due day, and what
- * by the end of the range. By the days things happened, as it stood at the end of the range: what was voided, credited or
- * reversed by then does not count. So a late entry may move it, unlike what is booked.
+ * by the end of the range. By the days things happened, as it stood at the end of the range: what was voided, credited,
+ * reversed or released by then does not count. So a late entry may move it, unlike what is booked.
  */
 function punctuality({ id }: AccountOwner): Statement {
   return sql`
@@ -216,12 +212,17 @@ function punctuality({ id }: AccountOwner): Statement {
       select (select coalesce(sum(amount), 0.00) from due) as due, coalesce(sum(least(in_time, amount)), 0.00) as in_time,
              coalesce(sum(least(paid, amount)), 0.00) as paid
       from (
-        select due.amount, sum(p.amount) as paid, coalesce(sum(p.amount) filter (where p.paid_on <= due.due_date), 0.00) as in_time
-        from account a cross join due
-        join payments p on p.invoice_id = due.id and p.paid_on <= a.last_day
-        left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
-        where p.school_id = ${id} and (r.id is null or r.reversed_on > a.last_day)
-        group by due.id, due.amount
+        select id, amount, sum(paid) as paid, sum(least(in_time, paid)) as in_time
+        from (
+          -- What of a payment lies there at the end counts as early as it lay there.
+          select due.id, due.amount, sum(al.amount) as paid,
+                 coalesce(sum(al.amount) filter (where al.allocated_on <= due.due_date), 0.00) as in_time
+          from account a cross join due
+          join payment_allocations al on al.invoice_id = due.id and al.allocated_on <= a.last_day
+          where al.school_id = ${id}
+          group by due.id, due.amount, al.payment_id
+        ) of_payment
+        group by id, amount
       ) invoice
     )`;
 }
@@ -241,7 +242,7 @@ function toSummary(row: SummaryRow): Summary {
     onTimeRate: row.on_time_rate,
     delinquencyRate: row.delinquency_rate,
     overdueShare: row.overdue_share,
-    credit: NOTHING,
+    credit: row.credit,
     byMonth: row.by_month,
     byMethod: row.by_method,
     daily: row.daily,

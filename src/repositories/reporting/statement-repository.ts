@@ -2,11 +2,10 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { AccountOwner, StatementHeader } from '../../domain/reporting/statement.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
-import { SCHOOL_JSON_COLUMNS } from '../accounts/school-repository.ts';
-import { STUDENT_JSON_COLUMNS } from '../accounts/student-repository.ts';
 import { SETTLEMENT } from '../billing/invoice-projection.ts';
 import { firstOf } from '../shared/paging.ts';
 import { isoTime, visibleTo } from '../shared/sql-fragments.ts';
+import { OWNER_COLUMNS } from './ledger-entries.ts';
 
 type HeaderRow = {
   owner: string;
@@ -17,6 +16,8 @@ type HeaderRow = {
   paid: string;
   pending: string;
   overdue: string;
+  credit: string | null;
+  balance: string | null;
   lines_version: string | null;
 };
 
@@ -40,7 +41,13 @@ type Account = Readonly<{ kind: AccountOwner['kind']; id: Statement; from: State
 const TODAY = (now: Date): Statement => sql`(select (${now}::timestamptz at time zone sc.timezone)::date)`;
 const STUDENT_COUNT = {
   school: sql`(select count(*) from students where school_id = sc.id)`,
+  family: sql`null::bigint`,
   student: sql`null::bigint`,
+};
+const CREDIT = {
+  school: sql`coalesce(t.credit, 0.00)`,
+  family: sql`f.credit`,
+  student: sql`null::numeric`,
 };
 const PENDING = sql`(i.amount_total - i.amount_credited - i.amount_paid)`;
 
@@ -55,18 +62,18 @@ export class StatementRepository {
    * Header and lines from one statement, so from one snapshot. Totals are those of every invoice that is not void,
    * whatever lines are asked for.
    */
-  async findOfSchool(
+  async findWhole(
     actor: Actor,
-    schoolId: number,
+    owner: AccountOwner,
     { limit, offset }: LineRange,
     now: Date,
   ): Promise<WholeStatement | undefined> {
-    const account = accountOf(actor, { kind: 'school', id: schoolId });
+    const account = accountOf(actor, owner);
     const newest = newestFirst(account);
     const page =
       offset === 0
-        ? firstOf(lines(now, newest), limit)
-        : linesAtPlaces(now, sql`${newest} limit ${limit} offset ${offset}`);
+        ? firstOf(lines(account, now, newest), limit)
+        : linesAtPlaces(account, now, sql`${newest} limit ${limit} offset ${offset}`);
     const row = await this.#sql.first<WholeRow>(whole(account, now, page));
     return row && toWhole(row);
   }
@@ -90,7 +97,7 @@ export class StatementRepository {
         join schools sc on sc.id = st.school_id`,
       where: sql``,
     };
-    const page = lines(now, sql`${newestFirst(each)} limit asked.line_limit offset asked.line_offset`);
+    const page = lines(each, now, sql`${newestFirst(each)} limit asked.line_limit offset asked.line_offset`);
     const rows = await this.#sql.rows<WholeRow & { place: number }>(whole(each, now, page, sql`, asked.place`));
     const byPlace = new Map(rows.map((row) => [row.place, toWhole(row)]));
     return requests.map((_, index) => byPlace.get(index + 1));
@@ -116,7 +123,7 @@ export class StatementRepository {
       select line.json
       from ${account.from}
       cross join lateral (${
-        offset === 0 ? lines(now, newest) : linesAtPlaces(now, sql`${newest} offset ${offset}`)
+        offset === 0 ? lines(account, now, newest) : linesAtPlaces(account, now, sql`${newest} offset ${offset}`)
       }) line
       ${account.where}`;
     for await (const batch of this.#sql.stream<{ json: string }>(statement, batchSize)) {
@@ -126,21 +133,15 @@ export class StatementRepository {
 }
 
 function accountOf(actor: Actor, { kind, id }: AccountOwner): Account {
-  const isVisible = visibleTo(actor, sql`sc.id`);
-  return kind === 'school'
-    ? {
-        kind,
-        id: sql`${id}`,
-        from: sql`schools sc left join school_totals t on t.school_id = sc.id`,
-        where: sql`where sc.id = ${id} and ${isVisible}`,
-      }
-    : {
-        kind,
-        id: sql`${id}`,
-        from: sql`students st join schools sc on sc.id = st.school_id`,
-        where: sql`where st.id = ${id} and ${isVisible}`,
-      };
+  const { from, ownerId } = ACCOUNTS[kind];
+  return { kind, id: sql`${id}`, from, where: sql`where ${ownerId} = ${id} and ${visibleTo(actor, sql`sc.id`)}` };
 }
+
+const ACCOUNTS: Readonly<Record<AccountOwner['kind'], Readonly<{ from: Statement; ownerId: Statement }>>> = {
+  school: { from: sql`schools sc left join school_totals t on t.school_id = sc.id`, ownerId: sql`sc.id` },
+  family: { from: sql`families f join schools sc on sc.id = f.school_id`, ownerId: sql`f.id` },
+  student: { from: sql`students st join schools sc on sc.id = st.school_id`, ownerId: sql`st.id` },
+};
 
 /** Header and lines. @param more further columns */
 function whole(account: Account, now: Date, ofLines: Statement, more = sql``): Statement {
@@ -159,9 +160,11 @@ function header(account: Account, now: Date, more: Statement): Statement {
            totals.invoiced::text, totals.credited::text, totals.paid::text,
            (totals.invoiced - totals.credited - totals.paid)::text as pending,
            (totals.invoiced - totals.credited - totals.paid - totals.not_yet_due)::text as overdue,
+           ${CREDIT[kind]}::text as credit,
+           (totals.invoiced - totals.credited - totals.paid - ${CREDIT[kind]})::text as balance,
            ${linesVersionOf(account, now)} as lines_version ${more}
     from ${account.from}
-    cross join lateral (select ${kind === 'school' ? SCHOOL_JSON_COLUMNS : STUDENT_JSON_COLUMNS}) owner
+    cross join lateral (select ${OWNER_COLUMNS[kind]}) owner
     cross join lateral (${totals(account, now)}) totals`;
 }
 
@@ -171,7 +174,7 @@ function header(account: Account, now: Date, more: Statement): Statement {
  */
 function totals(account: Account, now: Date): Statement {
   const notYetDue = sql`coalesce(sum(${PENDING}) filter (where i.due_date >= ${TODAY(now)}), 0.00) as not_yet_due`;
-  if (account.kind === 'student') {
+  if (account.kind !== 'school') {
     return sql`
       select coalesce(sum(i.amount_total), 0.00) as invoiced, coalesce(sum(i.amount_credited), 0.00) as credited,
              coalesce(sum(i.amount_paid), 0.00) as paid, ${notYetDue}
@@ -190,7 +193,7 @@ function totals(account: Account, now: Date): Statement {
  * totals (docs/decisions/0015). Lines also tell how many days they are overdue.
  */
 function linesVersionOf({ kind }: Account, now: Date): Statement {
-  return kind === 'student' ? sql`null::text` : sql`concat_ws('-', t.xmin, ${TODAY(now)})`;
+  return kind !== 'school' ? sql`null::text` : sql`concat_ws('-', t.xmin, ${TODAY(now)})`;
 }
 
 /** In the order the account lists them. A subquery's order is what string_agg sees. */
@@ -199,14 +202,14 @@ function newestFirst(account: Account): Statement {
 }
 
 /** For an offset: the lines that are skipped are only counted, not made. Of 5,000 they took 75 ms. */
-function linesAtPlaces(now: Date, range: Statement): Statement {
+function linesAtPlaces(account: Account, now: Date, range: Statement): Statement {
   return sql`
     select line.json
     from (select i.id from invoices i ${range}) place
-    cross join lateral (${lines(now, sql`where i.id = place.id limit 1`)}) line`;
+    cross join lateral (${lines(account, now, sql`where i.id = place.id limit 1`)}) line`;
 }
 
-function lines(now: Date, range: Statement): Statement {
+function lines({ kind }: Account, now: Date, range: Statement): Statement {
   return sql`
     select row_to_json(line)::text as json
     from invoices i
@@ -219,25 +222,37 @@ function lines(now: Date, range: Statement): Statement {
              i.currency, i.status, ${SETTLEMENT} as settlement, ${isoTime(sql`i.issued_at`)} as issued_at, i.issued_on,
              i.due_date, i.description,
              ${isoTime(sql`i.created_at`)} as created_at, ${isoTime(sql`i.updated_at`)} as updated_at
+             ${kind === 'family' ? STUDENT_NAME : sql``}
     ) line
     ${range}`;
 }
 
+/** Brothers and sisters have one account. */
+const STUDENT_NAME = sql`, (
+  select s.first_name || ' ' || s.last_name from students s where s.id = i.student_id and s.school_id = i.school_id
+) as student_name`;
+
 function ownedBy({ kind, id }: Account): Statement {
-  const own = kind === 'school' ? sql`i.school_id = ${id}` : sql`i.student_id = ${id}`;
-  return sql`${own} and i.voided_at is null`;
+  return sql`${OWNED_BY[kind]} = ${id} and i.voided_at is null`;
 }
+
+const OWNED_BY: Readonly<Record<AccountOwner['kind'], Statement>> = {
+  school: sql`i.school_id`,
+  family: sql`i.family_id`,
+  student: sql`i.student_id`,
+};
 
 function toWhole(row: WholeRow): WholeStatement {
   return { schoolId: row.school_id, header: toHeader(row), lines: row.lines, lineCount: row.line_count };
 }
 
 function toHeader(row: HeaderRow): StatementHeader {
-  const { invoiced, credited, paid, pending, overdue } = row;
+  const { invoiced, credited, paid, pending, overdue, credit, balance } = row;
+  const ahead = credit === null || balance === null ? null : { credit, balance };
   return {
     ownerJson: row.owner,
     currency: row.currency,
-    totals: { invoiced, credited, paid, pending, overdue },
+    totals: { invoiced, credited, paid, pending, overdue, ahead },
     studentCount: row.student_count,
     linesVersion: row.lines_version,
   };

@@ -48,8 +48,8 @@ export class ClosingService {
       const summary = await reports.findSummary(actor, schoolId, { from: startsOn ?? BEGINNING, to: through }, now);
       if (summary === undefined) throw accountNotFound({ kind: 'school', id: schoolId });
       const { invoiced, credited, voided, collected, reversed, refunded } = summary.flows;
-      const { opening, pending } = summary;
-      const figures = { opening, invoiced, credited, voided, collected, reversed, refunded, pending };
+      const { opening, pending, credit } = summary;
+      const figures = { opening, invoiced, credited, voided, collected, reversed, refunded, pending, credit };
       const { body, ...facts } = await closings.insert(actor, { schoolId, startsOn, through }, figures, now);
       await books.updateClosedThrough(actor, schoolId, through);
       return { body, event: { type: 'books_closed', ...facts } };

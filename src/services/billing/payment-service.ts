@@ -16,7 +16,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
-import { invoiceNotFound, lockBooks, lockInvoice, lockPayment, paymentNotFound } from './locks.ts';
+import { familyNotFound, invoiceNotFound, lockBooks, lockInvoice, lockPayment, paymentNotFound } from './locks.ts';
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the invoice's currency. */
 export type RecordPayment = Omit<NewPayment, 'paidAt'> & Readonly<{ paidAt: NewPayment['paidAt'] | null }>;
@@ -63,6 +63,24 @@ export class PaymentService {
       total: async () =>
         await this.#unitOfWork.read(async ({ payments }) => await payments.count(actor, { invoiceId })),
     });
+  }
+
+  /** The payments of one family. @throws DomainError `family_not_found` */
+  async listOfFamily(actor: Actor, familyId: number, page: PageRequest, count: CountMode): Promise<Listing> {
+    const family = await this.#unitOfWork.read(async ({ families }) => await families.find(actor, familyId));
+    if (family === undefined) throw familyNotFound(familyId);
+    return await this.list(actor, { familyId }, page, count);
+  }
+
+  /** Every payment of one family. @throws DomainError `family_not_found` */
+  async streamOfFamily(actor: Actor, familyId: number): Promise<Rows> {
+    return await openRows(
+      { unitOfWork: this.#unitOfWork, clock: this.#clock },
+      ({ payments }, batchSize) => payments.stream(actor, { familyId }, batchSize),
+      async ({ families }) => {
+        if ((await families.find(actor, familyId)) === undefined) throw familyNotFound(familyId);
+      },
+    );
   }
 
   /** Every payment the filter matches. */

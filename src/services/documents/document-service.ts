@@ -78,7 +78,10 @@ async function countLines({ unitOfWork, clock }: Sources, actor: Actor, subject:
   }
   if (subject.kind !== 'statement' && subject.kind !== 'ledger') return 1;
   const { kind, id } = subject.owner;
-  const filter = { ...(kind === 'student' ? { studentId: id } : { schoolId: id }), now: clock.now() };
+  const filter = {
+    ...(kind === 'student' ? { studentId: id } : kind === 'family' ? { familyId: id } : { schoolId: id }),
+    now: clock.now(),
+  };
   return await unitOfWork.read(async ({ invoices }) => await invoices.count(actor, filter));
 }
 

@@ -10,20 +10,21 @@ import { type MovementText, textOf } from './movement-text.ts';
 import { partiesOfAccount } from './parties.ts';
 import { fill } from './words/words.ts';
 
-/** A ledger's entry as the projection writes it; `student` in a school's. */
+/** A ledger's entry as the projection writes it; `student` in a family's and a school's. */
 type LedgerEntry = MovementText &
   Readonly<{
     date: string;
     happened_on: string;
     number: string | null;
-    invoice_id: number;
-    student?: Readonly<{ id: number; name: string }>;
+    /** Null where a family paid, or was paid back. */
+    invoice_id: number | null;
+    student?: Readonly<{ id: number; name: string }> | null;
     debit: string;
     credit: string;
     balance: string;
   }>;
 
-/** @throws DomainError `student_not_found`, `school_not_found`, `document_too_long` */
+/** @throws DomainError `student_not_found`, `family_not_found`, `school_not_found`, `document_too_long` */
 export async function readLedger(
   sources: Sources,
   actor: Actor,
@@ -31,7 +32,7 @@ export async function readLedger(
   period: LedgerPeriod,
   language: Language | null,
 ): Promise<NamedDocument> {
-  const { school, student } = await partiesOfAccount(sources, actor, owner);
+  const { school, student, family } = await partiesOfAccount(sources, actor, owner);
   const context = renderContext(sources, school, language);
   const { locale, words, now } = context;
   const { header, entries } = await sources.ledgers.open(actor, owner, period);
@@ -40,9 +41,9 @@ export async function readLedger(
     locale.day(entry.date),
     entry.type === 'INVOICE' ? context.invoiceTitle : words.entryType[entry.type],
     entry.number ?? '',
-    ...(entry.student === undefined ? [] : [entry.student.name]),
+    ...(entry.student === undefined ? [] : [entry.student?.name ?? '']),
     [
-      textOf(entry, words, isOfNote(entry) ? (numbers.get(entry.invoice_id) ?? null) : null),
+      textOf(entry, words, numberOf(entry, numbers)),
       ...(entry.happened_on === entry.date ? [] : [fill(words.happenedOn, { day: locale.day(entry.happened_on) })]),
     ]
       .filter((text) => text !== '')
@@ -55,7 +56,7 @@ export async function readLedger(
   });
   const { openingBalance, closingBalance, totals } = header;
   const document: PrintedDocument = {
-    ...frame(context, words.ledger, periodText(period, context), student),
+    ...frame(context, words.ledger, periodText(period, context), student ?? family),
     facts: [
       [words.currency, locale.currency()],
       [words.generated, locale.moment(now)],
@@ -71,8 +72,14 @@ export async function readLedger(
   return { name: `ledger-${owner.kind}-${owner.id}-${locale.isoDay(now)}`, document };
 }
 
-function isOfNote({ type }: LedgerEntry): boolean {
-  return type === 'CREDIT_NOTE' || type === 'CREDIT_NOTE_REVERSAL';
+/** The invoice that an entry corrects. */
+function correctedId({ type, invoice_id }: LedgerEntry): number[] {
+  const corrects = type === 'CREDIT_NOTE' || type === 'CREDIT_NOTE_REVERSAL';
+  return corrects && invoice_id !== null ? [invoice_id] : [];
+}
+
+function numberOf(entry: LedgerEntry, numbers: ReadonlyMap<number, string>): string | null {
+  return correctedId(entry).map((id) => numbers.get(id) ?? null)[0] ?? null;
 }
 
 /** Looks up the numbers of the invoices that credit notes correct: the JSON of an entry names them by id. */
@@ -82,14 +89,14 @@ async function addNumbers(
   numbers: Map<number, string>,
   entries: readonly LedgerEntry[],
 ): Promise<void> {
-  const missing = new Set(entries.filter(isOfNote).map(({ invoice_id }) => invoice_id));
+  const missing = new Set(entries.flatMap(correctedId));
   for (const id of numbers.keys()) missing.delete(id);
   if (missing.size === 0) return;
   const found = await unitOfWork.read(async ({ invoices }) => await invoices.listNumbers(actor, [...missing]));
   for (const { id, number } of found) numbers.set(id, number);
 }
 
-/** @param student whose ledger it is; undefined for a school's, whose entries name the students */
+/** @param student whose ledger it is; undefined for another's, whose entries name the students */
 function tableOf(
   { locale, words }: RenderContext,
   rows: readonly (readonly string[])[],

@@ -4,11 +4,18 @@ import { DomainError } from '../../domain/shared/errors.ts';
 export const DOCUMENT_LINES_MAX = 5_000;
 
 /** What helps when a document is too long. */
-export type Shorter = 'ledger' | 'student statement' | 'school statement' | 'whole invoice' | 'receipt';
+export type Shorter =
+  | 'ledger'
+  | 'student statement'
+  | 'family statement'
+  | 'school statement'
+  | 'whole invoice'
+  | 'receipt';
 
 const HELP: Readonly<Record<Shorter, string>> = {
   ledger: 'Ask for a shorter period',
   'student statement': 'Ask for a period of the ledger',
+  'family statement': 'Ask for the statements of its students, or for a period of its ledger',
   'school statement': 'Ask for the statements of its students, or for a period of its ledger',
   'whole invoice': 'Ask for the lists of its payments and credit notes',
   receipt: 'Ask for the JSON of the payment',

@@ -8,17 +8,19 @@ import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
 import type { Sources } from './context.ts';
 
-/** @throws DomainError `student_not_found`, `school_not_found` */
+/** @throws DomainError `student_not_found`, `family_not_found`, `school_not_found` */
 export async function partiesOfAccount(
   { unitOfWork }: Sources,
   actor: Actor,
   owner: AccountOwner,
-): Promise<{ school: School; student: Student | undefined }> {
-  return await unitOfWork.read(async ({ schools, students }) => {
+): Promise<{ school: School; student: Student | undefined; family: BilledFamily | undefined }> {
+  return await unitOfWork.read(async ({ schools, students, families }) => {
     const student = owner.kind === 'student' ? await students.find(actor, owner.id) : undefined;
-    const school = await schools.find(actor, student?.schoolId ?? (owner.kind === 'school' ? owner.id : 0));
+    const family = owner.kind === 'family' ? await families.find(actor, owner.id) : undefined;
+    const schoolId = owner.kind === 'school' ? owner.id : (student?.schoolId ?? family?.schoolId);
+    const school = schoolId === undefined ? undefined : await schools.find(actor, schoolId);
     if (school === undefined) throw accountNotFound(owner);
-    return { school, student };
+    return { school, student, family };
   });
 }
 

@@ -37,7 +37,7 @@ type StatementLine = Readonly<{
 /**
  * Oldest first, as people read what they have been billed; the JSON has the newest first.
  *
- * @throws DomainError `student_not_found`, `school_not_found`, `document_too_long`
+ * @throws DomainError `student_not_found`, `family_not_found`, `school_not_found`, `document_too_long`
  */
 export async function readStatement(
   sources: Sources,
@@ -45,15 +45,23 @@ export async function readStatement(
   owner: AccountOwner,
   language: Language | null,
 ): Promise<NamedDocument> {
-  const { school, student } = await partiesOfAccount(sources, actor, owner);
+  const { school, student, family } = await partiesOfAccount(sources, actor, owner);
   const context = renderContext(sources, school, language);
   const { locale, words, now } = context;
   const { header, rows } = await sources.statements.stream(actor, owner);
-  const lines = await readLines(sources, actor, context, rows.batches, student);
-  const { invoiced, credited, paid, overdue, pending } = header.totals;
+  const lines = await readLines(sources, actor, context, rows.batches, owner);
+  const { invoiced, credited, paid, overdue, pending, ahead } = header.totals;
+  const due = ahead?.balance ?? pending;
   const count: [string, string][] = header.studentCount === null ? [] : [[words.students, String(header.studentCount)]];
+  const paidAhead: [string, string][] =
+    ahead === null || ahead.credit === '0.00'
+      ? []
+      : [
+          [words.paidAhead, locale.money(ahead.credit)],
+          [words.balanceLessCredit, locale.money(ahead.balance)],
+        ];
   const document: PrintedDocument = {
-    ...frame(context, words.statement, `${words.asOf} ${locale.dayOf(now)}`, student),
+    ...frame(context, words.statement, `${words.asOf} ${locale.dayOf(now)}`, student ?? family),
     facts: [...count, [words.currency, locale.currency()], [words.generated, locale.moment(now)]],
     tables: [tableOf(context, lines, header.totals, student)],
     totals: [
@@ -62,8 +70,9 @@ export async function readStatement(
       [words.paid, locale.money(paid)],
       [words.overdue, locale.money(overdue)],
       [words.balanceDue, locale.money(pending)],
+      ...paidAhead,
     ],
-    instructions: pending === '0.00' ? null : instructionsOf(context),
+    instructions: due === '0.00' || due.startsWith('-') ? null : instructionsOf(context),
   };
   return { name: `statement-${owner.kind}-${owner.id}-${locale.isoDay(now)}`, document };
 }
@@ -77,29 +86,29 @@ function statusOf(
   return paperStatus({ status, paid, credited, writtenOff, reasons });
 }
 
-/** @param student whose statement it is; undefined for a school's, whose lines name the students */
+/** @param owner of others than a student, lines name the student */
 async function readLines(
   sources: Sources,
   actor: Actor,
   { locale, words }: RenderContext,
   batches: AsyncGenerator<string[], void, undefined>,
-  student: Student | undefined,
+  { kind }: AccountOwner,
 ): Promise<(readonly string[])[]> {
   const names = new Map<number, string>();
   const reasons = new Map<number, CreditNoteReason[]>();
   const rowOf = (line: StatementLine): readonly string[] => [
     line.number,
-    ...(student === undefined ? [names.get(line.student_id) ?? ''] : []),
+    ...(kind === 'student' ? [] : [names.get(line.student_id) ?? '']),
     locale.day(line.issued_on),
     locale.day(line.due_date),
     line.description ?? '',
     statusText(statusOf(line, reasons.get(line.id) ?? []), line.days_overdue, words),
     ...[line.amount_total, line.credited, line.paid, line.pending].map((amount) => locale.amount(amount)),
   ];
-  const helps = student === undefined ? 'school statement' : 'student statement';
+  const helps = `${kind} statement` as const;
   const write = (line: StatementLine) => ({ issuedOn: line.issued_on, row: rowOf(line) });
   const lines = await collect(batches, helps, write, async (batch: readonly StatementLine[]) => {
-    if (student === undefined) await addNames(sources, actor, names, batch);
+    if (kind !== 'student') await addNames(sources, actor, names, batch);
     await addReasons(sources, actor, reasons, batch);
   });
   // Those of one day in the order they were entered. Days written YYYY-MM-DD are in order of their text.

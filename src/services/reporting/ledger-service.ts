@@ -34,7 +34,7 @@ export class LedgerService {
   /**
    * One page of entries, in one snapshot with the sums of the whole period.
    *
-   * @throws DomainError `student_not_found`, `school_not_found`
+   * @throws DomainError `student_not_found`, `family_not_found`, `school_not_found`
    */
   async page(
     actor: Actor,
@@ -52,7 +52,7 @@ export class LedgerService {
    * Every entry of the period, at any number of them in bounded memory, in one snapshot with their sums.
    *
    * @param left says that nobody wants it any more
-   * @throws DomainError `student_not_found`, `school_not_found`
+   * @throws DomainError `student_not_found`, `family_not_found`, `school_not_found`
    */
   async open(actor: Actor, owner: AccountOwner, period: LedgerPeriod, left?: AbortSignal): Promise<OpenLedger> {
     const readAt = this.#clock.now();

@@ -129,9 +129,13 @@ class Tally {
   constructor() {
     this.checked = {
       schools: 0,
+      families: 0,
+      guardians: 0,
       students: 0,
       invoices: 0,
       payments: 0,
+      allocations: 0,
+      refunds: 0,
       reversals: 0,
       credit_notes: 0,
       credit_note_reversals: 0,

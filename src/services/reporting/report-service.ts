@@ -4,7 +4,7 @@ import type { Student } from '../../domain/accounts/student.ts';
 import type { Aging } from '../../domain/reporting/aging.ts';
 import { assertCleared, NAMED_MAX } from '../../domain/reporting/clearance.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
-import type { DebtorOrder, Debtors, Summary } from '../../domain/reporting/summary.ts';
+import type { DebtorOrder, Debtors, FamilyDebtors, Summary } from '../../domain/reporting/summary.ts';
 import { dayIn } from '../../domain/shared/calendar.ts';
 import { parseMoney } from '../../domain/shared/money.ts';
 import type { Clock } from '../../domain/shared/ports.ts';
@@ -28,7 +28,7 @@ export class ReportService {
    * What is owed by how long it has been due, in the school's calendar.
    *
    * @param asOf YYYY-MM-DD: what was owed at the end of that day, aged by it. Null: what is owed now.
-   * @throws DomainError `student_not_found`, `school_not_found`
+   * @throws DomainError `student_not_found`, `family_not_found`, `school_not_found`
    */
   async aging(actor: Actor, owner: AccountOwner, asOf: string | null): Promise<Aging> {
     const now = this.#clock.now();
@@ -52,6 +52,26 @@ export class ReportService {
     const now = this.#clock.now();
     const debtors = await this.#unitOfWork.read(
       async ({ reports }) => await reports.findDebtors(actor, schoolId, by, range, now),
+    );
+    if (debtors === undefined) throw accountNotFound({ kind: 'school', id: schoolId });
+    return debtors;
+  }
+
+  /**
+   * The families of a school that owe more than they have paid ahead, and the students of no family who owe something.
+   *
+   * @param range `limit` null is all of them
+   * @throws DomainError `school_not_found`
+   */
+  async familyDebtors(
+    actor: Actor,
+    schoolId: number,
+    by: Readonly<{ order: DebtorOrder; asOf: string | null }>,
+    range: Readonly<{ limit: number | null; offset: number }>,
+  ): Promise<FamilyDebtors> {
+    const now = this.#clock.now();
+    const debtors = await this.#unitOfWork.read(
+      async ({ debts }) => await debts.findFamilyDebtors(actor, schoolId, by, range, now),
     );
     if (debtors === undefined) throw accountNotFound({ kind: 'school', id: schoolId });
     return debtors;

@@ -22,7 +22,7 @@ export type Statement = Readonly<{
 
 type StreamedStatement = Statement & Readonly<{ lines: AsyncGenerator<string[], void, undefined> }>;
 
-/** A student with more lines than this gets them streamed. A school's lines are streamed unless a limit is asked for. */
+/** A student or a family with more lines than this gets them streamed. A school's lines are streamed unless a limit is asked for. */
 const LINES_AT_ONCE_MAX = 1_000;
 /** Of 100, a whole statement takes a fifth more processor time; of 500 no less, and eight readers 10 MB more. */
 const STREAM_BATCH_LINES = 250;
@@ -48,7 +48,7 @@ export class StatementService {
    *
    * @param beforeStreaming awaited before a database connection is held for lines that are still to be read; it may tell
    *   what says that nobody wants them any more
-   * @throws DomainError `student_not_found`, `school_not_found`
+   * @throws DomainError `student_not_found`, `family_not_found`, `school_not_found`
    */
   async open(
     actor: Actor,
@@ -67,7 +67,7 @@ export class StatementService {
    * The same with every line still to be read, however few there are: for answers that are written line by line.
    *
    * @param left says that nobody wants it any more
-   * @throws DomainError `student_not_found`, `school_not_found`
+   * @throws DomainError `student_not_found`, `family_not_found`, `school_not_found`
    */
   async stream(
     actor: Actor,
@@ -92,9 +92,7 @@ export class StatementService {
     const whole =
       owner.kind === 'student'
         ? await this.#findOfStudent({ studentId: owner.id, ...range })
-        : await this.#unitOfWork.read(
-            async ({ statements }) => await statements.findOfSchool(actor, owner.id, range, now),
-          );
+        : await this.#unitOfWork.read(async ({ statements }) => await statements.findWhole(actor, owner, range, now));
     if (whole === undefined || !sees(actor, whole.schoolId)) throw accountNotFound(owner);
     if (limit === null && whole.lineCount > LINES_AT_ONCE_MAX) return undefined;
     return { owner, header: whole.header, lines: whole.lines };

@@ -214,6 +214,8 @@ describe('What is at the end of what is accepted', () => {
     for (const schoolId of ids.schools) {
       const { body } = await billing.get<{ totals: Json }>(`/schools/${schoolId}/statement`);
       expect(body.totals).toEqual({
+        credit: '0.00',
+        balance: '10000000000.01',
         invoiced: '29999999999.98',
         credited: '9999999999.98',
         paid: '9999999999.99',

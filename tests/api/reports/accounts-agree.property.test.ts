@@ -87,7 +87,7 @@ const history = fc.record({
   probe: fc.tuple(day, day),
   // PDFs take a hundred times as long as JSON, so one account of each history is printed, in one language.
   print: fc.record({
-    account: fc.nat(STUDENTS),
+    account: fc.nat(STUDENTS + 1),
     language: fc.constantFrom<Language>('es', 'en', 'pt'),
     asOf: fc.option(day, { nil: null }),
   }),
@@ -131,6 +131,8 @@ type Range = Readonly<{ from: string; to: string }>;
 class Book {
   readonly #model: AccountModel;
   readonly #schoolId: number;
+  /** Of all students, so that its account is that of the school. */
+  readonly #familyId: number;
   readonly #currency: string;
   readonly #students: readonly number[];
   readonly #start: Date;
@@ -143,19 +145,24 @@ class Book {
     billing.clock.travelTo(start);
     const schoolId = await billing.aSchool(place);
     const students: number[] = [];
-    for (let count = 0; count < STUDENTS; count++) students.push(await billing.aStudent({ school_id: schoolId }));
-    return new Book({ model: new AccountModel(timezone), schoolId, currency, students, now: new Date(start) });
+    const familyId = await billing.aFamily({ school_id: schoolId });
+    for (let count = 0; count < STUDENTS; count++) {
+      students.push(await billing.aStudent({ school_id: schoolId, family_id: familyId }));
+    }
+    return new Book({ model: new AccountModel(timezone), schoolId, familyId, currency, students, now: new Date(start) });
   }
 
   private constructor(of: {
     model: AccountModel;
     schoolId: number;
+    familyId: number;
     currency: string;
     students: readonly number[];
     now: Date;
   }) {
     this.#model = of.model;
     this.#schoolId = of.schoolId;
+    this.#familyId = of.familyId;
     this.#currency = of.currency;
     this.#students = of.students;
     this.#start = of.now;
@@ -212,10 +219,9 @@ class Book {
   async compareClosings(): Promise<void> {
     for (const { id, from, through, summary } of this.#closings) {
       expect((await this.#get(`/closings/${id}`))['summary']).toEqual(summary);
-      const { opening, invoiced, credited, voided, collected, reversed, net_collected, refunded, pending } =
-        await this.#get(`/schools/${this.#schoolId}/summary?from=${from}&to=${through}`);
-      const now = { opening, invoiced, credited, voided, collected, reversed, net_collected, refunded, pending };
-      expect(now).toEqual(summary);
+      const now = await this.#get(`/schools/${this.#schoolId}/summary?from=${from}&to=${through}`);
+      expect(Object.keys(summary)).toHaveLength(10);
+      expect(now).toMatchObject(summary);
     }
   }
 
@@ -265,6 +271,8 @@ class Book {
       paid: total('paid'),
       pending: decimal(this.#model.balance(studentId, null)),
       overdue: decimal(overdueOf(this.#model.owed(studentId, null, this.today()))),
+      // Nothing is paid ahead here: see families-agree.property.test.ts.
+      ...(studentId === null ? { credit: '0.00', balance: decimal(this.#model.balance(null, null)) } : {}),
     });
     await files.compareStatementCsv(`${path}/statement`, body);
     return body;
@@ -447,7 +455,7 @@ class Book {
 
   #accounts(): [path: string, studentId: number | null][] {
     const students = this.#students.map((id): [string, number] => [`/students/${id}`, id]);
-    return [[`/schools/${this.#schoolId}`, null], ...students];
+    return [[`/schools/${this.#schoolId}`, null], [`/families/${this.#familyId}`, null], ...students];
   }
 
   async #issue(pick: number, size: number, days: number): Promise<void> {

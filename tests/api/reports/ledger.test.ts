@@ -305,7 +305,7 @@ describe('GET /students/{id}/ledger and GET /schools/{id}/ledger', () => {
     const { studentId } = await anAccount();
     const all = `/students/${studentId}/ledger?from=0001-01-01&to=9999-12-31&as_of=9999-12-31`;
     expect((await ledger(all)).entries).toHaveLength(6);
-    const key = ['0001-01-01', '0001-01-01T00:00:00.000Z', Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+    const key = ['0001-01-01', '0001-01-01T00:00:00.000Z', ...Array<number>(3).fill(Number.MAX_SAFE_INTEGER)];
     const period = { from: '0001-01-01', to: '9999-12-31', asOf: '9999-12-31' };
     const place = placeIn('getStudentLedger', { id: studentId, period }, []);
     const cursor = cursorText({ direction: 'after', key }, place);

@@ -8,6 +8,7 @@ import { ReconciliationService } from '../../../src/services/reporting/reconcili
 import { startBilling } from '../../support/billing.ts';
 import { databaseUrl } from '../../support/postgres-server.ts';
 import { BOOKS } from './planted/books.ts';
+import { FAMILIES } from './planted/families.ts';
 import { makeRows, type Planted, type Rows } from './planted/fixture.ts';
 import { CONSTRAINTS, KEYS } from './planted/keys-and-constraints.ts';
 import { LINKS } from './planted/links.ts';
@@ -77,13 +78,13 @@ function codesOf(findings: readonly Finding[], planted: Planted): Set<string> {
   return new Set(findings.map(({ code }) => code).filter((code) => isPartOfIt || code !== 'constraint_missing'));
 }
 
-const ALL = [...TIMES, ...MONEY, ...KEYS, ...CONSTRAINTS, ...LINKS, ...BOOKS];
+const ALL = [...TIMES, ...MONEY, ...KEYS, ...CONSTRAINTS, ...LINKS, ...BOOKS, ...FAMILIES];
 
 test('nothing is found where nothing was planted', async () => {
   expect(await findingsAfter([])).toEqual([]);
 });
 
-describe.each(Object.entries({ TIMES, MONEY, KEYS, CONSTRAINTS, LINKS, BOOKS }))('%s', (_, planted) => {
+describe.each(Object.entries({ TIMES, MONEY, KEYS, CONSTRAINTS, LINKS, BOOKS, FAMILIES }))('%s', (_, planted) => {
   test.each(planted.map((one) => [one.what, one] as const))('%s', async (_what, one) => {
     const found = await findingsAfter(one.how(rows));
     if (one.undo !== undefined) await billing.owner.query(one.undo);

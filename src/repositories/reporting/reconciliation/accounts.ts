@@ -1,5 +1,6 @@
 import { type Statement, sql } from '../../../infrastructure/postgres/sql.ts';
-import { findingsIn, idOnce, notBefore, notInFuture, type Step, walk, walkIds } from './walk.ts';
+import { IN_FAMILY_OF_SCHOOL } from './on-invoice.ts';
+import { type Check, findingsIn, idOnce, notBefore, notInFuture, type Step, walk, walkIds } from './walk.ts';
 
 export function walkSchools(step: Step): Statement {
   const from = sql`
@@ -38,6 +39,7 @@ export function walkStudents(step: Step): Statement {
   const ids = sql`json_build_object('student_id', b.id, 'school_id', b.school_id)`;
   const perStudent = findingsIn(from, ids, [
     { code: 'student_without_school', isWrong: sql`school.id is null` },
+    IN_FAMILY_OF_SCHOOL,
     idOnce(sql`students`),
     notInFuture(['created_at', sql`b.created_at`], step),
     notInFuture(['updated_at', sql`b.updated_at`], step),
@@ -58,6 +60,19 @@ export function walkStudents(step: Step): Statement {
   );
 }
 
+/** What came in, less what was reversed and refunded, lies on invoices or is credit. */
+export function receivedDiffers(
+  received: Statement,
+  { paid, credit }: Readonly<Record<'paid' | 'credit', Statement>>,
+): Check {
+  return {
+    code: 'money_received_differs',
+    isWrong: sql`${received} <> ${paid} + ${credit}`,
+    stored: sql`${paid} || ' paid, ' || ${credit} || ' credit'`,
+    expected: sql`${received} || ' received'`,
+  };
+}
+
 /** Adding up one school's invoices is work for some milliseconds, so fewer schools than other rows are one batch. */
 const SCHOOLS_ADDED_UP_MAX = 10;
 
@@ -74,6 +89,19 @@ export function walkTotals({ after, limit, visible }: Step): Statement {
              coalesce(max(t.paid), 0.00) as paid
       from school_totals t where t.school_id = b.id
     ) kept
+    cross join lateral (
+      select (select coalesce(max(t.credit), 0.00) from school_totals t where t.school_id = b.id) as of_totals,
+             (select coalesce(sum(f.credit), 0.00) from families f where f.school_id = b.id) as of_families
+    ) credit
+    cross join lateral (
+      select (select coalesce(sum(p.amount), 0.00) from payments p where p.school_id = b.id)
+             - (
+               select coalesce(sum(p.amount), 0.00)
+               from payment_reversals r join payments p on p.id = r.payment_id and p.school_id = r.school_id
+               where r.school_id = b.id
+             )
+             - (select coalesce(sum(r.amount), 0.00) from refunds r where r.school_id = b.id) as amount
+    ) received
     cross join lateral (
       select (select max(t.closed_through) from school_totals t where t.school_id = b.id) as day,
              (select max(c.through) from closings c where c.school_id = b.id and c.reopened_at is null) as newest
@@ -97,6 +125,13 @@ export function walkTotals({ after, limit, visible }: Step): Statement {
         stored: shown(sql`kept`),
         expected: shown(sql`derived`),
       },
+      {
+        code: 'school_credit_differs',
+        isWrong: sql`credit.of_totals <> credit.of_families`,
+        stored: sql`credit.of_totals`,
+        expected: sql`credit.of_families`,
+      },
+      receivedDiffers(sql`received.amount`, { paid: sql`kept.paid`, credit: sql`credit.of_totals` }),
       {
         code: 'closed_day_differs',
         isWrong: sql`closed.day is distinct from closed.newest`,

@@ -24,10 +24,10 @@ export function walkAnswers(step: Step): Statement {
     sql`select json_build_array(credential, key) from batch order by credential desc, key desc limit 1`,
     findingsIn(FROM, IDS, [
       { code: 'idempotency_key_unanswered', isWrong: sql`b.status is null` },
-      // An erased answer is empty, and so is one that a command of ours had no use for.
+      // What was applied of a family's credit is of no row. An erased answer is empty, and so is one that a command of ours had no use for.
       {
         code: 'idempotency_answer_differs',
-        isWrong: sql`(b.body <> '' and (kind is null or about.id is null or b.status <> ${CREATED}))`,
+        isWrong: sql`(b.body <> '' and ((kind is null or about.id is null) and not coalesce(said ? 'applied', false) or b.status <> ${CREATED}))`,
         stored: sql`'no answer to a request'`,
       },
       {
@@ -49,6 +49,9 @@ const KIND = sql`
   case
     when said ? 'erased_at' then 'erasure'
     when said ? 'paid_at' then 'payment'
+    when said ? 'refunded_at' then 'refund'
+    when said ? 'auto_apply' then 'family'
+    when said ? 'is_principal' then 'guardian'
     when said ? 'invoice_id' then 'credit_note'
     when said ? 'through' then 'closing'
     when said ? 'amount_total' then 'invoice'
@@ -74,6 +77,26 @@ const ROW = sql`
                'reversal_reason', r.reason) else '{}' end
       from payments p left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id
       where p.id = about.id limit 1)
+    when 'refund' then (
+      select jsonb_build_object('number', r.number, 'payment_id', r.payment_id, 'amount', r.amount::text,
+               'method', r.method, 'reference', r.reference, 'reason', r.reason,
+               'refunded_at', ${isoTime(sql`r.created_at`)})
+      from refunds r where r.id = about.id limit 1)
+    when 'family' then (
+      select jsonb_build_object('school_id', f.school_id, 'created_at', ${isoTime(sql`f.created_at`)})
+             || ${unchanged(
+               sql`jsonb_build_object('name', f.name, 'external_id', f.external_id, 'tax_id', f.tax_id,
+                     'auto_apply', f.auto_apply)`,
+               sql`f.updated_at`,
+             )}
+      from families f where f.id = about.id limit 1)
+    when 'guardian' then (
+      select jsonb_build_object('family_id', g.family_id, 'created_at', ${isoTime(sql`g.created_at`)})
+             || ${unchanged(
+               sql`jsonb_build_object('full_name', g.full_name, 'email', g.email, 'phone', g.phone)`,
+               sql`g.updated_at`,
+             )}
+      from guardians g where g.id = about.id limit 1)
     when 'credit_note' then (
       select jsonb_build_object('number', c.number, 'invoice_id', c.invoice_id, 'amount', c.amount::text, 'reason', c.reason,
                'description', c.description, 'dated_on', c.dated_on, 'booked_on', c.booked_on,

@@ -1,4 +1,5 @@
 import { type Statement, sql } from '../../../infrastructure/postgres/sql.ts';
+import { creditOf } from '../balances.ts';
 import { entries, FLOW_SUMS } from '../ledger-entries.ts';
 import { findingsIn, idOnce, notInFuture, type Step, walkIds } from './walk.ts';
 
@@ -13,7 +14,8 @@ const CLOSINGS_MAX = 10;
 export function walkClosings(step: Step): Statement {
   const shown = (of: Statement): Statement =>
     sql`${of}.opening || ' opening, ' || ${of}.invoiced || ' invoiced, ' || ${of}.credited || ' credited, ' ||
-      ${of}.voided || ' voided, ' || ${of}.collected || ' collected, ' || ${of}.reversed || ' reversed'`;
+      ${of}.voided || ' voided, ' || ${of}.collected || ' collected, ' || ${of}.reversed || ' reversed, ' ||
+      ${of}.refunded || ' refunded, ' || ${of}.credit || ' credit'`;
   const from = sql`
     batch b
     cross join lateral (
@@ -22,7 +24,8 @@ export function walkClosings(step: Step): Statement {
     ) first_open
     left join lateral (
       with account as (select b.school_id)
-      select opening.opening, flows.invoiced, flows.credited, flows.voided, flows.collected, flows.reversed
+      select opening.opening, flows.invoiced, flows.credited, flows.voided, flows.collected, flows.reversed, flows.refunded,
+             ${creditOf({ kind: 'school', id: sql`b.school_id` }, sql`b.through`)} as credit
       from (
         select coalesce(sum(debit - credit), 0.00) as opening
         from (${entries({ kind: 'school', id: sql`b.school_id` }, { to: sql`b.starts_on - 1` })}) e
@@ -32,7 +35,9 @@ export function walkClosings(step: Step): Statement {
         from (${entries({ kind: 'school', id: sql`b.school_id` }, { from: sql`coalesce(b.starts_on, '-infinity')`, to: sql`b.through` })}) e
       ) flows
     ) derived on b.reopened_at is null
-    cross join lateral (select b.opening, b.invoiced, b.credited, b.voided, b.collected, b.reversed) kept`;
+    cross join lateral (
+      select b.opening, b.invoiced, b.credited, b.voided, b.collected, b.reversed, b.refunded, b.credit
+    ) kept`;
   return walkIds(
     sql`closings`,
     { ...step, limit: Math.min(step.limit, CLOSINGS_MAX) },

@@ -1,21 +1,21 @@
 import { type Statement, sql } from '../../../infrastructure/postgres/sql.ts';
 import { isBookedAfter, isDayOf } from './days.ts';
 import { numberChecks, numbering } from './numbers.ts';
-import { isWhole } from './on-invoice.ts';
+import { IN_FAMILY_OF_SCHOOL, isWhole, SCHOOL_OF } from './on-invoice.ts';
 import { type Check, findingsIn, idOnce, notBefore, notInFuture, type Step, walkIds } from './walk.ts';
 
 export function walkInvoices(step: Step): Statement {
   const from = sql`
-    batch b
-    left join lateral (select sc.id, sc.currency from schools sc where sc.id = b.school_id limit 1) school on true
+    batch b ${SCHOOL_OF}
     left join lateral (
       select st.id, st.school_id, st.created_at from students st
       where st.id = b.student_id order by st.school_id <> b.school_id limit 1
     ) student on true
     cross join lateral (
-      select coalesce(sum(p.amount), 0.00) as amount, count(*) as size
-      from payments p
-      where p.invoice_id = b.id and not exists (select from payment_reversals r where r.payment_id = p.id)
+      select coalesce(sum(of_payment.amount), 0.00) as amount, count(*) filter (where of_payment.amount <> 0) as size
+      from (
+        select sum(al.amount) as amount from payment_allocations al where al.invoice_id = b.id group by al.payment_id
+      ) of_payment
     ) paid
     cross join lateral (
       select coalesce(sum(c.amount), 0.00) as amount,
@@ -44,6 +44,7 @@ export function walkInvoices(step: Step): Statement {
         expected: sql`school.currency`,
       },
       ...AMOUNTS,
+      IN_FAMILY_OF_SCHOOL,
       idOnce(sql`invoices`),
       notInFuture(['issued_at', sql`b.issued_at`], step),
       notInFuture(['created_at', sql`b.created_at`], step),

@@ -96,6 +96,10 @@ export function walkNumbers({ after, limit, visible }: Step): Statement {
           select c.id from credit_notes c
           where counter.kind = 'CREDIT_NOTE' and c.school_id = counter.school_id
             and c.number = document_number(counter.series, n)
+          union all
+          select r.id from refunds r
+          where counter.kind = 'REFUND' and r.school_id = counter.school_id
+            and r.number = document_number(counter.series, n)
         ) document
       ) found`,
     sql`select json_build_array(school_id, kind, series, n) from batch order by n desc limit 1`,

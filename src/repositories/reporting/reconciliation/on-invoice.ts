@@ -11,12 +11,31 @@ export function isWhole(amount: Statement, currency: Statement): Check {
   };
 }
 
-/** Of the invoice that a payment or a credit note `b` is of, what they are compared with. */
+/** Of the invoice that a payment, an allocation or a credit note `b` is of, what they are compared with. */
 export const INVOICE_OF = sql`
   left join lateral (
-    select i.id, i.school_id, i.currency, i.issued_at, i.voided_at, i.updated_at from invoices i
+    select i.id, i.school_id, i.family_id, i.currency, i.issued_at, i.voided_at, i.updated_at from invoices i
     where i.id = b.invoice_id order by i.school_id <> b.school_id limit 1
   ) invoice on true`;
+
+/** Of the payment that an allocation or a refund `b` is of, what they are compared with. */
+export const PAYMENT_OF = sql`
+  left join lateral (
+    select p.id, p.school_id, p.family_id, p.created_at, p.booked_on from payments p
+    where p.id = b.payment_id order by p.school_id <> b.school_id limit 1
+  ) payment on true`;
+
+/** The currency of the school of `b`: one has no other. */
+export const SCHOOL_OF = sql`
+  left join lateral (select sc.id, sc.currency from schools sc where sc.id = b.school_id limit 1) school on true`;
+
+/** The family that `b` names is one of its school, if it names one. */
+export const IN_FAMILY_OF_SCHOOL: Check = {
+  code: 'family_not_of_school',
+  isWrong: sql`(b.family_id is not null
+    and not exists (select from families f where f.id = b.family_id and f.school_id = b.school_id))`,
+  stored: sql`b.family_id`,
+};
 
 /** What happened to an invoice did so between its issue and its void, and was its last change or before that. */
 export function onInvoice(name: string, time: Statement): readonly Check[] {

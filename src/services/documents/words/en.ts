@@ -19,6 +19,7 @@ export const ENGLISH: Words = {
   taxName: 'Legal name',
   taxAddress: 'Billing address',
   paidAhead: 'Credit',
+  balanceLessCredit: 'Net balance',
   students: 'Students',
   currency: 'Currency',
   generated: 'Generated',
@@ -120,6 +121,7 @@ export const ENGLISH: Words = {
     VOID: 'Invoice voided',
     CREDIT_NOTE_REVERSAL: 'Credit note reversed',
     RELEASE: 'Moved to credit',
+    REFUND: 'Refund',
   },
   paymentMethod: { CASH: 'Cash', CARD: 'Card', TRANSFER: 'Transfer', CHECK: 'Check', OTHER: 'Other' },
   creditReason: {

@@ -26,6 +26,7 @@ export const SPANISH = {
   taxName: 'Nombre o razón social',
   taxAddress: 'Domicilio fiscal',
   paidAhead: 'Saldo a favor',
+  balanceLessCredit: 'Saldo neto',
   students: 'Estudiantes',
   currency: 'Moneda',
   generated: 'Generado',
@@ -128,7 +129,8 @@ export const SPANISH = {
     VOID: 'Anulación',
     CREDIT_NOTE_REVERSAL: 'Nota de crédito revertida',
     RELEASE: 'Pasó a saldo a favor',
-  } satisfies Record<EntryType | 'RELEASE', string>,
+    REFUND: 'Devolución',
+  } satisfies Record<EntryType, string>,
   paymentMethod: {
     CASH: 'Efectivo',
     CARD: 'Tarjeta',

@@ -20,6 +20,7 @@ export const PORTUGUESE: Words = {
   taxName: 'Nome ou razão social',
   taxAddress: 'Endereço fiscal',
   paidAhead: 'Crédito',
+  balanceLessCredit: 'Saldo líquido',
   students: 'Alunos',
   currency: 'Moeda',
   generated: 'Gerado',
@@ -120,6 +121,7 @@ export const PORTUGUESE: Words = {
     VOID: 'Anulação',
     CREDIT_NOTE_REVERSAL: 'Nota de crédito estornada',
     RELEASE: 'Passou a crédito',
+    REFUND: 'Devolução',
   },
   paymentMethod: {
     CASH: 'Dinheiro',

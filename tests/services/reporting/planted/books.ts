@@ -84,6 +84,7 @@ export const BOOKS: readonly Planted[] = [
       ['payments', 'booked_on', 'payment_id', ({ secondPayment }) => secondPayment],
       ['payment_reversals', 'booked_on', 'reversal_id', ({ reversal }) => reversal],
       ['credit_notes', 'booked_on', 'credit_note_id', ({ yen }) => yen.note],
+      ['refunds', 'booked_on', 'refund_id', ({ family }) => family.refund],
       ['credit_note_reversals', 'booked_on', 'credit_note_reversal_id', ({ closed }) => closed.reversal],
     ] as const satisfies readonly (readonly [string, string, string, (of: Parameters<Planted['how']>[0]) => number])[]
   ).map(
@@ -107,8 +108,10 @@ export const BOOKS: readonly Planted[] = [
     ],
     code: 'closing_figures_differ',
     ids: ({ closed: { january, school } }) => ({ closing_id: january, school_id: school }),
-    stored: '0.00 opening, 1000.00 invoiced, 0.00 credited, 0.00 voided, 0.00 collected, 0.00 reversed',
-    expected: '0.00 opening, 900.00 invoiced, 0.00 credited, 0.00 voided, 0.00 collected, 0.00 reversed',
+    stored:
+      '0.00 opening, 1000.00 invoiced, 0.00 credited, 0.00 voided, 0.00 collected, 0.00 reversed, 0.00 refunded, 0.00 credit',
+    expected:
+      '0.00 opening, 900.00 invoiced, 0.00 credited, 0.00 voided, 0.00 collected, 0.00 reversed, 0.00 refunded, 0.00 credit',
   },
   {
     what: 'an invoice moved from one closed month to the next',

@@ -37,6 +37,19 @@ export type Rows = Readonly<{
     january: number;
     february: number;
   }>;
+  /**
+   * A family of one student. `payment` of 1600.00 pays `first` of 1000.00 and `second` of 500.00; then 50.00 were released
+   * from the second and 30.00 refunded, which leaves 120.00 of credit. `guardian` is the one to call.
+   */
+  family: Readonly<{
+    school: number;
+    id: number;
+    guardian: number;
+    first: number;
+    second: number;
+    payment: number;
+    refund: number;
+  }>;
 }>;
 
 /** An error in one database: what it is, how it comes about, and which finding names it. */
@@ -85,6 +98,7 @@ export async function makeRows(billing: Billing): Promise<Rows> {
     other: await makeOther(billing),
     yen: await makeYen(billing),
     closed: await makeClosed(billing),
+    family: await makeFamily(billing),
   };
 }
 
@@ -119,4 +133,22 @@ async function makeClosed(billing: Billing): Promise<Rows['closed']> {
   await idOf(`/credit-notes/${note}/reversal`, { reason: 'typed twice' });
   const { rows } = await billing.owner.query<{ id: string }>('select id from credit_note_reversals');
   return { school, invoice, note, reversal: Number(rows[0]?.id), january, february };
+}
+
+async function makeFamily(billing: Billing): Promise<Rows['family']> {
+  const school = await billing.aSchool();
+  const made = async (path: string, body: object): Promise<number> => {
+    const answer = await billing.post(path, body, { 'idempotency-key': path });
+    if (answer.status !== 201) throw new Error(answer.text);
+    return Number(answer.body['id']);
+  };
+  const id = await made('/families', { school_id: school, name: 'Familia Luna' });
+  const guardian = await made(`/families/${id}/guardians`, { full_name: 'Rosa Luna', email: 'rosa@example.com' });
+  const student = await billing.aStudent({ school_id: school, family_id: id });
+  const first = await billing.anInvoice({ student_id: student, amount_total: '1000.00', due_date: '2027-01-31' });
+  const second = await billing.anInvoice({ student_id: student, amount_total: '500.00', due_date: '2027-02-28' });
+  const payment = await made(`/families/${id}/payments`, { amount: '1600.00' });
+  await made(`/payments/${payment}/release`, { invoice_id: second, amount: '50.00', reason: 'wrong invoice' });
+  const refund = await made(`/payments/${payment}/refunds`, { amount: '30.00', reason: 'moved away' });
+  return { school, id, guardian, first, second, payment, refund };
 }

@@ -55,6 +55,7 @@ export const MONEY: readonly Planted[] = [
   {
     what: 'amounts swapped between two payments of an invoice',
     how: ({ payment, secondPayment }) => [
+      `update payment_allocations set amount = 300 - amount where payment_id in (${payment}, ${secondPayment})`,
       `update payments set amount = 300 - amount where id in (${payment}, ${secondPayment})`,
     ],
     code: 'idempotency_answer_differs',
@@ -64,6 +65,7 @@ export const MONEY: readonly Planted[] = [
   {
     what: 'a payment erased with its sums, its number left',
     how: ({ other }) => [
+      `delete from payment_allocations where payment_id = ${other.payment}`,
       `delete from payments where id = ${other.payment}`,
       `update invoices set amount_paid = 0 where id = ${other.invoice}`,
       `update school_totals set paid = 0 where school_id = ${other.school}`,
@@ -75,6 +77,7 @@ export const MONEY: readonly Planted[] = [
   {
     what: 'the last payment erased with its sums and its number',
     how: ({ paid, payment, school }) => [
+      `delete from payment_allocations where school_id = ${school}`,
       // So that it is the last one.
       `delete from payments where invoice_id = ${paid} and id <> ${payment}`,
       `delete from payment_reversals where school_id = ${school}`,
@@ -106,6 +109,7 @@ export const MONEY: readonly Planted[] = [
     ],
     code: 'payment_reversed_twice',
     stored: /^also by reversal_id \d+$/,
+    also: ['money_received_differs'],
   },
   {
     what: 'a total that was lowered together with the school’s',
@@ -124,6 +128,7 @@ export const MONEY: readonly Planted[] = [
     ids: ({ other }) => ({ school_id: other.school }),
     stored: 'invoiced 1000.00, credited 0.00, paid 0.50',
     expected: 'invoiced 1000.00, credited 0.00, paid 1.00',
+    also: ['money_received_differs'],
   },
   {
     what: 'totals of no school',
@@ -134,7 +139,7 @@ export const MONEY: readonly Planted[] = [
     code: 'totals_without_school',
     ids: () => ({ school_id: 999_999 }),
     stored: 'invoiced 5.00, credited 1.00, paid 2.00',
-    also: ['school_totals_differ'],
+    also: ['school_totals_differ', 'money_received_differs'],
   },
   {
     what: 'half a yen billed',
@@ -152,6 +157,7 @@ export const MONEY: readonly Planted[] = [
     how: ({ yen: { payments } }) => [
       `update payments set amount = 10.50 where id = ${payments[0]}`,
       `update payments set amount = 19.50 where id = ${payments[1]}`,
+      `update payment_allocations a set amount = p.amount from payments p where p.id = a.payment_id and p.id in (${payments[0]}, ${payments[1]})`,
     ],
     code: 'amount_has_fraction',
     ids: ({ yen: { payments, invoice } }) => ({ payment_id: payments[1], invoice_id: invoice }),
@@ -175,12 +181,14 @@ export const UNSEEN: readonly Readonly<{ what: string; how: Planted['how'] }>[] 
   {
     what: 'amounts swapped between payments that were made without a key',
     how: ({ yen: { payments } }) => [
+      `update payment_allocations set amount = 30 - amount where payment_id in (${payments[0]}, ${payments[1]})`,
       `update payments set amount = 30 - amount where id in (${payments[0]}, ${payments[1]})`,
     ],
   },
   {
     what: 'the last payment erased, which was made without a key, with its sums and its number',
     how: ({ other }) => [
+      `delete from payment_allocations where payment_id = ${other.payment}`,
       `delete from payments where id = ${other.payment}`,
       `delete from document_counters where school_id = ${other.school} and kind = 'RECEIPT'`,
       `update invoices set amount_paid = 0 where id = ${other.invoice}`,
