@@ -4,7 +4,7 @@ import type { Words } from './words/words.ts';
 
 /** What says what a movement was for. */
 export type MovementText = Readonly<{
-  type: EntryType | 'RELEASE';
+  type: EntryType;
   method: PaymentMethod | null;
   reference: string | null;
   description: string | null;
