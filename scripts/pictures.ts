@@ -46,7 +46,8 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-async function drawPapersOf({ language, letterhead, owing, cleared, fees, words }: School): Promise<void> {
+async function drawPapersOf(of: School): Promise<void> {
+  const { language, letterhead, owing, cleared, fees, words } = of;
   const school = await create('/schools', letterhead);
   const student = async (fields: object): Promise<number> =>
     await create('/students', { school_id: school, ...fields });
@@ -90,6 +91,32 @@ async function drawPapersOf({ language, letterhead, owing, cleared, fees, words 
   await draw(`ledger-${language}`, `/students/${debtor}/ledger?format=pdf&${lang}`, 590);
   await draw(`clearance-${language}`, `/students/${payer}/clearance?${lang}`, 430);
   await draw(`letter-${language}`, `/schools/${school}/debtors?format=pdf&${lang}`, 500);
+  await drawPapersOfFamily(school, of);
+}
+
+/** Siblings, of whom one payment pays what is due, and is more. */
+async function drawPapersOfFamily(
+  school_id: number,
+  { language, family, siblings, familyPays, fees }: School,
+): Promise<void> {
+  const familyId = await create('/families', { school_id, ...family });
+  const [, first, second, , trip] = fees;
+  const bill = async (student_id: number, [description, amount_total]: readonly [string, string], dueInDays: number) =>
+    await create('/invoices', { student_id, amount_total, description, due_date: day(dueInDays), issued_on: day(-40) });
+  const [elder, younger] = siblings;
+  const students = [];
+  for (const sibling of [elder, younger]) {
+    students.push(await create('/students', { school_id, ...sibling, family_id: familyId }));
+  }
+  for (const student of students) await bill(student, first, -20);
+  const money = { method: 'TRANSFER', reference: 'REF 7750140033', paid_at: day(-18) };
+  const payment = await create(`/families/${familyId}/payments`, { amount: familyPays, ...money });
+  const lang = `format=pdf&lang=${language}`;
+  await draw(`receipt-family-${language}`, `/payments/${payment}?${lang}`, 440);
+  // Paid from what was left, as far as that goes.
+  for (const student of students.slice(0, 1)) await bill(student, trip, -2);
+  for (const student of students) await bill(student, second, 10);
+  await draw(`statement-family-${language}`, `/families/${familyId}/statement?${lang}`, 500);
 }
 
 /** @param height of the page that is shown, from above, in points */

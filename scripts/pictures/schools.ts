@@ -6,6 +6,10 @@ export type School = Readonly<{
   letterhead: object;
   owing: object;
   cleared: object;
+  family: object;
+  siblings: readonly [object, object];
+  /** The first fee of both siblings, and half of the trip. */
+  familyPays: string;
   fees: readonly [enrolment: Fee, first: Fee, second: Fee, third: Fee, trip: Fee];
   words: Readonly<{ discount: string; sibling: string; bounced: string; payments: readonly [string, string] }>;
 }>;
@@ -27,6 +31,17 @@ export const SCHOOLS: readonly School[] = [
     },
     owing: { first_name: 'Sofía', last_name: 'Hernández Ñúñez', email: 'sofia.hernandez@example.com' },
     cleared: { first_name: 'Mateo', last_name: 'Álvarez de la O', email: 'mateo.alvarez@example.com' },
+    family: {
+      name: 'Familia Ramírez Soto',
+      tax_id: 'TRS010101AB1',
+      tax_name: 'Transportes Ramírez Soto, S.A. de C.V.',
+      tax_address: 'Calle Durango 45, Roma Norte\n06700 Ciudad de México',
+    },
+    siblings: [
+      { first_name: 'Lucía', last_name: 'Ramírez Soto', email: null },
+      { first_name: 'Diego', last_name: 'Ramírez Soto', email: null },
+    ],
+    familyPays: '37500.00',
     fees: [
       ['Inscripción', '6500.00'],
       ['Colegiatura, septiembre', '18500.00'],
@@ -57,6 +72,17 @@ export const SCHOOLS: readonly School[] = [
     },
     owing: { first_name: 'Sophia', last_name: 'O’Brien-Núñez', email: 'sophia.obrien@example.com' },
     cleared: { first_name: 'Noah', last_name: 'Williams', email: 'noah.williams@example.com' },
+    family: {
+      name: 'The Carter Family',
+      tax_id: '98-7654321',
+      tax_name: 'Carter & Sons, LLC',
+      tax_address: '45 River Walk\nSan Antonio, TX 78205',
+    },
+    siblings: [
+      { first_name: 'Emma', last_name: 'Carter', email: null },
+      { first_name: 'Liam', last_name: 'Carter', email: null },
+    ],
+    familyPays: '3750.00',
     fees: [
       ['Enrolment', '650.00'],
       ['Tuition, September', '1850.00'],
@@ -87,6 +113,17 @@ export const SCHOOLS: readonly School[] = [
     },
     owing: { first_name: 'João', last_name: 'Conceição Araújo', email: 'joao.araujo@example.com' },
     cleared: { first_name: 'Inês', last_name: 'Guimarães', email: 'ines.guimaraes@example.com' },
+    family: {
+      name: 'Família Almeida',
+      tax_id: '123.456.789-09',
+      tax_name: 'Paula Almeida',
+      tax_address: 'Rua Augusta, 45\n01305-000 São Paulo, SP',
+    },
+    siblings: [
+      { first_name: 'Clara', last_name: 'Almeida', email: null },
+      { first_name: 'Pedro', last_name: 'Almeida', email: null },
+    ],
+    familyPays: '6575.00',
     fees: [
       ['Matrícula', '2500.00'],
       ['Mensalidade, setembro', '3200.00'],

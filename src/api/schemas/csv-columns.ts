@@ -1,6 +1,6 @@
-import { UserResponse } from './access/user.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import { type Column, columnsOf } from '../responses/table.ts';
+import { UserResponse } from './access/user.ts';
 import { ClosingResponse } from './closing.ts';
 import { CreditNoteRow } from './credit-note.ts';
 import { RefundResponse } from './families/allocation.ts';

@@ -8,7 +8,7 @@ import type { ReportService } from '../../services/reporting/report-service.ts';
 import { one } from '../endpoint.ts';
 import { LIST_HEADERS } from '../openapi.ts';
 import { LIMIT_DEFAULT, sendOffsetLinks } from '../responses/pagination.ts';
-import { refuseParameters, rowsOf } from '../responses/table.ts';
+import { rowsOf } from '../responses/table.ts';
 import { ACCOUNTS, IdParams } from '../schemas/common.ts';
 import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import { refuseBackwards } from '../schemas/period.ts';
@@ -48,7 +48,7 @@ export function reportRoutes(routes: FastifyInstance, { reports, documents }: Se
     id: 'listDebtors',
     scope: 'reports:read',
     summary: 'List the students, or the families, who owe something',
-    description: 'As PDF a letter to each student, a page each; `limit` and `offset` choose some of them.',
+    description: 'As PDF a letter to each student or family, a page each; `limit` and `offset` choose some of them.',
     refusals: ['school_not_found', 'document_too_long'],
     answer: {
       schema: Type.Array(AnyDebtorResponse),
@@ -70,9 +70,8 @@ export function reportRoutes(routes: FastifyInstance, { reports, documents }: Se
     },
     // Letters, whose longest debt comes first unless the list is asked for in its other order.
     pdf: async ({ actor, params: { id }, query }, printing) => {
-      refuseLettersToFamilies(query);
-      const { order = 'days', as_of: asOf = null, limit = null, offset = 0 } = query;
-      const which = { order, asOf, limit, offset };
+      const { group_by: groupBy = 'student', order = 'days', as_of: asOf = null, limit = null, offset = 0 } = query;
+      const which = { groupBy, order, asOf, limit, offset };
       return await documents.render(actor, { kind: 'letters', schoolId: id, which }, printing);
     },
     isPdfPaged: true,
@@ -134,15 +133,6 @@ async function debtorsBy(
   }
   const found = await reports.familyDebtors(actor, schoolId, by, range);
   return { ...found, debtors: found.debtors.map(toFamilyDebtorResponse) };
-}
-
-/** @throws HttpError `request_invalid`: letters are about a student */
-function refuseLettersToFamilies(query: DebtorsBy): void {
-  if (query.group_by !== 'family') return;
-  refuseParameters(query, ['group_by'], {
-    why: 'A letter is about a student',
-    detail: 'must be student for format pdf',
-  });
 }
 
 function agingRoute(routes: FastifyInstance, kind: AccountOwner['kind'], reports: ReportService): void {

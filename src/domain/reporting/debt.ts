@@ -11,3 +11,6 @@ export type OpenInvoice = Readonly<{
   total: string;
   pending: string;
 }>;
+
+/** The same with who owes it: the family, or where there is none the student. */
+export type OpenInvoiceOfPayer = OpenInvoice & Readonly<{ familyId: number | null; studentName: string }>;

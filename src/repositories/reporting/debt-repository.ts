@@ -1,13 +1,20 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import type { OpenInvoice } from '../../domain/reporting/debt.ts';
+import type { OpenInvoice, OpenInvoiceOfPayer } from '../../domain/reporting/debt.ts';
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import type { DebtorOrder, FamilyDebtor, FamilyDebtors } from '../../domain/reporting/summary.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
-import { sql } from '../../infrastructure/postgres/sql.ts';
+import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { creditOf, dayOrToday, daysLate, openInvoices } from './balances.ts';
 import { account } from './ledger-entries.ts';
 
 type DebtorsRow = { as_of: string; total: number; debtors: FamilyDebtor[] };
+
+/** An open invoice `i`, how late it is, and what of it is open, of {@link RANKED}. */
+const OPEN_INVOICE: Statement = sql`i.id, i.student_id as "studentId", i.number, i.description, i.due_date as "dueDate",
+  late.days as "daysOverdue", i.amount_total as total, ranked.pending`;
+const RANKED: Statement = sql`account a cross join ranked
+  join invoices i on i.id = ranked.id and i.school_id = a.school_id
+  cross join lateral (select ${daysLate(sql`a.as_of`)} as days from (select ranked.pending, ranked.due_date) late) late`;
 
 /** What is owed, invoice by invoice, and family by family. */
 export class DebtRepository {
@@ -39,13 +46,46 @@ export class DebtRepository {
         from (${openInvoices(owner, asOf === null ? null : sql`${asOf}::date`)}) open
         where ${students === null ? sql`true` : sql`student_id = any(${students}::bigint[])`}
       )
-      select i.id, i.student_id as "studentId", i.number, i.description, i.due_date as "dueDate",
-             late.days as "daysOverdue", i.amount_total as total, ranked.pending
-      from account a cross join ranked
-      join invoices i on i.id = ranked.id and i.school_id = a.school_id
-      cross join lateral (select ${daysLate(sql`a.as_of`)} as days from (select ranked.pending, ranked.due_date) late) late
+      select ${OPEN_INVOICE}
+      from ${RANKED}
       where ranked.place <= ${eachMax}
       order by i.student_id, ranked.place`);
+  }
+
+  /**
+   * The open invoices of a school by who owes them, the longest due first, of each family and of each student for whom no
+   * family owes at most `eachMax`.
+   *
+   * @param of.asOf as in {@link listOpenInvoices}
+   */
+  async listOpenInvoicesOfPayers(
+    actor: Actor,
+    schoolId: number,
+    of: Readonly<{
+      families: readonly number[];
+      students: readonly number[];
+      asOf: string | null;
+      eachMax: number;
+      now: Date;
+    }>,
+  ): Promise<OpenInvoiceOfPayer[]> {
+    const { families, students, asOf, eachMax, now } = of;
+    const school: AccountOwner = { kind: 'school', id: schoolId };
+    return await this.#sql.rows<OpenInvoiceOfPayer>(sql`
+      with ${account(actor, school, sql`sc.id`, sql`, ${dayOrToday(asOf, now)} as as_of`)}, ranked as (
+        select open.*, row_number() over (
+          partition by i.family_id, case when i.family_id is null then i.student_id end order by open.due_date, open.id
+        ) as place
+        from account a cross join (${openInvoices(school, asOf === null ? null : sql`${asOf}::date`)}) open
+        join invoices i on i.id = open.id and i.school_id = a.school_id
+        where i.family_id = any(${families}::bigint[])
+           or (i.family_id is null and i.student_id = any(${students}::bigint[]))
+      )
+      select ${OPEN_INVOICE}, i.family_id as "familyId", st.first_name || ' ' || st.last_name as "studentName"
+      from ${RANKED}
+      join students st on st.id = i.student_id and st.school_id = i.school_id
+      where ranked.place <= ${eachMax}
+      order by ranked.place`);
   }
 
   /**

@@ -71,8 +71,10 @@ async function countLines({ unitOfWork, clock }: Sources, actor: Actor, subject:
   if (subject.kind === 'letters') {
     const { schoolId, which } = subject;
     const page = { limit: 0, offset: 0 };
-    const found = await unitOfWork.read(
-      async ({ reports }) => await reports.findDebtors(actor, schoolId, which, page, clock.now()),
+    const found = await unitOfWork.read(async ({ reports, debts }) =>
+      which.groupBy === 'family'
+        ? await debts.findFamilyDebtors(actor, schoolId, which, page, clock.now())
+        : await reports.findDebtors(actor, schoolId, which, page, clock.now()),
     );
     return Math.min(found?.total ?? 1, which.limit ?? LETTERS_MAX) * LINES_OF_LETTER;
   }

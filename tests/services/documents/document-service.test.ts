@@ -523,7 +523,7 @@ describe('Every document', () => {
   const STUDENT = { kind: 'student', id: NOBODY } as const;
   const SCHOOL_OWNER = { kind: 'school', id: NOBODY } as const;
   const period = { from: null, to: null, asOf: null };
-  const ALL = { order: 'days', asOf: null, limit: null, offset: 0 } as const;
+  const ALL = { groupBy: 'student', order: 'days', asOf: null, limit: null, offset: 0 } as const;
   test.each<[string, string, DocumentSubject]>([
     ['student_not_found', 'Student', { kind: 'statement', owner: STUDENT }],
     ['school_not_found', 'School', { kind: 'statement', owner: SCHOOL_OWNER }],

@@ -14,6 +14,7 @@ export const ENGLISH: Words = {
   studentNumber: 'Student no.',
   family: 'Family',
   familyNumber: 'Family no.',
+  addressee: 'Guardian',
   billedTo: 'Billed to',
   paidBy: 'Paid by',
   taxName: 'Legal name',

@@ -20,6 +20,8 @@ export const SPANISH = {
   studentNumber: 'Estudiante n.º',
   family: 'Familia',
   familyNumber: 'Familia n.º',
+  /** To whom of a family a letter is. */
+  addressee: 'Responsable',
   /** Who owes an invoice, and who paid. */
   billedTo: 'Responsable de pago',
   paidBy: 'Pagado por',

@@ -15,6 +15,7 @@ export const PORTUGUESE: Words = {
   studentNumber: 'Aluno n.º',
   family: 'Família',
   familyNumber: 'Família n.º',
+  addressee: 'Responsável',
   billedTo: 'Responsável financeiro',
   paidBy: 'Pago por',
   taxName: 'Nome ou razão social',
