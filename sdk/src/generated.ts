@@ -124,6 +124,8 @@ export type AllocationsCreate = {
     allocations: "auto" | AllocationCreate[];
 };
 
+export type AnyDebtor = Debtor | FamilyDebtor;
+
 export type ApiKey = {
     /**
      * @minimum 1
@@ -738,7 +740,7 @@ export type ClosingCreate = {
 
 export type ClosingSummary = {
     /**
-     * What was owed before.
+     * What was owed before, less what was paid ahead.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     opening: string;
@@ -772,10 +774,15 @@ export type ClosingSummary = {
      */
     refunded: string;
     /**
-     * opening + invoiced - credited - voided - net_collected + refunded.
+     * opening + invoiced - credited - voided - net_collected + refunded + credit.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     pending: string;
+    /**
+     * What families had paid ahead.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit: string;
 };
 
 export type CollectedByMethod = {
@@ -799,6 +806,11 @@ export type CollectedByMethod = {
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     net_collected: string;
+    /**
+     * Credit given back to families.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded: string;
 };
 
 export type Concept = {
@@ -1019,6 +1031,11 @@ export type DailyCollections = {
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     net_collected: string;
+    /**
+     * Credit given back to families.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded: string;
     by_method: CollectedByMethod[];
 };
 
@@ -1468,6 +1485,43 @@ export type Family = {
     updated_at: string;
 };
 
+export type FamilyAging = {
+    family: Family;
+    /**
+     * Of all amounts.
+     */
+    currency: string;
+    /**
+     * The school's: whose days these are.
+     */
+    timezone: string;
+    /**
+     * @format date
+     */
+    as_of: string;
+    /**
+     * Sum of all groups.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    pending: string;
+    /**
+     * Sum of all groups but `current`.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    overdue: string;
+    buckets: AgingBuckets;
+    /**
+     * Paid ahead: on no invoice.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit: string;
+    /**
+     * pending - credit.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    balance: string;
+};
+
 export type FamilyCreate = {
     /**
      * @minimum 1
@@ -1510,6 +1564,189 @@ export type FamilyCreate = {
     auto_apply?: boolean;
 };
 
+export type FamilyDebtor = {
+    /**
+     * Null for a student of no family.
+     */
+    family: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        id: number;
+        name: string;
+    } | null;
+    /**
+     * Null for a family.
+     */
+    student: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        id: number;
+        name: string;
+    } | null;
+    /**
+     * The principal guardian of the family, if it has one.
+     */
+    guardian: {
+        name: string;
+        /**
+         * @maxLength 50
+         */
+        phone: string | null;
+        /**
+         * @maxLength 255
+         */
+        email: string | null;
+    } | null;
+    /**
+     * Of all amounts.
+     */
+    currency: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    pending: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    overdue: string;
+    /**
+     * Invoices on which something is owed.
+     * @minimum 1
+     */
+    invoice_count: number;
+    /**
+     * @format date
+     */
+    oldest_due_date: string;
+    /**
+     * Since the oldest due day; 0 if not past.
+     * @minimum 0
+     */
+    days_overdue: number;
+    /**
+     * Paid ahead: on no invoice.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit: string;
+    /**
+     * pending - credit.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    balance: string;
+};
+
+export type FamilyLedger = {
+    family: Family;
+    /**
+     * Of all amounts.
+     */
+    currency: string;
+    /**
+     * The school's: whose days the dates are.
+     */
+    timezone: string;
+    /**
+     * @format date
+     */
+    from: string | null;
+    /**
+     * @format date
+     */
+    to: string | null;
+    /**
+     * @format date
+     */
+    as_of: string | null;
+    /**
+     * What was owed before `from`.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    opening_balance: string;
+    entries: FamilyLedgerEntry[];
+    totals: LedgerTotals;
+    /**
+     * opening_balance + debit - credit. Without an end: what is pending, less the credit of families.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    closing_balance: string;
+};
+
+export type FamilyLedgerEntry = {
+    /**
+     * The day it is booked on, in the school's calendar.
+     * @format date
+     */
+    date: string;
+    /**
+     * The day it happened: earlier than `date` where that day was closed when it was entered.
+     * @format date
+     */
+    happened_on: string;
+    type: LedgerEntryType;
+    /**
+     * Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL, RELEASE), the credit note or the refund.
+     * @minimum 1
+     */
+    document_id: number;
+    /**
+     * Number of that document.
+     * @maxLength 100
+     */
+    number: string | null;
+    /**
+     * Null where a family paid, or was paid back.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    invoice_id: number | null;
+    /**
+     * The payment's or refund's.
+     * @maxLength 100
+     */
+    reference: string | null;
+    /**
+     * The payment's or refund's.
+     */
+    method: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
+    /**
+     * The invoice's (INVOICE, PAYMENT), or the reason of the correction or refund.
+     * @maxLength 500
+     */
+    description: string | null;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    debit: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit: string;
+    /**
+     * What was owed after this entry. Below zero when paid before it was invoiced.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    balance: string;
+    /**
+     * @format date-time
+     */
+    recorded_at: string;
+    /**
+     * Null where a family paid, or was paid back.
+     */
+    student: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        id: number;
+        name: string;
+    } | null;
+};
+
 export type FamilyPaymentCreate = {
     amount: Amount;
     /**
@@ -1527,6 +1764,93 @@ export type FamilyPaymentCreate = {
      * Where the money goes. `auto`: by due date, then id, a late fee right before the invoice it is for; what is left is credit. `none`: all of it is credit. A list: as it says, and its rest is credit. Default: `auto`.
      */
     allocations?: ("auto" | "none") | AllocationCreate[];
+};
+
+export type FamilyStatement = {
+    family: Family;
+    currency: string;
+    totals: StatementTotalsWithCredit;
+    /**
+     * Newest first; VOID invoices are left out.
+     */
+    invoices: FamilyStatementLine[];
+};
+
+export type FamilyStatementLine = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Gap-free per school and series.
+     */
+    number: string;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    student_id: number;
+    /**
+     * What was billed.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    amount_total: string;
+    /**
+     * Sum of the credit notes that were not reversed.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credited: string;
+    /**
+     * Sum of the payments that were not reversed.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    paid: string;
+    /**
+     * amount_total - credited - paid; 0.00 once it is void.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    pending: string;
+    currency: string;
+    status: InvoiceStatus;
+    /**
+     * What settled it once nothing is pending: PAYMENT, CREDIT (notes), WRITE_OFF, or MIXED. Null while something is, and once it is void.
+     */
+    settlement: ("PAYMENT" | "CREDIT" | "WRITE_OFF" | "MIXED") | null;
+    /**
+     * @format date-time
+     */
+    issued_at: string;
+    /**
+     * @format date
+     */
+    issued_on: string;
+    /**
+     * @format date
+     */
+    due_date: string;
+    /**
+     * @maxLength 500
+     */
+    description: string | null;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * @format date-time
+     */
+    updated_at: string;
+    /**
+     * pending once the due day has passed, else 0.00.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    overdue: string;
+    /**
+     * @minimum 0
+     */
+    days_overdue: number;
+    student_name: string;
 };
 
 export type FamilyUpdate = {
@@ -2313,9 +2637,9 @@ export type LateFeeStepIn = {
 };
 
 /**
- * INVOICE, REVERSAL (a payment taken back) and CREDIT_NOTE_REVERSAL are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits.
+ * INVOICE, REVERSAL (a payment taken back), CREDIT_NOTE_REVERSAL, RELEASE (taken off the invoice, back to the credit of the family) and REFUND are debits; PAYMENT, CREDIT_NOTE and VOID (what was still billed) credits. A student has a payment by the parts that lie on its invoices; a family and a school have it whole.
  */
-export type LedgerEntryType = "INVOICE" | "PAYMENT" | "CREDIT_NOTE" | "REVERSAL" | "VOID" | "CREDIT_NOTE_REVERSAL";
+export type LedgerEntryType = "INVOICE" | "PAYMENT" | "CREDIT_NOTE" | "REVERSAL" | "VOID" | "CREDIT_NOTE_REVERSAL" | "RELEASE" | "REFUND";
 
 export const LedgerEntryType = {
     INVOICE: "INVOICE",
@@ -2323,7 +2647,9 @@ export const LedgerEntryType = {
     CREDIT_NOTE: "CREDIT_NOTE",
     REVERSAL: "REVERSAL",
     VOID: "VOID",
-    CREDIT_NOTE_REVERSAL: "CREDIT_NOTE_REVERSAL"
+    CREDIT_NOTE_REVERSAL: "CREDIT_NOTE_REVERSAL",
+    RELEASE: "RELEASE",
+    REFUND: "REFUND"
 } as const;
 
 /**
@@ -2398,11 +2724,6 @@ export type MonthlyFlows = {
      */
     voided: string;
     /**
-     * Money given back to families.
-     * @pattern ^-?[0-9]+\.[0-9]{2}$
-     */
-    refunded: string;
-    /**
      * @minimum 0
      */
     payment_count: number;
@@ -2421,6 +2742,11 @@ export type MonthlyFlows = {
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     net_collected: string;
+    /**
+     * Credit given back to families.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded: string;
 };
 
 export type Payment = {
@@ -3171,6 +3497,14 @@ export type Reconciliation = {
         /**
          * @minimum 0
          */
+        families: number;
+        /**
+         * @minimum 0
+         */
+        guardians: number;
+        /**
+         * @minimum 0
+         */
         students: number;
         /**
          * @minimum 0
@@ -3180,6 +3514,14 @@ export type Reconciliation = {
          * @minimum 0
          */
         payments: number;
+        /**
+         * @minimum 0
+         */
+        allocations: number;
+        /**
+         * @minimum 0
+         */
+        refunds: number;
         /**
          * @minimum 0
          */
@@ -3231,7 +3573,7 @@ export type ReconciliationFinding = {
     /**
      * What is wrong.
      */
-    code: "id_shared" | "school_name_duplicate" | "student_email_duplicate" | "inactive_school_has_students" | "student_without_school" | "invoice_without_school" | "invoice_without_student" | "invoice_school_differs" | "invoice_currency_differs" | "paid_sum_differs" | "credited_sum_differs" | "written_off_sum_differs" | "invoice_overpaid" | "amount_has_fraction" | "status_differs" | "void_invoice_has_payments" | "payment_without_invoice" | "payment_school_differs" | "reversal_without_payment" | "payment_reversed_twice" | "reversal_school_differs" | "credit_note_without_invoice" | "credit_note_school_differs" | "reversal_without_credit_note" | "credit_note_reversed_twice" | "document_number_missing" | "document_number_unknown" | "document_number_duplicate" | "document_number_gap" | "document_counter_differs" | "document_number_year_differs" | "counter_without_school" | "time_in_future" | "time_out_of_order" | "day_differs" | "booked_too_early" | "closing_not_next" | "closing_figures_differ" | "closed_day_differs" | "totals_without_school" | "school_totals_differ" | "idempotency_key_unanswered" | "idempotency_answer_differs" | "idempotency_answer_without_row" | "constraint_missing" | "constraint_not_enforced" | "sequence_behind";
+    code: "id_shared" | "school_name_duplicate" | "student_email_duplicate" | "inactive_school_has_students" | "student_without_school" | "invoice_without_school" | "invoice_without_student" | "invoice_school_differs" | "invoice_currency_differs" | "family_not_of_school" | "family_without_school" | "guardian_principal_duplicate" | "paid_sum_differs" | "credited_sum_differs" | "written_off_sum_differs" | "invoice_overpaid" | "amount_has_fraction" | "status_differs" | "void_invoice_has_payments" | "payment_parts_differ" | "reversed_payment_has_money" | "refunded_sum_differs" | "allocation_below_zero" | "allocation_without_payment" | "allocation_without_invoice" | "allocation_school_differs" | "allocation_of_other_family" | "refund_without_payment" | "refund_school_differs" | "family_credit_differs" | "school_credit_differs" | "money_received_differs" | "payment_without_invoice" | "payment_school_differs" | "reversal_without_payment" | "payment_reversed_twice" | "reversal_school_differs" | "credit_note_without_invoice" | "credit_note_school_differs" | "reversal_without_credit_note" | "credit_note_reversed_twice" | "document_number_missing" | "document_number_unknown" | "document_number_duplicate" | "document_number_gap" | "document_counter_differs" | "document_number_year_differs" | "counter_without_school" | "time_in_future" | "time_out_of_order" | "day_differs" | "booked_too_early" | "closing_not_next" | "closing_figures_differ" | "closed_day_differs" | "totals_without_school" | "school_totals_differ" | "idempotency_key_unanswered" | "idempotency_answer_differs" | "idempotency_answer_without_row" | "constraint_missing" | "constraint_not_enforced" | "sequence_behind";
     /**
      * The rows it is about.
      */
@@ -3439,6 +3781,16 @@ export type SchoolAging = {
      */
     overdue: string;
     buckets: AgingBuckets;
+    /**
+     * Paid ahead: on no invoice.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit: string;
+    /**
+     * pending - credit.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    balance: string;
 };
 
 export type SchoolCreate = {
@@ -3558,7 +3910,7 @@ export type SchoolLedger = {
     entries: SchoolLedgerEntry[];
     totals: LedgerTotals;
     /**
-     * opening_balance + debit - credit. Without an end: what is pending.
+     * opening_balance + debit - credit. Without an end: what is pending, less the credit of families.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     closing_balance: string;
@@ -3577,7 +3929,7 @@ export type SchoolLedgerEntry = {
     happened_on: string;
     type: LedgerEntryType;
     /**
-     * Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL) or the credit note.
+     * Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL, RELEASE), the credit note or the refund.
      * @minimum 1
      */
     document_id: number;
@@ -3587,21 +3939,22 @@ export type SchoolLedgerEntry = {
      */
     number: string | null;
     /**
+     * Null where a family paid, or was paid back.
      * @minimum 1
      * @maximum 9007199254740991
      */
-    invoice_id: number;
+    invoice_id: number | null;
     /**
-     * The payment's.
+     * The payment's or refund's.
      * @maxLength 100
      */
     reference: string | null;
     /**
-     * The payment's.
+     * The payment's or refund's.
      */
     method: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
     /**
-     * The invoice's (INVOICE, PAYMENT), or the reason of the correction.
+     * The invoice's (INVOICE, PAYMENT), or the reason of the correction or refund.
      * @maxLength 500
      */
     description: string | null;
@@ -3622,7 +3975,28 @@ export type SchoolLedgerEntry = {
      * @format date-time
      */
     recorded_at: string;
-    student: StudentReference;
+    /**
+     * Null where a family paid, or was paid back.
+     */
+    student: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        id: number;
+        name: string;
+    } | null;
+    /**
+     * Whose invoice or payment it is; null where it is of none.
+     */
+    family: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        id: number;
+        name: string;
+    } | null;
 };
 
 export type SchoolStatement = {
@@ -3632,7 +4006,7 @@ export type SchoolStatement = {
      */
     student_count: number;
     currency: string;
-    totals: StatementTotals;
+    totals: StatementTotalsWithCredit;
     /**
      * Newest first; VOID invoices are left out.
      */
@@ -3663,7 +4037,7 @@ export type SchoolSummary = {
      */
     as_of: string;
     /**
-     * What was owed before `from`.
+     * What was owed before `from`, less what was paid ahead by then.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     opening: string;
@@ -3687,11 +4061,6 @@ export type SchoolSummary = {
      */
     voided: string;
     /**
-     * Money given back to families.
-     * @pattern ^-?[0-9]+\.[0-9]{2}$
-     */
-    refunded: string;
-    /**
      * @minimum 0
      */
     payment_count: number;
@@ -3710,6 +4079,11 @@ export type SchoolSummary = {
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     net_collected: string;
+    /**
+     * Credit given back to families.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    refunded: string;
     /**
      * What was owed at the end of `to`.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
@@ -4010,6 +4384,42 @@ export type StatementTotals = {
     overdue: string;
 };
 
+export type StatementTotalsWithCredit = {
+    /**
+     * Sum of amount_total.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    invoiced: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credited: string;
+    /**
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    paid: string;
+    /**
+     * invoiced - credited - paid.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    pending: string;
+    /**
+     * The part of pending whose due day has passed.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    overdue: string;
+    /**
+     * Paid ahead: on no invoice.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit: string;
+    /**
+     * pending - credit.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    balance: string;
+};
+
 export type Student = {
     /**
      * @minimum 1
@@ -4180,7 +4590,7 @@ export type StudentLedger = {
     entries: StudentLedgerEntry[];
     totals: LedgerTotals;
     /**
-     * opening_balance + debit - credit. Without an end: what is pending.
+     * opening_balance + debit - credit. Without an end: what is pending, less the credit of families.
      * @pattern ^-?[0-9]+\.[0-9]{2}$
      */
     closing_balance: string;
@@ -4199,7 +4609,7 @@ export type StudentLedgerEntry = {
     happened_on: string;
     type: LedgerEntryType;
     /**
-     * Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL) or the credit note.
+     * Id of the invoice (INVOICE, VOID), the payment (PAYMENT, REVERSAL, RELEASE), the credit note or the refund.
      * @minimum 1
      */
     document_id: number;
@@ -4214,16 +4624,16 @@ export type StudentLedgerEntry = {
      */
     invoice_id: number;
     /**
-     * The payment's.
+     * The payment's or refund's.
      * @maxLength 100
      */
     reference: string | null;
     /**
-     * The payment's.
+     * The payment's or refund's.
      */
     method: ("CASH" | "CARD" | "TRANSFER" | "CHECK" | "OTHER") | null;
     /**
-     * The invoice's (INVOICE, PAYMENT), or the reason of the correction.
+     * The invoice's (INVOICE, PAYMENT), or the reason of the correction or refund.
      * @maxLength 500
      */
     description: string | null;
@@ -5852,6 +6262,37 @@ export type UpdateFamilyVariables = {
     id: number;
 } & UpdateFamilyBody;
 
+export type GetFamilyAgingResult = FamilyAging;
+
+export type GetFamilyAgingPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetFamilyAgingQuery = {
+    /**
+     * Shows what was owed at the end of this day, aged by it. Default: what is owed now, in the school's zone.
+     * @format date
+     */
+    as_of?: string;
+};
+
+export type GetFamilyAgingVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Shows what was owed at the end of this day, aged by it. Default: what is owed now, in the school's zone.
+     * @format date
+     */
+    as_of?: string;
+};
+
 export type ApplyCreditResult = AppliedCredit;
 
 export type ApplyCreditPath = {
@@ -6002,6 +6443,157 @@ export type CreateGuardianVariables = {
     "Idempotency-Key"?: string;
 } & CreateGuardianBody;
 
+export type GetFamilyLedgerResult = FamilyLedger;
+
+export type GetFamilyLedgerPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetFamilyLedgerQuery = {
+    /**
+     * First day, in the school's time zone.
+     * @format date
+     */
+    from?: string;
+    /**
+     * Last day, in the school's time zone, included.
+     * @format date
+     */
+    to?: string;
+    /**
+     * Leaves out what is booked later: the ledger as it stood at the end of this day.
+     * @format date
+     */
+    as_of?: string;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+};
+
+export type GetFamilyLedgerResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+    etag?: string;
+};
+
+export type GetFamilyLedgerVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * First day, in the school's time zone.
+     * @format date
+     */
+    from?: string;
+    /**
+     * Last day, in the school's time zone, included.
+     * @format date
+     */
+    to?: string;
+    /**
+     * Leaves out what is booked later: the ledger as it stood at the end of this day.
+     * @format date
+     */
+    as_of?: string;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+};
+
+export type ListFamilyPaymentsResult = Payment[];
+
+export type ListFamilyPaymentsPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ListFamilyPaymentsQuery = {
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListFamilyPaymentsResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListFamilyPaymentsVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
 export type CreateFamilyPaymentResult = PaymentPreview;
 
 export type CreateFamilyPaymentPath = {
@@ -6047,6 +6639,55 @@ export type CreateFamilyPaymentVariables = {
      */
     "Idempotency-Key"?: string;
 } & CreateFamilyPaymentBody;
+
+export type GetFamilyStatementResult = FamilyStatement;
+
+export type GetFamilyStatementPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type GetFamilyStatementQuery = {
+    /**
+     * Lines to show. Default: all. Totals always cover everything.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+};
+
+export type GetFamilyStatementResponseHeaders = {
+    etag?: string;
+};
+
+export type GetFamilyStatementVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Lines to show. Default: all. Totals always cover everything.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+};
 
 export type GetGuardianResult = Guardian;
 
@@ -7927,7 +8568,7 @@ export type CloseBooksVariables = {
     "Idempotency-Key"?: string;
 } & CloseBooksBody;
 
-export type ListDebtorsResult = Debtor[];
+export type ListDebtorsResult = AnyDebtor[];
 
 export type ListDebtorsPath = {
     /**
@@ -7938,6 +8579,10 @@ export type ListDebtorsPath = {
 };
 
 export type ListDebtorsQuery = {
+    /**
+     * By family: with the guardian to call, and without those whose balance (pending - credit) is not above zero; students of no family by themselves.
+     */
+    group_by?: "student" | "family";
     /**
      * Who owes most first, or who is late longest.
      */
@@ -7972,6 +8617,10 @@ export type ListDebtorsVariables = {
      * @maximum 9007199254740991
      */
     id: number;
+    /**
+     * By family: with the guardian to call, and without those whose balance (pending - credit) is not above zero; students of no family by themselves.
+     */
+    group_by?: "student" | "family";
     /**
      * Who owes most first, or who is late longest.
      */
@@ -9706,6 +10355,21 @@ export type Ops = {
         } & UpdateFamilyBody;
         result: UpdateFamilyResult;
     };
+    getFamilyAging: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Shows what was owed at the end of this day, aged by it. Default: what is owed now, in the school's zone.
+             * @format date
+             */
+            as_of?: string;
+        };
+        result: GetFamilyAgingResult;
+    };
     applyCredit: {
         args: {
             /**
@@ -9783,6 +10447,86 @@ export type Ops = {
             idempotencyHit?: string;
         };
     };
+    getFamilyLedger: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * First day, in the school's time zone.
+             * @format date
+             */
+            from?: string;
+            /**
+             * Last day, in the school's time zone, included.
+             * @format date
+             */
+            to?: string;
+            /**
+             * Leaves out what is booked later: the ledger as it stood at the end of this day.
+             * @format date
+             */
+            as_of?: string;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+        };
+        result: GetFamilyLedgerResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+            etag?: string;
+        };
+        item: FamilyLedgerEntry;
+    };
+    listFamilyPayments: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListFamilyPaymentsResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: Payment;
+    };
     createFamilyPayment: {
         args: {
             /**
@@ -9802,6 +10546,31 @@ export type Ops = {
             "Idempotency-Key"?: string;
         } & CreateFamilyPaymentBody;
         result: CreateFamilyPaymentResult;
+    };
+    getFamilyStatement: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Lines to show. Default: all. Totals always cover everything.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+        };
+        result: GetFamilyStatementResult;
+        headers: {
+            etag?: string;
+        };
     };
     getGuardian: {
         args: {
@@ -10811,6 +11580,10 @@ export type Ops = {
              */
             id: number;
             /**
+             * By family: with the guardian to call, and without those whose balance (pending - credit) is not above zero; students of no family by themselves.
+             */
+            group_by?: "student" | "family";
+            /**
              * Who owes most first, or who is late longest.
              */
             order?: "amount" | "days";
@@ -10837,7 +11610,7 @@ export type Ops = {
             xTotalCount?: number;
             link?: string;
         };
-        item: Debtor;
+        item: AnyDebtor;
     };
     importBalances: {
         args: {
@@ -11408,10 +12181,14 @@ export const OPERATIONS = {
     getFamily: { id: "getFamily", method: "GET", path: "/api/v1/families/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteFamily: { id: "deleteFamily", method: "DELETE", path: "/api/v1/families/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateFamily: { id: "updateFamily", method: "PATCH", path: "/api/v1/families/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    getFamilyAging: { id: "getFamilyAging", method: "GET", path: "/api/v1/families/{id}/aging", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "as_of", in: "query" }] },
     applyCredit: { id: "applyCredit", method: "POST", path: "/api/v1/families/{id}/apply-credit", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listGuardians: { id: "listGuardians", method: "GET", path: "/api/v1/families/{id}/guardians", tags: ["families"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createGuardian: { id: "createGuardian", method: "POST", path: "/api/v1/families/{id}/guardians", tags: ["families"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    getFamilyLedger: { id: "getFamilyLedger", method: "GET", path: "/api/v1/families/{id}/ledger", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "cursor", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }, { name: "etag", key: "etag", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "/entries" } },
+    listFamilyPayments: { id: "listFamilyPayments", method: "GET", path: "/api/v1/families/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createFamilyPayment: { id: "createFamilyPayment", method: "POST", path: "/api/v1/families/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    getFamilyStatement: { id: "getFamilyStatement", method: "GET", path: "/api/v1/families/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     getGuardian: { id: "getGuardian", method: "GET", path: "/api/v1/guardians/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteGuardian: { id: "deleteGuardian", method: "DELETE", path: "/api/v1/guardians/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateGuardian: { id: "updateGuardian", method: "PATCH", path: "/api/v1/guardians/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
@@ -11460,7 +12237,7 @@ export const OPERATIONS = {
     getSchoolAging: { id: "getSchoolAging", method: "GET", path: "/api/v1/schools/{id}/aging", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "as_of", in: "query" }] },
     listClosings: { id: "listClosings", method: "GET", path: "/api/v1/schools/{id}/closings", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     closeBooks: { id: "closeBooks", method: "POST", path: "/api/v1/schools/{id}/closings", tags: ["closings"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
-    listDebtors: { id: "listDebtors", method: "GET", path: "/api/v1/schools/{id}/debtors", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "order", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    listDebtors: { id: "listDebtors", method: "GET", path: "/api/v1/schools/{id}/debtors", tags: ["reports"], params: [{ name: "id", in: "path" }, { name: "group_by", in: "query" }, { name: "order", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     importBalances: { id: "importBalances", method: "POST", path: "/api/v1/schools/{id}/imports/balances", tags: ["imports"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "text/csv" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     importFamilies: { id: "importFamilies", method: "POST", path: "/api/v1/schools/{id}/imports/families", tags: ["imports"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "text/csv" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     importStudents: { id: "importStudents", method: "POST", path: "/api/v1/schools/{id}/imports/students", tags: ["imports"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "text/csv" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
@@ -13340,4 +14117,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, withdrawEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, applyCredit, listGuardians, createGuardian, createFamilyPayment, getGuardian, deleteGuardian, updateGuardian, eraseGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, importBalances, importFamilies, importStudents, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, eraseStudent, getStudentLedger, getPersonalData, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, withdrawEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, getFamilyAging, applyCredit, listGuardians, createGuardian, getFamilyLedger, listFamilyPayments, createFamilyPayment, getFamilyStatement, getGuardian, deleteGuardian, updateGuardian, eraseGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, importBalances, importFamilies, importStudents, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, eraseStudent, getStudentLedger, getPersonalData, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;

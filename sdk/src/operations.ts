@@ -4,6 +4,9 @@
 export const FILES = {
   getClearance: { pdf: 'application/pdf' },
   getCreditNote: { pdf: 'application/pdf' },
+  getFamilyAging: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  getFamilyLedger: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  getFamilyStatement: { csv: 'text/csv', pdf: 'application/pdf', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   getInvoice: { pdf: 'application/pdf' },
   getPayment: { pdf: 'application/pdf' },
   getSchoolAging: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
@@ -24,6 +27,7 @@ export const FILES = {
   listDiscounts: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listEnrolments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listFamilies: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listFamilyPayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listGuardians: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listInvoicePayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listInvoices: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
@@ -942,6 +946,47 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'family_not_found'
     | 'scope_missing';
+  getFamilyAging: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'family_not_found'
+    | 'scope_missing';
+  getFamilyLedger: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'family_not_found'
+    | 'document_too_long'
+    | 'scope_missing';
+  getFamilyStatement: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'family_not_found'
+    | 'document_too_long'
+    | 'scope_missing';
   getGuardian: 
     | 'api_key_invalid'
     | 'session_over'
@@ -1426,6 +1471,19 @@ export type ProblemCodes = {
     | 'internal_error'
     | 'not_acceptable'
     | 'cursor_outdated'
+    | 'scope_missing';
+  listFamilyPayments: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'family_not_found'
     | 'scope_missing';
   listGuardians: 
     | 'api_key_invalid'
