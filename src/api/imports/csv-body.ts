@@ -31,7 +31,12 @@ export class CsvFile {
  */
 export function acceptCsvOnly(scoped: FastifyInstance): void {
   let held = 0;
-  scoped.addHook('preParsing', (_request, reply, payload, done) => {
+  scoped.addHook('preParsing', ({ headers }, reply, payload, done) => {
+    // What is no file is refused without being read.
+    if (!/^text\/csv\b/i.test(headers['content-type'] ?? '')) {
+      done(null, payload);
+      return;
+    }
     if (held >= FILES_MAX) {
       done(new HttpError('overloaded', 'Other files are being imported'));
       return;
