@@ -1,6 +1,6 @@
 import { constraintOf, sqlStateOf } from '../../infrastructure/postgres/errors.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
-import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 
 /** Every table whose rows have an id of their own, from the sequence `<table>_id_seq`. A test compares it with the catalogue. */
 export const TABLES_WITH_IDS = {
@@ -98,36 +98,10 @@ export const SEQUENCES = sql`
   select name, sequence, coalesce(last, 0) as last, coalesce(highest, 0) as highest,
          coalesce(highest, 0) - coalesce(last, 0) as behind
   from (values
-    ('schools', (select max(id) from schools)),
-    ('students', (select max(id) from students)),
-    ('invoices', (select max(id) from invoices)),
-    ('payments', (select max(id) from payments)),
-    ('payment_allocations', (select max(id) from payment_allocations)),
-    ('refunds', (select max(id) from refunds)),
-    ('families', (select max(id) from families)),
-    ('guardians', (select max(id) from guardians)),
-    ('payment_reversals', (select max(id) from payment_reversals)),
-    ('credit_notes', (select max(id) from credit_notes)),
-    ('credit_note_reversals', (select max(id) from credit_note_reversals)),
-    ('closings', (select max(id) from closings)),
-    ('periods', (select max(id) from periods)),
-    ('concepts', (select max(id) from concepts)),
-    ('late_fee_policies', (select max(id) from late_fee_policies)),
-    ('plans', (select max(id) from plans)),
-    ('plan_items', (select max(id) from plan_items)),
-    ('discounts', (select max(id) from discounts)),
-    ('enrolments', (select max(id) from enrolments)),
-    ('billing_runs', (select max(id) from billing_runs)),
-    ('billing_run_items', (select max(id) from billing_run_items)),
-    ('api_keys', (select max(id) from api_keys)),
-    ('users', (select max(id) from users)),
-    ('memberships', (select max(id) from memberships))
-    ('users', (select max(id) from users)),
-    ('memberships', (select max(id) from memberships)),
-    ('erasures', (select max(id) from erasures)),
-    ('billing_runs', (select max(id) from billing_runs)),
-    ('billing_run_items', (select max(id) from billing_run_items)),
-    ('api_keys', (select max(id) from api_keys))
+    ${joinSql(
+      Object.entries(TABLES_WITH_IDS).map(([name, table]) => sql`(${name}::text, (select max(id) from ${table}))`),
+      ', ',
+    )}
   ) ids (name, highest)
   cross join lateral (select name || '_id_seq' as sequence) named
   left join lateral (
