@@ -1,17 +1,23 @@
+import type { Schools } from '../../domain/access/actor.ts';
 import type { InvoiceCreated } from '../../domain/billing/events.ts';
 import type { NewInvoice } from '../../domain/billing/invoice.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
 import { isSuspect, type LockMode, lockTimeoutOf, looks } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
-import { dayOf, isPayableIn, noonOf } from '../shared/sql-fragments.ts';
+import { dayOf, isPayableIn, noonOf, schoolsOfEach, visibleToEach } from '../shared/sql-fragments.ts';
 import { numbered, seriesOf } from './document-numbers.ts';
 import { answers, heldSchools } from './held-schools.ts';
 import { INVOICE } from './invoice-projection.ts';
 import { addToTotals, bookedOn } from './school-totals.ts';
 
-/** An invoice to issue at the instant `now`, under an idempotency key if it came with one. */
-export type InvoiceRequest = Readonly<{ invoice: NewInvoice; now: Date; claim: IdempotencyClaim | null }>;
+/** An invoice to issue at the instant `now`, under an idempotency key if it came with one, by who sees `schools`. */
+export type InvoiceRequest = Readonly<{
+  invoice: NewInvoice;
+  now: Date;
+  claim: IdempotencyClaim | null;
+  schools: Schools;
+}>;
 
 export type IssuedInvoice = Written<Omit<InvoiceCreated, 'type'>>;
 
@@ -23,13 +29,15 @@ const documentUnlessHeld = (locks: LockMode): Statement => sql`wanted as (
     ),`;
 
 /**
- * The students, held as their invoices hold them: one who is coming to a family is waited for, or left out where nobody
+ * The students that exist for who bills them, held as their invoices hold them: one who is coming to a family is waited for, or left out where nobody
  * waits, so that the family takes over every invoice that is not its own.
  */
 function heldStudents(locks: LockMode): Statement {
   return sql`
-    select id, school_id, family_id from students where id in (select student_id from asked)
-    for key share ${locks === 'patient' ? sql`` : sql`skip locked`}`;
+    select asked.place, st.school_id, st.family_id
+    from asked join students st on st.id = asked.student_id
+    where ${visibleToEach(sql`asked.schools`, sql`st.school_id`)}
+    for key share of st ${locks === 'patient' ? sql`` : sql`skip locked`}`;
 }
 
 /**
@@ -46,14 +54,8 @@ function freeFamilies(locks: LockMode): Statement {
 
 /**
  * Issues invoices with their numbers, raises what their schools have invoiced, and keeps the answers of those under a key.
- *
- * @param isVisible a condition on the student `st`
  */
-export function invoiceInsertion(
-  requests: readonly InvoiceRequest[],
-  locks: LockMode,
-  isVisible: Statement,
-): Statement {
+export function invoiceInsertion(requests: readonly InvoiceRequest[], locks: LockMode): Statement {
   const of = <T>(field: (invoice: NewInvoice) => T): T[] => requests.map(({ invoice }) => field(invoice));
   return sql`
     with asked as (
@@ -62,10 +64,11 @@ export function invoiceInsertion(
         ${of(({ currency }) => currency)}::text[], ${of(({ dueDate }) => dueDate)}::date[],
         ${of(({ description }) => description)}::text[], ${of(({ issuedOn }) => issuedOn)}::date[],
         ${of(({ conceptId }) => conceptId)}::bigint[],
-        ${requests.map(({ now }) => now)}::timestamptz[],
+        ${requests.map(({ now }) => now)}::timestamptz[], ${schoolsOfEach(requests)},
         ${claimArrays(requests.map(({ claim }) => claim))}
       ) with ordinality
-        each (student_id, amount, asked_currency, due_date, description, issued_day, concept_id, now, ${CLAIM_COLUMNS}, place)
+        each (student_id, amount, asked_currency, due_date, description, issued_day, concept_id, now, schools,
+          ${CLAIM_COLUMNS}, place)
     ), student as (
       ${heldStudents(locks)}
     ), family as (
@@ -75,11 +78,11 @@ export function invoiceInsertion(
              case when issued_day is null then now else ${noonOf(sql`issued_day`, sql`now`)} end as issued_at,
              ${seriesOf(sql`sc.invoice_prefix`, sql`days.issued_on`)} as series
       from asked
-      join student st on st.id = asked.student_id
+      join student st on st.place = asked.place
       join schools sc on sc.id = st.school_id
       cross join lateral (select coalesce(issued_day, ${dayOf(sql`now`)}) as issued_on) days
       where (asked.asked_currency is null or sc.currency = asked.asked_currency)
-        and ${isPayableIn(sql`asked.amount`, sql`sc.currency`)} and ${isVisible} and ${IS_FREE}
+        and ${isPayableIn(sql`asked.amount`, sql`sc.currency`)} and ${IS_FREE}
         and (st.family_id is null or st.family_id in (select id from family))
     ), ${looks(locks) ? documentUnlessHeld(locks) : sql``} ${numbered('INVOICE')}, totals as (
       ${addToTotals(sql`numbered`)}

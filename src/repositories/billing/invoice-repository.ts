@@ -148,7 +148,7 @@ export class InvoiceRepository {
 
   /**
    * Issues each invoice in its student's school and currency, with the next numbers, in one statement that commits by
-   * itself. For whoever sees all schools. In the order of `requests`, undefined where nothing was written: the student does
+   * itself. Each for the schools that its caller sees. In the order of `requests`, undefined where nothing was written: the student does
    * not exist, `currency` is given and not the school's, the amount does not exist in it; the key has an answer, or somebody
    * is at work under it. No two may be under one key.
    *
@@ -159,10 +159,7 @@ export class InvoiceRepository {
     requests: readonly InvoiceRequest[],
     suspects: Suspects,
   ): Promise<(IssuedInvoice | Held | undefined)[]> {
-    return inOrder(
-      requests,
-      await this.#sql.rows<Placed<IssuedInvoice>>(invoiceInsertion(requests, suspects, sql`true`)),
-    );
+    return inOrder(requests, await this.#sql.rows<Placed<IssuedInvoice>>(invoiceInsertion(requests, suspects)));
   }
 
   /**
@@ -174,11 +171,8 @@ export class InvoiceRepository {
    */
   async insert(actor: Actor, invoice: NewInvoice, now: Date): Promise<IssuedInvoice | undefined> {
     try {
-      const statement = invoiceInsertion(
-        [{ invoice, now, claim: null }],
-        'patient',
-        visibleTo(actor, sql`st.school_id`),
-      );
+      const { schools } = actor;
+      const statement = invoiceInsertion([{ invoice, now, claim: null, schools }], 'patient');
       const [made] = inOrder([invoice], await this.#sql.rows<Placed<IssuedInvoice>>(statement));
       return made instanceof Held ? undefined : made;
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { Schools } from '../../domain/access/actor.ts';
 import { FIRST_DAY } from '../../domain/billing/books.ts';
 import type { PaymentProcessed } from '../../domain/billing/events.ts';
 import type { NewPayment } from '../../domain/billing/payment.ts';
@@ -5,20 +6,28 @@ import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
 import { isSuspect, type LockMode, lockTimeoutOf, looks } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
-import { dayOf, isPayableIn, noonOf } from '../shared/sql-fragments.ts';
+import { dayOf, isPayableIn, noonOf, schoolsOfEach, visibleToEach } from '../shared/sql-fragments.ts';
 import { numbered, seriesOf } from './document-numbers.ts';
 import { answers, heldSchools } from './held-schools.ts';
 import { oneAllocation, PAYMENT_FACTS, paymentJson } from './payment-projection.ts';
 import { bookedOn, changeTotals } from './school-totals.ts';
 
-/** A payment to record at the instant `now`, under an idempotency key if it came with one. */
-export type PaymentRequest = Readonly<{ payment: NewPayment; now: Date; claim: IdempotencyClaim | null }>;
+/** A payment to record at the instant `now`, under an idempotency key if it came with one, by who sees `schools`. */
+export type PaymentRequest = Readonly<{
+  payment: NewPayment;
+  now: Date;
+  claim: IdempotencyClaim | null;
+  schools: Schools;
+}>;
 
 export type RecordedPayment = Written<Omit<PaymentProcessed, 'type'>>;
 
 /** What `applyPayment` of the rules asks, of an invoice `i` and an `amount`. */
 const FITS = sql`i.voided_at is null and i.amount_paid + i.amount_credited + amount <= i.amount_total
   and ${isPayableIn(sql`amount`, sql`i.currency`)}`;
+
+/** The invoice `i` exists for who pays it: of another school it does not. */
+const IS_VISIBLE = visibleToEach(sql`asked.schools`, sql`i.school_id`);
 
 /** What `assertInRange` asks of the day, where one is named: it has begun at the school. Of `asked`, and an invoice `i`. */
 const HAS_BEGUN = sql`(asked.paid_day is null or asked.paid_day between ${FIRST_DAY}::date
@@ -29,7 +38,7 @@ const wantedAndHeld = (locks: LockMode): Statement => sql`
   wanted as (
     select asked.place, i.school_id, ${seriesOf(sql`sc.receipt_prefix`, dayOf(sql`asked.now`))} as series
     from asked join invoices i on i.id = asked.invoice_id join schools sc on sc.id = i.school_id
-    where ${FITS} and ${HAS_BEGUN} and ${isSuspect(locks, sql`i.school_id`)} and ${IS_FREE}
+    where ${IS_VISIBLE} and ${FITS} and ${HAS_BEGUN} and ${isSuspect(locks, sql`i.school_id`)} and ${IS_FREE}
   ), ${heldSchools('RECEIPT')},`;
 
 const IS_NOT_HELD = sql`asked.place not in (select place from held)`;
@@ -42,14 +51,8 @@ const IS_NOT_HELD = sql`asked.place not in (select place from held)`;
  * No index of invoices holds a column that changes here, so the row is changed in place; a test looks that it stays so.
  * It must stay an UPDATE with its own guard: with a sum beside a lock in one statement, the sum is as old as the statement
  * and overpays (docs/decisions/0003).
- *
- * @param isVisible a condition on the invoice `i`
  */
-export function paymentInsertion(
-  requests: readonly PaymentRequest[],
-  locks: LockMode,
-  isVisible: Statement,
-): Statement {
+export function paymentInsertion(requests: readonly PaymentRequest[], locks: LockMode): Statement {
   const of = <T>(field: (payment: NewPayment) => T): T[] => requests.map(({ payment }) => field(payment));
   return sql`
     with asked as (
@@ -58,11 +61,12 @@ export function paymentInsertion(
         ${of(({ method }) => method)}::text[], ${of(({ reference }) => reference)}::text[],
         ${of(({ paidAt }) => (paidAt instanceof Date ? paidAt : null))}::timestamptz[],
         ${of(({ paidAt }) => (paidAt instanceof Date ? null : paidAt))}::date[], ${requests.map(({ now }) => now)}::timestamptz[],
-        ${claimArrays(requests.map(({ claim }) => claim))}
-      ) with ordinality each (invoice_id, amount, method, reference, paid_at, paid_day, now, ${CLAIM_COLUMNS}, place)
+        ${schoolsOfEach(requests)}, ${claimArrays(requests.map(({ claim }) => claim))}
+      ) with ordinality
+        each (invoice_id, amount, method, reference, paid_at, paid_day, now, schools, ${CLAIM_COLUMNS}, place)
     ), ${looks(locks) ? wantedAndHeld(locks) : sql``} free as (
       select asked.* from asked join invoices i on i.id = asked.invoice_id
-      where ${FITS} and ${HAS_BEGUN} and ${isVisible} and ${IS_FREE} ${looks(locks) ? sql`and ${IS_NOT_HELD}` : sql``}
+      where ${IS_VISIBLE} and ${FITS} and ${HAS_BEGUN} and ${IS_FREE} ${looks(locks) ? sql`and ${IS_NOT_HELD}` : sql``}
       for no key update of i skip locked
     ), raised as (
       update invoices i set amount_paid = i.amount_paid + amount, updated_at = now

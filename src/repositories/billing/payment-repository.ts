@@ -122,22 +122,20 @@ export class PaymentRepository {
    * knows no decimals, or somebody holds its row; the key has an answer, or somebody is at work under it. No two may be of
    * one invoice or key.
    *
-   * For whoever sees all schools. Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, and
+   * Each for the schools that its caller sees. Fails for all together when it fails, see `isFaultOfOne`; waits for locks only briefly, and
    * for those of suspect schools not at all: {@link Held} are those whose school somebody holds.
    */
   async insertMany(
     requests: readonly PaymentRequest[],
     suspects: Suspects,
   ): Promise<(RecordedPayment | Held | undefined)[]> {
-    return inOrder(
-      requests,
-      await this.#sql.rows<Placed<RecordedPayment>>(paymentInsertion(requests, suspects, sql`true`)),
-    );
+    return inOrder(requests, await this.#sql.rows<Placed<RecordedPayment>>(paymentInsertion(requests, suspects)));
   }
 
   /** Records a payment of an invoice that the transaction has locked. Undefined when the invoice cannot take it. */
   async insert(actor: Actor, payment: NewPayment, now: Date): Promise<RecordedPayment | undefined> {
-    const statement = paymentInsertion([{ payment, now, claim: null }], 'patient', visibleTo(actor, sql`i.school_id`));
+    const { schools } = actor;
+    const statement = paymentInsertion([{ payment, now, claim: null, schools }], 'patient');
     const [made] = inOrder([payment], await this.#sql.rows<Placed<RecordedPayment>>(statement));
     return made instanceof Held ? undefined : made;
   }

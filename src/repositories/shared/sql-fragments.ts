@@ -1,4 +1,4 @@
-import type { Actor } from '../../domain/access/actor.ts';
+import type { Actor, Schools } from '../../domain/access/actor.ts';
 import { CURRENCIES_WITHOUT_DECIMALS } from '../../domain/shared/iso.ts';
 import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 
@@ -7,6 +7,23 @@ const EVERYTHING = sql`true`;
 /** A condition: the row exists for the actor. @param schoolId the column that says whose it is */
 export function visibleTo({ schools }: Actor, schoolId: Statement): Statement {
   return schools === 'all' ? EVERYTHING : sql`${schoolId} = any (${schools}::bigint[])`;
+}
+
+/**
+ * The schools that each of several callers sees, null for all of them: for `unnest`, as a column of a statement that serves
+ * them together, see {@link visibleToEach}. As text, because arrays of arrays have to be of one length.
+ */
+export function schoolsOfEach(callers: readonly Readonly<{ schools: Schools }>[]): Statement {
+  return sql`${callers.map(({ schools }) => (schools === 'all' ? null : `{${schools.join(',')}}`))}::text[]`;
+}
+
+/**
+ * A condition: the row exists for its caller.
+ *
+ * @param schools a column of {@link schoolsOfEach} @param schoolId the column that says whose the row is
+ */
+export function visibleToEach(schools: Statement, schoolId: Statement): Statement {
+  return sql`(${schools} is null or ${schoolId} = any (${schools}::bigint[]))`;
 }
 
 /**

@@ -99,7 +99,7 @@ export class InvoiceService {
   #fastPath(actor: Actor, invoice: NewInvoice, now: Date): NonNullable<Creation<InvoiceCreated>['fastPath']> {
     return {
       insert: async (claim) => {
-        const made = await this.#insert({ invoice, now, claim });
+        const made = await this.#insert({ invoice, now, claim, schools: actor.schools });
         return made && issued(made);
       },
       refuse: async () => await this.#refuseFraction(actor, invoice),

@@ -127,7 +127,7 @@ export class PaymentService {
       now,
       fastPath: {
         insert: async (claim) => {
-          const made = await this.#insert({ payment, now, claim });
+          const made = await this.#insert({ payment, now, claim, schools: actor.schools });
           return made && processed(made);
         },
         refuse: async () => await this.#refuseFraction(actor, payment),

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readConfig } from '../../../src/config.ts';
-import { rootActor } from '../../../src/domain/access/actor.ts';
+import { type Actor, rootActor } from '../../../src/domain/access/actor.ts';
 import type { InvoiceCreated, PaymentProcessed } from '../../../src/domain/billing/events.ts';
 import { Batches } from '../../../src/repositories/shared/batches.ts';
 import { UnitOfWork } from '../../../src/repositories/shared/unit-of-work.ts';
@@ -55,6 +55,18 @@ afterEach(async () => {
 
 const ACTOR = rootActor('c'.repeat(32));
 
+/** Callers who see one school, the other, both and all; and for each of the two schools whether they see it. */
+function callersOf(a: number, b: number): readonly (readonly [caller: Actor, seesA: boolean, seesB: boolean])[] {
+  const bound = (...schools: number[]): Actor => ({ ...ACTOR, principalId: `of ${schools.join()}`, schools });
+  return [
+    [bound(a), true, false],
+    [bound(b), false, true],
+    [bound(a, b), true, true],
+    [ACTOR, true, true],
+    [bound(), false, false],
+  ];
+}
+
 function under(key: string | null) {
   return key === null ? null : { key, fingerprint: 'f'.repeat(64) };
 }
@@ -64,15 +76,21 @@ function shown({ body }: Readonly<{ body: string }>, member: string): unknown {
   return JSON.parse(body)[member];
 }
 
-async function pay(invoiceId: number, amount = '1.00', key: string | null = null): Promise<Outcome<PaymentProcessed>> {
+async function pay(
+  invoiceId: number,
+  amount = '1.00',
+  key: string | null = null,
+  actor: Actor = ACTOR,
+): Promise<Outcome<PaymentProcessed>> {
   const command = { invoiceId, amount, method: 'CASH', reference: 'a "quoted" \\ {1,NULL}', paidAt: null } as const;
-  return await payments.record(ACTOR, command, under(key));
+  return await payments.record(actor, command, under(key));
 }
 
 async function issue(
   studentId: number,
   fields: object = {},
   key: string | null = null,
+  actor: Actor = ACTOR,
 ): Promise<Outcome<InvoiceCreated>> {
   const invoice = {
     studentId,
@@ -83,7 +101,7 @@ async function issue(
     issuedOn: null,
     conceptId: null,
   };
-  return await invoices.create(ACTOR, { ...invoice, ...fields }, under(key));
+  return await invoices.create(actor, { ...invoice, ...fields }, under(key));
 }
 
 /** How many transactions wrote these rows. */
@@ -131,6 +149,37 @@ const MADE = expect.objectContaining({
 });
 
 describe('payments of the same moment', () => {
+  test('each of the schools that its caller sees, are one statement; of others there is no invoice', async () => {
+    const [a, b] = [await schoolOf(), await schoolOf()];
+    const asked = await Promise.all(
+      callersOf(a.schoolId, b.schoolId).flatMap(([actor, seesA, seesB]) => [
+        a.bill().then((id) => ({ actor, id, isSeen: seesA })),
+        b.bill().then((id) => ({ actor, id, isSeen: seesB })),
+      ]),
+    );
+    const ended = await Promise.allSettled(
+      asked.map(async ({ actor, id }, index) => await pay(id, '1.00', index % 3 ? null : `seen ${id}`, actor)),
+    );
+    expect(ended).toEqual(asked.map(({ isSeen }) => (isSeen ? MADE : refusal('invoice_not_found'))));
+    const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(await transactions('payments', made)).toBe(1);
+    // Who is refused is told why by a transaction of their own, as of an invoice that nobody has.
+    expect(unitOfWork.transactions).toBe(asked.length - made.length);
+  });
+
+  test('of a school that somebody holds: who does not see it does not wait for it', async () => {
+    const [a, b] = [await schoolOf(), await schoolOf()];
+    const [first, second] = [await b.bill(), await b.bill()];
+    const [[ofA] = []] = callersOf(a.schoolId, b.schoolId);
+    let waiting: Promise<unknown> | undefined;
+    await whileHeld(`select from school_totals where school_id = ${b.schoolId} for update`, async () => {
+      waiting = pay(first);
+      await billing.untilWaiting(1);
+      await expect(pay(second, '1.00', null, ofA)).rejects.toMatchObject({ code: 'invoice_not_found' });
+    });
+    await waiting;
+  });
+
   test('are one statement, of several schools, with keys and without, numbered in the order they came', async () => {
     const [a, b] = [await schoolOf(), await schoolOf()];
     const bills = [await a.bill(), await b.bill(), await a.bill(), await a.bill(), await b.bill()];
@@ -370,6 +419,19 @@ test('there is a connection for each group there can be, of every kind', async (
 });
 
 describe('invoices of the same moment', () => {
+  test('each of the schools that its caller sees, are one statement; of others there is no student', async () => {
+    const [a, b] = [await schoolOf(), await schoolOf()];
+    const asked = callersOf(a.schoolId, b.schoolId).flatMap(([actor, seesA, seesB]) => [
+      { actor, id: a.studentId, isSeen: seesA },
+      { actor, id: b.studentId, isSeen: seesB },
+    ]);
+    const ended = await Promise.allSettled(asked.map(async ({ actor, id }) => await issue(id, {}, null, actor)));
+    expect(ended).toEqual(asked.map(({ isSeen }) => (isSeen ? MADE : refusal('student_not_found'))));
+    const made = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(await transactions('invoices', made)).toBe(1);
+    expect(unitOfWork.transactions).toBe(asked.length - made.length);
+  });
+
   test('are one statement, of several schools, with keys and without, numbered in the order they came', async () => {
     const [a, b] = [await schoolOf(), await schoolOf()];
     const students = [a.studentId, b.studentId, a.studentId, a.studentId];
