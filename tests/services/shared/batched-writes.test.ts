@@ -175,6 +175,9 @@ describe('payments of the same moment', () => {
     await whileHeld(`select from school_totals where school_id = ${b.schoolId} for update`, async () => {
       waiting = pay(first);
       await billing.untilWaiting(1);
+      // It is known to be held as soon as nobody waits for its lock any more.
+      const locked = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+      await expect.poll(async () => (await billing.owner.query(locked)).rowCount).toBe(0);
       await expect(pay(second, '1.00', null, ofA)).rejects.toMatchObject({ code: 'invoice_not_found' });
     });
     await waiting;
