@@ -186,8 +186,9 @@ export class InvoiceRepository {
    * @throws DomainError as {@link insert}, for the first
    */
   async insertBatch(actor: Actor, invoices: readonly NewInvoice[], now: Date): Promise<(IssuedInvoice | undefined)[]> {
-    const requests = invoices.map((invoice) => ({ invoice, now, claim: null }));
-    const statement = invoiceInsertion(requests, 'patient', visibleTo(actor, sql`st.school_id`));
+    const { schools } = actor;
+    const requests = invoices.map((invoice) => ({ invoice, now, claim: null, schools }));
+    const statement = invoiceInsertion(requests, 'patient');
     const made = inOrder(invoices, await this.#sql.rows<Placed<IssuedInvoice>>(statement));
     return made.map((one) => (one instanceof Held ? undefined : one));
   }
