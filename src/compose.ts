@@ -64,10 +64,10 @@ const STREAM_CONNECTIONS_MAX = 16;
 /** Of these, so many for one caller: half, so that no reader alone keeps all others from theirs. */
 const STREAMS_PER_CALLER_MAX = STREAM_CONNECTIONS_MAX / 2;
 /**
- * For statements that callers share: as many as there can be at once, of each of the eight kinds. So none of them waits
+ * For statements that callers share: as many as there can be at once, of each of the ten kinds. So none of them waits
  * for another, be it that somebody locks the table it is about.
  */
-const BATCH_CONNECTIONS_MAX = 8 * BATCHES_MAX;
+const BATCH_CONNECTIONS_MAX = 10 * BATCHES_MAX;
 /** Asks whether the database is ready, and nothing else. */
 const PROBE_CONNECTIONS_MAX = 1;
 /** So many connections does a process have at most besides the `DATABASE_POOL_MAX` of its pool. */
