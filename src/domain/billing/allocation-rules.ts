@@ -7,14 +7,24 @@ import type { Invoice } from './invoice.ts';
 import { assertWhole, calculatePending } from './invoice-rules.ts';
 
 /** An invoice that money may go to. */
-export type Payable = Pick<Invoice, 'id' | 'total' | 'paid' | 'credited' | 'status' | 'dueDate' | 'familyId'> &
+export type Payable = Pick<
+  Invoice,
+  'id' | 'total' | 'paid' | 'credited' | 'status' | 'dueDate' | 'familyId' | 'issuedOn'
+> &
   Readonly<{
+    /** The most that is put on it by the policy, where less than what is pending settles it; absent: what is pending. */
+    most?: Money;
     /** Of a late fee, the invoice it is for. */
     origin: Readonly<{ id: number; dueDate: string }> | null;
   }>;
 
 /** Money of a payment that lies on no invoice. */
-export type Unapplied = Readonly<{ paymentId: number; unapplied: Money }>;
+export type Unapplied = Readonly<{
+  paymentId: number;
+  unapplied: Money;
+  /** YYYY-MM-DD. */
+  paidOn: string;
+}>;
 
 /**
  * Spreads money by the policy: by due date, then id; a late fee right before the invoice it is for (A2). Void invoices and
@@ -25,7 +35,7 @@ export function allocateByDueDate(available: Money, invoices: readonly Payable[]
   let left = available;
   for (const invoice of invoices.filter(({ status }) => status !== 'VOID').toSorted(byDueDate)) {
     if (left.minor <= 0n) break;
-    const amount = smallerOf(left, calculatePending(invoice));
+    const amount = smallerOf(left, invoice.most ?? calculatePending(invoice));
     if (amount.minor <= 0n) continue;
     allocations.push({ invoiceId: invoice.id, amount: formatMoney(amount) });
     left = subtractMoney(left, amount);

@@ -10,6 +10,25 @@ export type FixedEarlyDiscount = Readonly<{ untilOn: string; amount: bigint }>;
 /** Money on an invoice by the day it counts from, YYYY-MM-DD: what was taken off again is not in it. */
 export type MoneyOnInvoice = Readonly<{ valueOn: string; amount: bigint }>;
 
+/** Money of a payment that came to the invoice, or, below zero, was taken off it; in the order in which that happened. */
+export type MovedMoney = Readonly<{ paymentId: number; on: string; amount: bigint }>;
+
+/** What is there of it: what was taken off is taken from what came last of its payment. */
+export function netMoney(moved: readonly MovedMoney[]): MoneyOnInvoice[] {
+  const there: { paymentId: number; valueOn: string; amount: bigint }[] = [];
+  for (const { paymentId, on, amount } of moved) {
+    if (amount > 0n) there.push({ paymentId, valueOn: on, amount });
+    let left = amount < 0n ? -amount : 0n;
+    for (const one of there.toReversed()) {
+      if (one.paymentId !== paymentId || left === 0n) continue;
+      const part = minOf(one.amount, left);
+      one.amount -= part;
+      left -= part;
+    }
+  }
+  return there.filter(({ amount }) => amount > 0n).map(({ valueOn, amount }) => ({ valueOn, amount }));
+}
+
 export type EarlyPayable = Readonly<{
   total: bigint;
   /** Of its credit notes that stand, those of early payment aside. */

@@ -41,6 +41,9 @@ const wantedAndHeld = (locks: LockMode): Statement => sql`
     where ${IS_VISIBLE} and ${FITS} and ${HAS_BEGUN} and ${isSuspect(locks, sql`i.school_id`)} and ${IS_FREE}
   ), ${heldSchools('RECEIPT')},`;
 
+/** What may earn a discount for paying early takes more than a statement: see `settlingEarly`. */
+const EARNS_NOTHING = sql`and i.early_discounts is null`;
+
 const IS_NOT_HELD = sql`asked.place not in (select place from held)`;
 
 /**
@@ -66,7 +69,8 @@ export function paymentInsertion(requests: readonly PaymentRequest[], locks: Loc
         each (invoice_id, amount, method, reference, paid_at, paid_day, now, schools, ${CLAIM_COLUMNS}, place)
     ), ${looks(locks) ? wantedAndHeld(locks) : sql``} free as (
       select asked.* from asked join invoices i on i.id = asked.invoice_id
-      where ${IS_VISIBLE} and ${FITS} and ${HAS_BEGUN} and ${IS_FREE} ${looks(locks) ? sql`and ${IS_NOT_HELD}` : sql``}
+      where ${IS_VISIBLE} and ${FITS} and ${HAS_BEGUN} and ${IS_FREE} ${locks === 'patient' ? sql`` : EARNS_NOTHING}
+        ${looks(locks) ? sql`and ${IS_NOT_HELD}` : sql``}
       for no key update of i skip locked
     ), raised as (
       update invoices i set amount_paid = i.amount_paid + amount, updated_at = now

@@ -24,6 +24,7 @@ import { BillingRunRepository } from '../plans/billing-run-repository.ts';
 import { ChargeRepository } from '../plans/charge-repository.ts';
 import { ConceptRepository } from '../plans/concept-repository.ts';
 import { DiscountRepository } from '../plans/discount-repository.ts';
+import { EarlyPaymentRepository } from '../plans/early-payment-repository.ts';
 import { EnrolmentRepository } from '../plans/enrolment-repository.ts';
 import { LateChargeRepository } from '../plans/late-charge-repository.ts';
 import { LateFeePolicyRepository } from '../plans/late-fee-policy-repository.ts';
@@ -59,6 +60,7 @@ export type Repositories = Readonly<{
   lateFeePolicies: LateFeePolicyRepository;
   charges: ChargeRepository;
   lateCharges: LateChargeRepository;
+  earlyPayments: EarlyPaymentRepository;
   billingRuns: BillingRunRepository;
   runItems: RunItemRepository;
   studentImports: StudentImportRepository;
@@ -103,6 +105,7 @@ export function repositoriesOn(sql: Sql): Repositories {
     lateFeePolicies: new LateFeePolicyRepository(sql),
     charges: new ChargeRepository(sql),
     lateCharges: new LateChargeRepository(sql),
+    earlyPayments: new EarlyPaymentRepository(sql),
     billingRuns: new BillingRunRepository(sql),
     runItems: new RunItemRepository(sql),
     studentImports: new StudentImportRepository(sql),

@@ -3,6 +3,7 @@ import type { FamilyAccount } from '../../domain/accounts/family.ts';
 import { type Allocated, putOn } from '../../domain/billing/allocation.ts';
 import { type Payable, spendCredit } from '../../domain/billing/allocation-rules.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
+import { settlingEarly, withMost } from './early-payment.ts';
 
 /**
  * Pays invoices from a family's credit, the oldest payment first (A2 to A4). The transaction holds the family and the
@@ -12,15 +13,23 @@ import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
  */
 export async function spendCreditOn(
   actor: Actor,
-  { payments, allocations }: Repositories,
+  repositories: Repositories,
   family: FamilyAccount,
   invoices: readonly Payable[],
   now: Date,
 ): Promise<Allocated[]> {
   if (family.credit.minor === 0n) return [];
+  const { payments, allocations } = repositories;
   const credits = await payments.listUnapplied(actor, family);
-  const spent = spendCredit(credits, invoices, family.credit.currency);
+  const newest = credits.reduce((day, { paidOn }) => (paidOn > day ? paidOn : day), '');
+  const spent = spendCredit(credits, await withMost(actor, repositories, invoices, newest), family.credit.currency);
   const moves = spent.map((one) => putOn(one, null));
-  await allocations.insertMany(actor, { schoolId: family.schoolId, familyId: family.id, moves }, now);
+  await settlingEarly(
+    actor,
+    repositories,
+    spent.map(({ invoiceId }) => invoiceId),
+    now,
+    async () => await allocations.insertMany(actor, { schoolId: family.schoolId, familyId: family.id, moves }, now),
+  );
   return spent;
 }

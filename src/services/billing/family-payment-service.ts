@@ -1,6 +1,6 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import type { FamilyAccount } from '../../domain/accounts/family.ts';
-import { type Allocation, type AllocationOrder, putOn, takenOff } from '../../domain/billing/allocation.ts';
+import { type Allocation, type AllocationOrder, type Move, putOn, takenOff } from '../../domain/billing/allocation.ts';
 import {
   allocateByDueDate,
   assertAllocatable,
@@ -29,6 +29,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
+import { settlingEarly, withMost } from './early-payment.ts';
 import { spendCreditOn } from './family-credit.ts';
 import { invoiceNotFound, lockFamily, lockPayment, paymentNotFound } from './locks.ts';
 
@@ -94,17 +95,18 @@ export class FamilyPaymentService {
   ): Promise<Outcome<PaymentAllocated>> {
     const now = this.#clock.now();
     const inTransaction = async (repositories: Repositories): Promise<Outcome<PaymentAllocated>> => {
-      const { payments, allocations } = repositories;
+      const { payments } = repositories;
       if (order !== 'auto') assertEachOnce(order);
       const { payment, family } = await lockPayment(actor, repositories, paymentId);
       assertLive(payment);
       const familyId = assertOfFamily(payment);
       if (family === null) throw new Error(`payment ${paymentId} lost its family`);
       const available = parseMoney(payment.unapplied, family.credit.currency);
-      const decided = await decideAllocations(actor, repositories, { family, available, order });
+      const { paidOn } = payment;
+      const decided = await decideAllocations(actor, repositories, { family, available, order, paidOn });
       const { today } = await findBooks(actor, repositories, family.schoolId, now);
       const moves = decided.map((one) => putOn({ paymentId, ...one }, order === 'auto' ? null : today));
-      await allocations.insertMany(actor, { schoolId: family.schoolId, familyId, moves }, now);
+      await moveSettling(actor, repositories, { schoolId: family.schoolId, familyId, moves }, now);
       const event = { type: 'payment_allocated', paymentId, familyId, schoolId: family.schoolId } as const;
       const amount = formatMoney(totalOf(decided, family.credit.currency));
       return { body: await payments.findJson(actor, paymentId), event: { ...event, amount } };
@@ -127,7 +129,7 @@ export class FamilyPaymentService {
   ): Promise<Outcome<PaymentAllocated>> {
     const now = this.#clock.now();
     const inTransaction = async (repositories: Repositories): Promise<Outcome<PaymentAllocated>> => {
-      const { payments, allocations, invoices } = repositories;
+      const { payments, invoices } = repositories;
       const { payment, family, allocated } = await lockPayment(actor, repositories, paymentId);
       assertLive(payment);
       const familyId = assertOfFamily(payment);
@@ -139,7 +141,7 @@ export class FamilyPaymentService {
       assertReleasable(parseMoney(released, currency), parseMoney(lying, currency));
       const { today } = await findBooks(actor, repositories, family.schoolId, now);
       const move = takenOff({ paymentId, invoiceId, amount: released }, 'RELEASE', reason, today);
-      await allocations.insertMany(actor, { schoolId: family.schoolId, familyId, moves: [move] }, now);
+      await moveSettling(actor, repositories, { schoolId: family.schoolId, familyId, moves: [move] }, now);
       const event = { type: 'payment_released', paymentId, familyId, schoolId: family.schoolId } as const;
       return { body: await payments.findJson(actor, paymentId), event: { ...event, amount: released } };
     };
@@ -230,9 +232,16 @@ async function pay(
   const payment = { ...command, paidAt: command.paidAt ?? now };
   const { today } = await findBooks(actor, repositories, family.schoolId, now);
   if (typeof payment.paidAt === 'string') assertInRange(payment.paidAt, FIRST_DAY, today);
-  const allocations = await decideAllocations(actor, repositories, { family, available, order });
+  const paidOn = typeof payment.paidAt === 'string' ? payment.paidAt : today;
+  const allocations = await decideAllocations(actor, repositories, { family, available, order, paidOn });
   const allocatedOn = typeof order === 'string' ? null : today;
-  const made = await repositories.payments.insertOfFamily(actor, { familyId, payment, allocations, allocatedOn }, now);
+  const made = await settlingEarly(
+    actor,
+    repositories,
+    allocations.map(({ invoiceId }) => invoiceId),
+    now,
+    async () => await repositories.payments.insertOfFamily(actor, { familyId, payment, allocations, allocatedOn }, now),
+  );
   const { body, ...facts } = made;
   return { body, event: { type: 'payment_processed', ...facts } };
 }
@@ -244,17 +253,38 @@ async function pay(
  */
 async function decideAllocations(
   actor: Actor,
-  { invoices }: Repositories,
-  { family, available, order }: Readonly<{ family: FamilyAccount; available: Money; order: AllocationOrder }>,
+  repositories: Repositories,
+  {
+    family,
+    available,
+    order,
+    paidOn,
+  }: Readonly<{ family: FamilyAccount; available: Money; order: AllocationOrder; paidOn: string }>,
 ): Promise<readonly Allocation[]> {
+  const { invoices } = repositories;
   if (order === 'none') return [];
-  if (order === 'auto') return allocateByDueDate(available, await invoices.listOpenForUpdate(actor, family.id));
+  if (order === 'auto') {
+    const open = await invoices.listOpenForUpdate(actor, family.id);
+    return allocateByDueDate(available, await withMost(actor, repositories, open, paidOn));
+  }
   const named = await invoices.listForUpdate(
     actor,
     order.map(({ invoiceId }) => invoiceId),
   );
   assertAllocatable(order, available, family.id, named);
   return order;
+}
+
+/** Moves money, and settles what early payment earns by it. */
+async function moveSettling(
+  actor: Actor,
+  repositories: Repositories,
+  of: Readonly<{ schoolId: number; familyId: number; moves: readonly Move[] }>,
+  now: Date,
+): Promise<void> {
+  const invoiceIds = of.moves.map(({ invoiceId }) => invoiceId);
+  const move = async (): Promise<void> => await repositories.allocations.insertMany(actor, of, now);
+  await settlingEarly(actor, repositories, invoiceIds, now, move);
 }
 
 /** The invoices that credit may go to: all that are open, or the one that is named. */

@@ -16,6 +16,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
+import { settlingEarly } from './early-payment.ts';
 import { familyNotFound, invoiceNotFound, lockBooks, lockInvoice, lockPayment, paymentNotFound } from './locks.ts';
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the invoice's currency. */
@@ -167,12 +168,15 @@ export class PaymentService {
       const { payment, family, allocated } = await lockPayment(actor, repositories, id);
       assertReversible(payment);
       const now = this.#clock.now();
-      const held = await lockBooks(actor, repositories, payment.schoolId, now);
-      const days = daysOfEntry(reversedOn, { happenedOn: payment.paidOn, bookedOn: payment.bookedOn }, held);
-      const moves = allocated.map((one) => takenOff(one, 'REVERSAL', null, days.happenedOn));
-      await allocations.insertMany(actor, { schoolId: payment.schoolId, familyId: family?.id ?? null, moves }, now);
-      await allocations.takeAway(actor, payment, now);
-      const { body, ...facts } = await payments.insertReversal(actor, payment, { reason, ...days }, now);
+      const invoiceIds = allocated.map(({ invoiceId }) => invoiceId);
+      const { body, ...facts } = await settlingEarly(actor, repositories, invoiceIds, now, async () => {
+        const held = await lockBooks(actor, repositories, payment.schoolId, now);
+        const days = daysOfEntry(reversedOn, { happenedOn: payment.paidOn, bookedOn: payment.bookedOn }, held);
+        const moves = allocated.map((one) => takenOff(one, 'REVERSAL', null, days.happenedOn));
+        await allocations.insertMany(actor, { schoolId: payment.schoolId, familyId: family?.id ?? null, moves }, now);
+        await allocations.takeAway(actor, payment, now);
+        return await payments.insertReversal(actor, payment, { reason, ...days }, now);
+      });
       return { body, event: { type: 'payment_reversed', ...facts } };
     };
     const now = this.#clock.now();
@@ -202,7 +206,13 @@ async function decide(
     assertInRange(payment.paidAt, FIRST_DAY, books.today);
   }
 
-  const made = await repositories.payments.insert(actor, payment, now);
+  const made = await settlingEarly(
+    actor,
+    repositories,
+    [invoice.id],
+    now,
+    async () => await repositories.payments.insert(actor, payment, now),
+  );
   if (made === undefined) throw new Error(`invoice ${invoice.id}: the guard refused what the rule allows`);
   return made;
 }
