@@ -202,6 +202,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const sessions = new SessionService({ ...identity, throttle });
   const provider = config.oidc === null ? null : new OidcProvider(config.oidc);
   const signInCleaner = new SignInCleaner(dependencies);
+  const invoices = new InvoiceService(dependencies);
   const billingRunWorker = new BillingRunWorker(dependencies);
   return {
     services: {
@@ -210,12 +211,17 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       families: new FamilyService(dependencies),
       guardians: new GuardianService(dependencies),
       invoices: new InvoiceService(dependencies),
+      invoices,
       creditNotes: new CreditNoteService(dependencies),
       closings: new ClosingService(dependencies),
       payments: new PaymentService(dependencies),
       familyPayments: new FamilyPaymentService(dependencies),
       ...catalogueServices(dependencies),
-      billingRuns: new BillingRunService({ ...dependencies, worker: config.worker ? billingRunWorker : null }),
+      billingRuns: new BillingRunService({
+        ...dependencies,
+        invoices,
+        worker: config.worker ? billingRunWorker : null,
+      }),
       statements,
       ledgers,
       documents: new DocumentService({ ...dependencies, statements, ledgers, reports, renderer }),

@@ -8,6 +8,7 @@ import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { BillingRunFilter } from '../../repositories/plans/billing-run-repository.ts';
 import type { RunItemFilter } from '../../repositories/plans/run-item-repository.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { InvoiceService } from '../billing/invoice-service.ts';
 import { lockBooks } from '../billing/locks.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
 import { announce, type Outcome } from '../shared/events.ts';
@@ -26,10 +27,14 @@ const VOID_ROWS = 500;
 /** Of a preview whose hash alone is wanted. */
 const NO_ITEMS = { limit: 0, after: BEGINNING };
 
+/** `toCredit`: what was paid on its invoices goes back to the credit of their families; else those with payments are kept. */
+export type VoidRun = Readonly<{ id: number; reason: string; toCredit: boolean }>;
+
 type Dependencies = Readonly<{
   unitOfWork: UnitOfWork;
   clock: Clock;
   log: Log;
+  invoices: Pick<InvoiceService, 'void'>;
   /** Takes a run up that was begun; absent where others do the jobs. */
   worker: Readonly<{ start(runId: number): void }> | null;
 }>;
@@ -102,7 +107,7 @@ export class BillingRunService {
    * @returns the run as JSON text, with `voided` and `kept`
    * @throws DomainError `billing_run_not_found`, `billing_run_in_progress`, `billing_run_already_void`
    */
-  async void(actor: Actor, id: number, reason: string): Promise<Outcome<BillingRunVoided>> {
+  async void(actor: Actor, { id, reason, toCredit }: VoidRun): Promise<Outcome<BillingRunVoided>> {
     const now = this.#of.clock.now();
     let voided = 0;
     for (let batch = VOID_ROWS; batch === VOID_ROWS; voided += batch) {
@@ -110,6 +115,7 @@ export class BillingRunService {
         async (repositories) => await voidBatch(actor, repositories, id, reason, now),
       );
     }
+    if (toCredit) voided += await this.#voidPaid(actor, id, reason);
     const outcome = await this.#of.unitOfWork.transaction(async (repositories): Promise<Outcome<BillingRunVoided>> => {
       const { schoolId } = await lockRun(actor, repositories, id);
       const kept = await repositories.runItems.listPaid(actor, id);
@@ -120,6 +126,23 @@ export class BillingRunService {
     });
     announce(this.#of.log, outcome.event);
     return outcome;
+  }
+
+  /** Voids those with payments one by one, where there is a family whose credit the money becomes. */
+  async #voidPaid(actor: Actor, runId: number, reason: string): Promise<number> {
+    let voided = 0;
+    for (const { id } of await this.#of.unitOfWork.read(
+      async ({ runItems }) => await runItems.listPaid(actor, runId),
+    )) {
+      try {
+        await this.#of.invoices.void(actor, { id, reason, voidedOn: null, toCredit: true });
+        voided += 1;
+      } catch (error) {
+        // It is kept, and named.
+        if (!(error instanceof DomainError)) throw error;
+      }
+    }
+    return voided;
   }
 
   /** As JSON text, as the API shows it. @throws DomainError `billing_run_not_found` */

@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { rootActor } from '../../domain/access/actor.ts';
+import type { FamilyAccount } from '../../domain/accounts/family.ts';
 import { type BillingRun, type RunItem, RunSum } from '../../domain/plans/billing-run.ts';
 import type { BillingRunFailed, BillingRunFinished } from '../../domain/plans/run-events.ts';
 import { DomainError, describeError, UnavailableError } from '../../domain/shared/errors.ts';
 import { formatMoney } from '../../domain/shared/money.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { RunLease } from '../../repositories/plans/billing-run-repository.ts';
+import type { RunBatch } from '../../repositories/plans/run-insertion.ts';
 import { isFaultOfOne } from '../../repositories/shared/database-failures.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { writeCreditNote } from '../billing/credit-note-writing.ts';
-import { lockFamilyInvoice } from '../billing/locks.ts';
+import { spendCreditOn } from '../billing/family-credit.ts';
+import { lockFamily, lockFamilyInvoice } from '../billing/locks.ts';
 import { announce } from '../shared/events.ts';
 import { readPortion } from './run-work.ts';
 
@@ -103,6 +106,7 @@ export class BillingRunWorker {
   }
 
   async #workOn(lease: RunLease): Promise<void> {
+    await this.#applyCredit(lease);
     let size = BATCH_ROWS;
     while (!this.#stopping.signal.aborted) {
       const step = await this.#tryStep(lease, size);
@@ -141,9 +145,28 @@ export class BillingRunWorker {
       const toCorrect = items.find(({ total }) => total < 0n);
       if (toCorrect !== undefined && !failing) return { toCorrect, run };
       const written = failing ? items.map(toFailed) : items;
-      await billingRuns.insertBatch(WORKER, { run, items: written, sum: new RunSum().add(written), after }, now);
+      const batch = { run, items: written, sum: new RunSum().add(written), after };
+      await insertPaying(repositories, batch, now, async () => await billingRuns.insertBatch(WORKER, batch, now));
       return 'more';
     });
+  }
+
+  /** Before late fees are worked out, families pay what is open from their credit (A3). */
+  async #applyCredit(lease: RunLease): Promise<void> {
+    const { unitOfWork, clock } = this.#of;
+    const found = await unitOfWork.read(async ({ billingRuns, charges }) => {
+      const run = await billingRuns.find(WORKER, lease.runId);
+      return run?.kind === 'LATE_FEES' ? await charges.listCreditors(WORKER, run.schoolId, null) : [];
+    });
+    for (const id of found) {
+      const now = clock.now();
+      await unitOfWork.transaction(async (repositories) => {
+        if ((await repositories.billingRuns.extend(WORKER, lease, leaseFrom(now))) === undefined) return;
+        const family = await lockFamily(WORKER, repositories, id);
+        const open = await repositories.invoices.listOpenForUpdate(WORKER, id);
+        await spendCreditOn(WORKER, repositories, family, open, now);
+      });
+    }
   }
 
   /** Takes fees back that came to light to be too much, the newest first. What cannot be is kept as a row that failed. */
@@ -163,8 +186,9 @@ export class BillingRunWorker {
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       log.info({ billing_run_id: run.id, code: error.code }, 'late_fee_correction_refused');
-      const errorCode =
-        error.code === 'period_closed' || error.code === 'credit_exceeds_pending' ? error.code : 'internal_error';
+      // A fee that was paid, where nobody has credit that its money could become.
+      const code = error.code === 'payment_without_family' ? 'credit_exceeds_pending' : error.code;
+      const errorCode = code === 'period_closed' || code === 'credit_exceeds_pending' ? code : 'internal_error';
       await inTransaction(
         async ({ billingRuns }) => await billingRuns.insertItem(WORKER, run, { ...toFailed(item), errorCode }),
       );
@@ -203,6 +227,26 @@ function toFailed(item: RunItem): RunItem {
     total: 0n,
     earlyDiscounts: [],
   };
+}
+
+/** Writes a batch, and pays its invoices from the credit of the families that have some (A3), which are held before. */
+async function insertPaying(
+  repositories: Repositories,
+  { run, items }: RunBatch,
+  now: Date,
+  insert: () => Promise<void>,
+): Promise<void> {
+  const { charges, runItems, invoices } = repositories;
+  const students = items.flatMap(({ outcome, studentId }) => (outcome === 'CREATED' ? studentId : []));
+  const families: FamilyAccount[] = [];
+  for (const id of await charges.listCreditors(WORKER, run.schoolId, students)) {
+    families.push(await lockFamily(WORKER, repositories, id));
+  }
+  await insert();
+  for (const family of families.filter(({ autoApply }) => autoApply)) {
+    const ids = await runItems.listOpenOfFamily(WORKER, run.id, family.id);
+    await spendCreditOn(WORKER, repositories, family, await invoices.listForUpdate(WORKER, ids), now);
+  }
 }
 
 /** Credit notes on the fees of an invoice, the newest fee first, until `item` is made up for. */

@@ -300,6 +300,34 @@ describe('POST /billing-runs/{id}/void', () => {
     expect(summary['totals'] ?? summary).toMatchObject({ invoiced: '24000.00', paid: '2000.00' });
   });
 
+  test('to_credit: those that were paid are voided too where a family has credit, and a new bill is paid from that', async () => {
+    const { catalogue, planId } = await aSchoolYear();
+    const [ofFamily, alone] = await enrol(catalogue, 2, { plan_ids: [planId] });
+    const { rows } = await billing.owner.query<{ id: string }>(
+      "insert into families (school_id, name) values ($1, 'Ruiz') returning id",
+      [catalogue.schoolId],
+    );
+    await billing.owner.query('update students set family_id = $1 where id = $2', [rows[0]?.id, ofFamily]);
+    const run = await bill(catalogue);
+    const made = await itemsOf(billing, run.id);
+    for (const { invoice_id: id } of made) await billing.pay(Number(id), '1000.00');
+    const { body } = await billing.send<Run & { voided: number; kept: Json[] }>(
+      'POST',
+      `/billing-runs/${run.id}/void`,
+      {
+        reason: 'Wrong plan',
+        payments: 'to_credit',
+      },
+    );
+    const kept = made.find(({ student_id: id }) => id === alone)?.invoice_id;
+    expect(body).toMatchObject({ voided: 1, kept: [{ invoice_id: kept }] });
+
+    const [again] = await itemsOf(billing, (await bill(catalogue)).id, '&outcome=CREATED');
+    expect(again).toMatchObject({ student_id: ofFamily });
+    expect(await billing.invoice(Number(again?.invoice_id))).toMatchObject({ status: 'PARTIAL', paid: '1000.00' });
+    expect(await billing.driftedInvoices()).toEqual([]);
+  });
+
   test('404 for one that is not there', async () => {
     expect((await billing.post('/billing-runs/999999/void', { reason: 'x' })).body).toMatchObject({
       status: 404,

@@ -93,7 +93,14 @@ export const BillingRunCreate = Type.Object(
 );
 
 export const BillingRunVoid = Type.Object(
-  { reason: text(1, 200, { description: 'Why the invoices are taken back.', examples: ['Wrong plan'] }) },
+  {
+    reason: text(1, 200, { description: 'Why the invoices are taken back.', examples: ['Wrong plan'] }),
+    payments: Type.Optional(
+      oneOf(['to_credit'], {
+        description: 'Void those with payments, too: the money goes back to the credit of their families.',
+      }),
+    ),
+  },
   { ...STRICT, $id: 'BillingRunVoid' },
 );
 

@@ -104,11 +104,12 @@ export function billingRunRoutes(routes: FastifyInstance, runs: BillingRunServic
     scope: 'invoices:correct',
     summary: 'Take the invoices of a billing run back',
     description:
-      'Those with payments are kept, and named. In batches: whoever is cut off asks again. Afterwards the same can be billed again.',
+      'Those with payments are kept, and named, unless the money goes back to credit. In batches: whoever is cut off asks again. Afterwards the same can be billed again.',
     refusals: ['billing_run_not_found', 'billing_run_in_progress', 'billing_run_already_void'],
     answer: { schema: BillingRunVoided, description: 'The run, and what was voided and kept.' },
     params: IdParams,
     body: BillingRunVoid,
-    run: async ({ actor, params: { id }, body: { reason } }) => (await runs.void(actor, id, reason)).body,
+    run: async ({ actor, params: { id }, body: { reason, payments } }) =>
+      (await runs.void(actor, { id, reason, toCredit: payments === 'to_credit' })).body,
   });
 }

@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest';
+import { type Json, startBilling } from '../../support/billing.ts';
+import { Catalogue } from './catalogue.support.ts';
+import { begin, bill, ended, itemsOf, type Run } from './runs.support.ts';
+
+const billing = await startBilling();
+
+/** A bill of 1000.00 due on a day, with a late fee policy. @returns how to run late fees on a day */
+async function aLateBill(policy: Json, { amount = '1000.00', dueOn = '2026-09-07', family = false } = {}) {
+  billing.clock.travelTo('2026-09-01T18:00:00Z');
+  const catalogue = await Catalogue.open(billing);
+  const policyId = await catalogue.aPolicy(policy);
+  const item = { label: '1', issue_on: '2026-09-01', due_on: dueOn, amount };
+  const planId = await catalogue.aPlan({ items: [item], late_fee_policy_id: policyId });
+  const student = await catalogue.aStudent();
+  if (family) {
+    const { rows } = await billing.owner.query<{ id: string }>(
+      "insert into families (school_id, name) values ($1, 'Ruiz') returning id",
+      [catalogue.schoolId],
+    );
+    await billing.owner.query('update students set family_id = $1 where id = $2', [rows[0]?.id, student]);
+  }
+  await catalogue.anEnrolment({ student_id: student, plan_ids: [planId] });
+  const [made] = await itemsOf(billing, (await bill(catalogue)).id);
+  const invoiceId = Number(made?.invoice_id);
+  const runOn = async (day: string): Promise<Run> => {
+    billing.clock.travelTo(`${day}T18:00:00Z`);
+    return await bill(catalogue, { kind: 'LATE_FEES' });
+  };
+  /** What a run on each of these days posts. */
+  const postedOn = async (...days: string[]): Promise<string[]> => {
+    const posted: string[] = [];
+    for (const day of days) posted.push((await runOn(day)).totals['late_fees'] ?? '');
+    return posted;
+  };
+  const fees = async (): Promise<Json[]> => {
+    const { body } = await billing.get<Json[]>(`/invoices?student_id=${student}`);
+    return body.filter(({ origin_invoice_id: origin }) => origin === invoiceId).reverse();
+  };
+  return { catalogue, invoiceId, runOn, postedOn, fees };
+}
+
+const ONCE = {};
+const DAILY = { kind: 'DAILY', steps: undefined, amount: '13.00' };
+
+describe('the worked examples', () => {
+  test('23: each step once; run again the same day: nothing; the fee is an invoice of its own', async () => {
+    const { catalogue, invoiceId, postedOn, fees, runOn } = await aLateBill(ONCE);
+    expect(await postedOn('2026-09-07', '2026-09-08', '2026-09-08', '2026-09-14')).toEqual([
+      '0.00',
+      '150.00',
+      '0.00',
+      '0.00',
+    ]);
+    const run = await runOn('2026-09-15');
+    expect(run).toMatchObject({ counts: { created: 1 }, totals: { late_fees: '150.00', total: '150.00' } });
+    expect(await fees()).toMatchObject([
+      { amount_total: '150.00', issued_on: '2026-09-08', due_date: '2026-09-08', plan_item_id: null },
+      {
+        amount_total: '150.00',
+        issued_on: '2026-09-15',
+        billing_run_id: run.id,
+        lines: [{ kind: 'LATE_FEE', base: '1000.00', rate: null, amount: '150.00' }],
+      },
+    ]);
+    expect(await itemsOf(billing, run.id)).toMatchObject([{ origin_invoice_id: invoiceId, outcome: 'CREATED' }]);
+    // Never a fee on a fee.
+    expect((await bill(catalogue, { kind: 'LATE_FEES' })).counts).toMatchObject({ created: 0, exists: 1 });
+  });
+
+  test('24 and 26: a percentage of the original each month, up to a cap', async () => {
+    const monthly = { kind: 'MONTHLY', steps: undefined, percent: '8.00' };
+    const bill2500 = { amount: '2500.00', dueOn: '2026-09-30' };
+    const { postedOn } = await aLateBill(monthly, bill2500);
+    expect(await postedOn('2026-09-30', '2026-10-01', '2026-11-01')).toEqual(['0.00', '200.00', '200.00']);
+    const capped = await aLateBill({ ...monthly, cap_percent: '10.00' }, bill2500);
+    expect(await capped.postedOn('2026-10-01', '2026-11-01', '2026-12-01')).toEqual(['200.00', '50.00', '0.00']);
+  });
+
+  test('27: days that no run saw are posted by the next', async () => {
+    const { postedOn } = await aLateBill(DAILY, { dueOn: '2026-10-10' });
+    expect(await postedOn('2026-10-15', '2026-10-22')).toEqual(['65.00', '91.00']);
+  });
+
+  test('28: a payment of before that is recorded later takes the fee back', async () => {
+    const { invoiceId, runOn, postedOn, fees } = await aLateBill(ONCE);
+    expect(await postedOn('2026-09-08')).toEqual(['150.00']);
+    billing.clock.travelTo('2026-09-12T18:00:00Z');
+    await billing.aPayment(invoiceId, '1000.00', { paid_at: '2026-09-05' });
+    expect(await runOn('2026-09-13')).toMatchObject({
+      counts: { created: 1 },
+      totals: { corrections: '150.00', total: '0.00' },
+    });
+    const [fee] = await fees();
+    expect(fee).toMatchObject({ status: 'PAID', credited: '150.00' });
+    const { body: notes } = await billing.get<Json[]>(`/invoices/${fee?.['id']}/credit-notes`);
+    expect(notes).toMatchObject([{ amount: '150.00', reason: 'late_fee_corrected', dated_on: '2026-09-13' }]);
+    expect((await runOn('2026-09-20')).counts).toMatchObject({ created: 0, failed: 0 });
+    expect(await billing.driftedInvoices()).toEqual([]);
+  });
+});
+
+test('a waived fee does not come back, and the next step does', async () => {
+  const { postedOn, fees } = await aLateBill(ONCE);
+  await postedOn('2026-09-08');
+  const [fee] = await fees();
+  const waiver = { amount: '150.00', reason: 'late_fee_waived' };
+  expect((await billing.post(`/invoices/${fee?.['id']}/credit-notes`, waiver)).status).toBe(201);
+  expect(await postedOn('2026-09-10', '2026-09-15', '2026-09-16')).toEqual(['0.00', '150.00', '0.00']);
+});
+
+test('a fee that was paid is corrected all the same: its money becomes credit of the family', async () => {
+  const { invoiceId, runOn, postedOn, fees } = await aLateBill(ONCE, { family: true });
+  await postedOn('2026-09-08');
+  const [fee] = await fees();
+  await billing.aPayment(Number(fee?.['id']), '150.00');
+  await billing.aPayment(invoiceId, '1000.00', { paid_at: '2026-09-05' });
+  expect((await runOn('2026-09-13')).totals).toMatchObject({ corrections: '150.00' });
+  const { rows } = await billing.owner.query<{ credit: string }>(
+    'select credit from families f join invoices i on i.family_id = f.id where i.id = $1',
+    [invoiceId],
+  );
+  expect(rows[0]?.credit).toBe('150.00');
+});
+
+test('one that was paid and is of no family cannot be corrected: FAILED, and the run goes on', async () => {
+  const { invoiceId, runOn, postedOn, fees } = await aLateBill(ONCE);
+  await postedOn('2026-09-08');
+  const [fee] = await fees();
+  await billing.aPayment(Number(fee?.['id']), '150.00');
+  await billing.aPayment(invoiceId, '1000.00', { paid_at: '2026-09-05' });
+  const run = await runOn('2026-09-13');
+  expect(run).toMatchObject({ status: 'DONE', counts: { created: 0, failed: 1 } });
+  expect(await itemsOf(billing, run.id)).toMatchObject([{ outcome: 'FAILED', error_code: 'credit_exceeds_pending' }]);
+});
+
+test('a run of an earlier day takes back nothing of a later one', async () => {
+  const { catalogue, postedOn } = await aLateBill(ONCE);
+  expect(await postedOn('2026-09-20')).toEqual(['300.00']);
+  const { body } = await begin(catalogue, { kind: 'LATE_FEES', as_of: '2026-09-10' });
+  expect(await ended(billing, body.id)).toMatchObject({
+    counts: { created: 0, exists: 1 },
+    totals: { corrections: '0.00' },
+  });
+});
+
+test('a voided fee is posted again', async () => {
+  const { catalogue, postedOn, runOn } = await aLateBill(ONCE);
+  const run = await runOn('2026-09-08');
+  await billing.post(`/billing-runs/${run.id}/void`, { reason: 'Too soon' });
+  expect(await postedOn('2026-09-09')).toEqual(['150.00']);
+  expect((await bill(catalogue, { kind: 'LATE_FEES' })).counts).toMatchObject({ created: 0, exists: 1 });
+});
