@@ -210,7 +210,6 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       students: new StudentService(dependencies),
       families: new FamilyService(dependencies),
       guardians: new GuardianService(dependencies),
-      invoices: new InvoiceService(dependencies),
       invoices,
       creditNotes: new CreditNoteService(dependencies),
       closings: new ClosingService(dependencies),
