@@ -204,6 +204,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const signInCleaner = new SignInCleaner(dependencies);
   const invoices = new InvoiceService(dependencies);
   const billingRunWorker = new BillingRunWorker(dependencies);
+  const worker = config.worker ? billingRunWorker : null;
   return {
     services: {
       schools: new SchoolService({ ...dependencies, timeZones: new CountryTimeZones() }),
@@ -216,11 +217,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       payments: new PaymentService(dependencies),
       familyPayments: new FamilyPaymentService(dependencies),
       ...catalogueServices(dependencies),
-      billingRuns: new BillingRunService({
-        ...dependencies,
-        invoices,
-        worker: config.worker ? billingRunWorker : null,
-      }),
+      billingRuns: new BillingRunService({ ...dependencies, invoices, worker }),
       statements,
       ledgers,
       documents: new DocumentService({ ...dependencies, statements, ledgers, reports, renderer }),

@@ -11,6 +11,8 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
   statement  an account as JSON, CSV, XLSX or PDF
   export     lists, statements, ledgers and reports as CSV, XLSX or JSON lines
   import     students, families and opening balances from CSV files
+  bill       all students of a school: what their plans say
+  late-fees  what is added to what is not paid in time
   check      compare every stored figure with the rows it is made of
   backup     every row of one moment in a file
   restore    a backup into an empty database
@@ -50,6 +52,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   import: async () => {
     const { IMPORT_HELP, importFile } = await import('./commands/import.ts');
     return { help: IMPORT_HELP, run: async (args, io) => await importFile(args, readConfig(io.env), io) };
+  },
+  bill: async () => {
+    const { BILL_HELP, bill } = await import('./commands/bill.ts');
+    return { help: BILL_HELP, run: async (args, io) => await bill('CHARGES', args, readConfig(io.env), io) };
+  },
+  'late-fees': async () => {
+    const { LATE_FEES_HELP, bill } = await import('./commands/bill.ts');
+    return { help: LATE_FEES_HELP, run: async (args, io) => await bill('LATE_FEES', args, readConfig(io.env), io) };
   },
   check: async () => {
     const { CHECK_HELP, check } = await import('./commands/check.ts');

@@ -35,7 +35,7 @@ describe('help', () => {
     expect(await cli([])).toMatchObject({ code: 2, out: '' });
   });
 
-  test.each(['bill', 'toString'])('2: %s is no command', async (name) => {
+  test.each(['invoice', 'toString'])('2: %s is no command', async (name) => {
     const { code, err } = await cli([name]);
     expect(code).toBe(2);
     expect(err).toMatch(new RegExp(`^There is no command ${name}\\.`));
