@@ -615,6 +615,10 @@ export type BillingRunVoid = {
      * @maxLength 200
      */
     reason: string;
+    /**
+     * Void those with payments, too: the money goes back to the credit of their families.
+     */
+    payments?: "to_credit";
 };
 
 export type BillingRunVoided = {
