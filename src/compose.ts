@@ -119,9 +119,7 @@ export type Product = Readonly<{
   telemetry: Telemetry;
   longAnswers: Shares;
   jobs: JobRunner;
-  /** Works on billing runs; for those who wait for one to end. */
   billingRunWorker: BillingRunWorker;
-  /** Gives the connections back. */
   close(): Promise<void>;
 }>;
 
