@@ -8,7 +8,7 @@ import { FamilyRow } from './families/family.ts';
 import { InvoiceResponse } from './invoice.ts';
 import { FamilyEntry, SchoolEntry, StudentEntry } from './ledger.ts';
 import { InvoicePaymentRow, PaymentRow } from './payment.ts';
-import { AgingRow, DebtorResponse, FamilyDebtorResponse } from './report.ts';
+import { AgingRow, DebtorRow, FamilyDebtorRow } from './report.ts';
 import { SchoolResponse } from './school.ts';
 import { FamilyStatementLine, StatementLine } from './statement.ts';
 import { StudentResponse } from './student.ts';
@@ -76,8 +76,8 @@ export const CSV_COLUMNS = {
     school: columnsOf(SchoolEntry, ['happened_on', 'family_id', 'family_name']),
   },
   aging: columnsOf(AgingRow),
-  debtors: columnsOf(DebtorResponse),
-  familyDebtors: columnsOf(FamilyDebtorResponse),
+  debtors: columnsOf(DebtorRow),
+  familyDebtors: columnsOf(FamilyDebtorRow),
   summary: columnsOf(SummaryRow),
   // A row of a file has no list in it.
   users: columnsOf(UserResponse).filter(({ name }) => name !== 'memberships'),

@@ -94,30 +94,34 @@ const DEBT_FIELDS = {
   days_overdue: Type.Integer({ minimum: 0, description: 'Since the oldest due day; 0 if not past.', examples: [12] }),
 };
 
-export const DebtorResponse = Type.Object({ student: StudentReference, ...DEBT_FIELDS }, { $id: 'Debtor' });
+/** A student who owes something, in a file. */
+export const DebtorRow = Type.Object({ student: StudentReference, ...DEBT_FIELDS });
 
-const GuardianToCall = Type.Object(
-  {
-    name: Type.String({ examples: ['Rosa Ñúñez'] }),
-    phone: textOrNull(50, { examples: ['+52 55 1234 5678'] }),
-    email: textOrNull(255, { examples: ['rosa@example.com'] }),
-  },
-  { $id: 'GuardianToCall' },
-);
+const GuardianToCall = Type.Object({
+  name: Type.String({ examples: ['Rosa Ñúñez'] }),
+  phone: textOrNull(50, { examples: ['+52 55 1234 5678'] }),
+  email: textOrNull(255, { examples: ['rosa@example.com'] }),
+});
 
-export const FamilyDebtorResponse = Type.Object(
+const family = orNull(FamilyReference, 'With `group_by=family`; null for a student of no family.');
+const guardian = orNull(GuardianToCall, 'With `group_by=family`: its principal guardian, if it has one.');
+const student = orNull(StudentReference, 'Null only for a family, with `group_by=family`.');
+
+/** A family that owes something, or a student of none, in a file. */
+export const FamilyDebtorRow = Type.Object({ family, student, guardian, ...DEBT_FIELDS, ...AHEAD_FIELDS });
+
+/** One shape for both, so that who lists students reads what it always did. */
+export const DebtorResponse = Type.Object(
   {
-    family: orNull(FamilyReference, 'Null for a student of no family.'),
-    student: orNull(StudentReference, 'Null for a family.'),
-    guardian: orNull(GuardianToCall, 'The principal guardian of the family, if it has one.'),
+    student,
     ...DEBT_FIELDS,
-    ...AHEAD_FIELDS,
+    family: Type.Optional(family),
+    guardian: Type.Optional(guardian),
+    credit: Type.Optional(AHEAD_FIELDS.credit),
+    balance: Type.Optional(AHEAD_FIELDS.balance),
   },
-  { $id: 'FamilyDebtor' },
+  { $id: 'Debtor' },
 );
-
-/** By whom a list of debtors is grouped decides which of the two it has. */
-export const AnyDebtorResponse = Type.Union([DebtorResponse, FamilyDebtorResponse], { $id: 'AnyDebtor' });
 
 export const ClearanceResponse = Type.Object(
   {
@@ -151,11 +155,11 @@ export function toClearanceResponse({ studentJson, school, day: as_of }: Clearan
   return `{"student":${studentJson},${fields.slice(1)}`;
 }
 
-export function toDebtorResponse({ student, ...debt }: Debtor): Static<typeof DebtorResponse> {
+export function toDebtorResponse({ student, ...debt }: Debtor): Static<typeof DebtorRow> {
   return { student, ...toDebt(debt) };
 }
 
-export function toFamilyDebtorResponse(debtor: FamilyDebtor): Static<typeof FamilyDebtorResponse> {
+export function toFamilyDebtorResponse(debtor: FamilyDebtor): Static<typeof FamilyDebtorRow> {
   const { family, student, guardian, credit, balance, ...debt } = debtor;
   return { family, student, guardian, ...toDebt(debt), credit, balance };
 }

@@ -14,8 +14,8 @@ import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import { refuseBackwards } from '../schemas/period.ts';
 import {
   AgingQuery,
-  AnyDebtorResponse,
   ClearanceResponse,
+  DebtorResponse,
   DebtorsQuery,
   FamilyAgingResponse,
   SchoolAgingResponse,
@@ -51,7 +51,7 @@ export function reportRoutes(routes: FastifyInstance, { reports, documents }: Se
     description: 'As PDF a letter to each student or family, a page each; `limit` and `offset` choose some of them.',
     refusals: ['school_not_found', 'document_too_long'],
     answer: {
-      schema: Type.Array(AnyDebtorResponse),
+      schema: Type.Array(DebtorResponse),
       description: 'A page.',
       headers: LIST_HEADERS,
     },
