@@ -27,6 +27,13 @@ const INVOICE = {
   voided_at: null,
   voided_on: null,
   void_reason: null,
+  lines: [],
+  concept_id: null,
+  plan_item_id: null,
+  billing_run_id: null,
+  origin_invoice_id: null,
+  early_discounts: [],
+  family_id: null,
 };
 const PROBLEM = {
   type: '/problems/invoice_not_found',

@@ -6,13 +6,14 @@ import { isoTime, visibleTo } from '../shared/sql-fragments.ts';
 import { bookedOn, changeTotals } from './school-totals.ts';
 
 /**
- * When money between the payment `p` and the invoice `i` moved last, and when the one became free and the other open: what
- * moves now comes no earlier, or a day in between would show the same money twice.
+ * When money between the payment `p` and the invoice `i` moved last, and, for what is `asked` to be put there, when the one
+ * became free and the other open: what moves now comes no earlier, or a day in between would show the same money twice.
  */
 const LAST_MOVED = sql`
   select max(a.allocated_on) as allocated_on, max(a.booked_on) as booked_on from payment_allocations a
   where a.school_id = p.school_id and (
-    (a.payment_id = p.id and (a.invoice_id = i.id or a.kind = 'RELEASE')) or (a.invoice_id = i.id and a.amount < 0)
+    (a.payment_id = p.id and a.invoice_id = i.id)
+    or (asked.amount > 0 and ((a.payment_id = p.id and a.kind = 'RELEASE') or (a.invoice_id = i.id and a.amount < 0)))
   )`;
 
 /** The one way for money to reach an invoice, and to leave it: rows of either sign, and the stored sums of them. */

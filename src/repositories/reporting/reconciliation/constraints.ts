@@ -182,7 +182,7 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
     corrections after_id after_item_id started_at
   `,
   closings: `
-    id school_id through opening invoiced credited voided collected reversed refunded pending created_at
+    id school_id through opening invoiced credited voided collected reversed refunded pending created_at credit
   `,
   concepts: `
     id school_id code name category tax_rate created_at updated_at

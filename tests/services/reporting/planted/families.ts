@@ -229,6 +229,7 @@ export const FAMILIES: readonly Planted[] = [
       `insert into families (id, school_id, name) values (${id}, ${school}, 'x')`,
     ],
     code: 'id_shared',
+    also: ['idempotency_answer_differs'],
     ids: ({ family: { id } }) => ({ family_id: id }),
     stored: /^school_id \d+$/,
     expected: /^school_id \d+$/,
