@@ -12,6 +12,10 @@ const paymentId = await billing.aPayment(invoiceId, '1.00');
 const { body: invoice } = await billing.get(`/invoices/${invoiceId}`);
 const [schoolId, studentId] = [invoice['school_id'], invoice['student_id']];
 const familyId = await billing.aFamily({ school_id: Number(schoolId) });
+const sibling = await billing.aStudent({ school_id: Number(schoolId), family_id: familyId });
+const owed = await billing.anInvoice({ student_id: sibling });
+const unapplied = await billing.post(`/families/${familyId}/payments`, { amount: '5.00', allocations: 'none' });
+const credit = Number(unapplied.body['id']);
 
 const READS = [
   '/schools',
@@ -166,6 +170,15 @@ describe('Location', async () => {
     ['/students', studentBody(Number(schoolId)), ({ id }) => `/students/${id}`],
     ['/families', NAMED, ({ id }) => `/families/${id}`],
     [`/families/${familyId}/guardians`, { full_name: 'A name' }, ({ id }) => `/guardians/${id}`],
+    [`/families/${familyId}/payments`, { amount: '5.00', allocations: 'none' }, ({ id }) => `/payments/${id}`],
+    [
+      `/payments/${credit}/allocations`,
+      { allocations: [{ invoice_id: owed, amount: '3.00' }] },
+      () => `/payments/${credit}`,
+    ],
+    [`/payments/${credit}/release`, { invoice_id: owed, reason: 'Moved' }, () => `/payments/${credit}`],
+    [`/payments/${credit}/refunds`, { amount: '1.00', reason: 'Moved away' }, () => `/payments/${credit}/refunds`],
+    [`/families/${familyId}/apply-credit`, {}, () => `/families/${familyId}`],
     ['/invoices', invoiceBody(Number(studentId)), ({ id }) => `/invoices/${id}`],
     ['/payments', { invoice_id: invoiceId, amount: '1.00' }, ({ id }) => `/payments/${id}`],
     [`/invoices/${invoiceId}/payments`, { amount: '1.00' }, ({ id }) => `/payments/${id}`],
