@@ -67,8 +67,9 @@ const day = (ago: number): string => new Date(Date.now() - ago * 86_400_000).toI
 async function summaryOf(school: number, { body }: Answer): Promise<Record<string, unknown>> {
   const { starts_on: from, through } = body;
   const answer = await client().get(`/schools/${school}/summary?from=${from ?? '0001-01-01'}&to=${through}`);
-  const { opening, invoiced, credited, voided, collected, reversed, net_collected, refunded, pending } = answer.body;
-  return { opening, invoiced, credited, voided, collected, reversed, net_collected, refunded, pending };
+  const { opening, invoiced, credited, voided, collected, reversed, net_collected, refunded, pending, credit } =
+    answer.body;
+  return { opening, invoiced, credited, voided, collected, reversed, net_collected, refunded, pending, credit };
 }
 
 test(`${ROUNDS} closings through two processes, each against ${3 * KINDS.length} writes of its last day: none is missed`, {

@@ -107,5 +107,5 @@ export function paymentInsertion(requests: readonly PaymentRequest[], locks: Loc
     ), kept as (
       ${keepAnswers(sql`answer`)}
     )
-    select place, "paymentId", "invoiceId", "schoolId", amount, method, body, held_school_id from ${answers(locks)}`;
+    select place, "paymentId", "invoiceId", "familyId", "schoolId", amount, method, body, held_school_id from ${answers(locks)}`;
 }

@@ -14,7 +14,8 @@ export function walkAllocations(step: Step): Statement {
   return walk(
     sql`
       select * from payment_allocations
-      where (payment_id, id) > (${paymentId}::bigint, ${id}::bigint) order by payment_id, id limit ${step.limit}`,
+      where (payment_id, id) > (${paymentId}::bigint, ${id}::bigint) and ${step.visible(sql`school_id`)}
+      order by payment_id, id limit ${step.limit}`,
     sql`select json_build_array(payment_id, id) from batch order by payment_id desc, id desc limit 1`,
     findingsIn(sql`batch b ${PAYMENT_OF} ${INVOICE_OF} ${SCHOOL_OF}`, ids, [
       { code: 'allocation_without_payment', isWrong: sql`payment.id is null` },
