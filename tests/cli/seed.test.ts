@@ -6,13 +6,44 @@ import { cli, Terminal } from './support.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const COUNTS = { schools: 3, students: 8, invoices: 16, payments: 12 };
-const TABLES = ['schools', 'students', 'invoices', 'payments', 'document_counters'];
+/** The school of families and a billing year stands beside the sample, in counts of its own. */
+const YEAR_SCHOOL = 'Colegio Nezahualcóyotl';
+const YEAR_COUNTS = {
+  families: 4,
+  guardians: 6,
+  students: 7,
+  periods: 1,
+  concepts: 2,
+  discounts: 2,
+  late_fee_policies: 1,
+  plans: 1,
+  plan_items: 10,
+  enrolments: 7,
+  billing_runs: 5,
+  invoices: 39,
+  payments: 10,
+  payment_reversals: 1,
+  refunds: 1,
+  credit_notes: 0,
+};
+const TABLES = ['schools', 'document_counters', ...Object.keys(YEAR_COUNTS)];
+
+/** Days from today to those before which the months are the shortest and the longest, and one whose due days are cut off at a month's end. */
+const CALENDARS = ['2023-05-11', '2024-03-09', '2023-10-09'].map((day): [string, number] => [
+  day,
+  Math.round((Date.parse(day) - Date.now()) / DAY_MS),
+]);
 
 const billing = await startBilling();
 const env = { DATABASE_URL: billing.url, PORT: '8123', ...POOLER_ENV };
 
 async function wipe(): Promise<void> {
   await billing.owner.query('truncate schools, idempotency_keys cascade');
+}
+
+/** A condition on a `school_id`: whether it is of the sample, or of the other school. */
+function isOf(school: 'sample' | 'year', column = 'school_id'): string {
+  return `${column} ${school === 'sample' ? 'not in' : 'in'} (select id from schools where name = '${YEAR_SCHOOL}')`;
 }
 
 /** Every row there is, as it is. */
@@ -23,10 +54,16 @@ async function everything(): Promise<unknown> {
   return Object.fromEntries(TABLES.map((table, index) => [table, tables[index]]));
 }
 
+/** Rows of the sample by table. */
 async function counts(): Promise<Record<string, number>> {
-  const entries = Object.keys(COUNTS).map(async (table): Promise<[string, number]> => {
-    const { rows } = await billing.owner.query<{ size: number }>(`select count(*)::int as size from ${table}`);
-    return [table, rows[0]?.size ?? 0];
+  return await countsOf('sample', Object.keys(COUNTS));
+}
+
+async function countsOf(school: 'sample' | 'year', tables: readonly string[]): Promise<Record<string, number>> {
+  const entries = tables.map(async (table): Promise<[string, number]> => {
+    const condition = isOf(school, table === 'schools' ? 'id' : 'school_id');
+    const [size] = await values(`select count(*)::int as value from ${table} where ${condition}`);
+    return [table, Number(size)];
   });
   return Object.fromEntries(await Promise.all(entries));
 }
@@ -47,40 +84,42 @@ describe('mattilda-billing seed', () => {
       'Instituto Tecnológico de Monterrey MX MXN',
       'Universidad de Los Andes CO COP',
       'Universidad San Francisco de Quito EC USD',
+      `${YEAR_SCHOOL} MX MXN`,
     ]);
     expect(await values('select count(*)::int as value from students group by school_id order by school_id')).toEqual([
-      3, 2, 3,
+      3,
+      2,
+      3,
+      YEAR_COUNTS.students,
     ]);
-    expect(await values('select distinct status as value from invoices order by 1')).toEqual([
+    const sample = isOf('sample');
+    expect(await values(`select distinct status as value from invoices where ${sample} order by 1`)).toEqual([
       'ISSUED',
       'PAID',
       'PARTIAL',
       'VOID',
     ]);
-    expect(await values("select distinct split_part(reference, '-', 1) as value from payments order by 1")).toEqual([
-      'CARD',
-      'CASH',
-      'PSE',
-      'SPEI',
-      'WIRE',
-    ]);
-    expect(await values('select count(distinct reference)::int as value from payments')).toEqual([12]);
+    const series = `select distinct split_part(reference, '-', 1) as value from payments where ${sample} order by 1`;
+    expect(await values(series)).toEqual(['CARD', 'CASH', 'PSE', 'SPEI', 'WIRE']);
+    expect(await values(`select count(distinct reference)::int as value from payments where ${sample}`)).toEqual([12]);
     expect(
       await values('select bool_and(void_reason is not null) as value from invoices where voided_at is not null'),
     ).toEqual([true]);
     expect(
-      await values('select distinct sign(due_date - current_date)::int as value from invoices order by 1'),
+      await values(
+        `select distinct sign(due_date - current_date)::int as value from invoices where ${sample} order by 1`,
+      ),
     ).toEqual([-1, 1]);
 
     const paths = [...out.matchAll(/'http:\/\/127\.0\.0\.1:8123\/api\/v1(\S+)'/g)].map(([, path]) => path ?? '');
-    expect(paths).toHaveLength(2);
+    expect(paths).toHaveLength(4);
     for (const path of paths) expect((await billing.get(path)).status).toBe(200);
   });
 
   // A payment before its invoice made the ledger negative for weeks: the sample showed credit that nobody has.
   test('has a past that adds up: no account is ever below zero, and numbers rise with the days', async () => {
     const students = await billing.get<{ id: number }[]>('/students');
-    expect(students.body).toHaveLength(COUNTS.students);
+    expect(students.body).toHaveLength(COUNTS.students + YEAR_COUNTS.students);
     for (const { id } of students.body) {
       const { body } = await billing.get<{ entries: { balance: string }[] }>(`/students/${id}/ledger`);
       expect(body.entries.length).toBeGreaterThan(1);
@@ -93,7 +132,38 @@ describe('mattilda-billing seed', () => {
       const order = `select id::int as value from ${table} order by school_id, split_part(number, '-', 2)`;
       expect(await values(`${order}, right(number, 6)`)).toEqual(await values(`${order}, ${day}, id`));
     }
-    expect(await values('select id from invoices where issued_at::date > due_date or issued_at > now()')).toEqual([]);
+    expect(await values('select id from invoices where issued_on > due_date or issued_at > now()')).toEqual([]);
+  });
+
+  // The figures are the same on whatever day the sample is made: what months differ by is nearer to no day of money.
+  test.each([['today', 0], ...CALENDARS])('makes a billing year with families: %s', async (_, inDays) => {
+    await wipe();
+    const terminal = new Terminal(env);
+    const now = new Date(Date.now() + inDays * DAY_MS);
+    expect(await seed([], { ...billing.config, databaseUrl: billing.url }, terminal.io, now)).toBe(0);
+
+    expect(terminal.out).toContain(
+      '\n1 school, 4 families, 6 guardians, 7 students, 1 period, 2 concepts, 2 discounts, 1 late-fee policy, 1 plan, 7 enrolments, 5 billing runs, 39 invoices, 10 payments, 1 refund: made\n',
+    );
+    expect(await countsOf('year', Object.keys(YEAR_COUNTS))).toEqual(YEAR_COUNTS);
+    const runs =
+      "select concat_ws(' ', kind, status, created, failed, charges, late_fees) as value from billing_runs order by id";
+    const charges = 'CHARGES DONE 7 0 42000.00 0.00';
+    expect(await values(runs)).toEqual([charges, charges, charges, charges, 'LATE_FEES DONE 11 0 0.00 2550.00']);
+    expect(await values('select credit::text as value from families order by id')).toEqual([
+      '0.00',
+      '0.00',
+      '36000.00',
+      '0.00',
+    ]);
+    const receipt = 'select id from payments where amount = 15300.00 and invoice_id is null';
+    const lying = `select amount::text as value from payment_allocations where payment_id = (${receipt}) order by invoice_id`;
+    expect(await values(lying)).toEqual(['6000.00', '4800.00', '4500.00']);
+    const bounced = "select id from payments where method = 'CHECK'";
+    const taken = `select amount::text as value from payment_allocations where payment_id = (${bounced}) and kind = 'REVERSAL' order by 1`;
+    expect(await values(taken)).toEqual(['-4800.00', '-4800.00', '-6000.00', '-6000.00']);
+    expect(await values('select count(*)::int as value from guardians where is_principal')).toEqual([4]);
+    expect((await cli(['check'], env)).code).toBe(0);
   });
 
   test('changes nothing the second time, on the same day', async () => {
@@ -117,6 +187,17 @@ describe('mattilda-billing seed', () => {
     expect(await everything()).toEqual(before);
   });
 
+  test('leaves what somebody did with the billing year alone', async () => {
+    const [guardian] = await values('select id::int as value from guardians order by id limit 1');
+    const [run] = await values('select max(id)::int as value from billing_runs');
+    expect((await billing.delete(`/guardians/${guardian}`)).status).toBe(204);
+    expect((await billing.post(`/billing-runs/${run}/void`, { reason: 'prueba' })).status).toBe(200);
+    const before = await everything();
+
+    expect((await cli(['seed'], env)).out).toMatch(/1 refund: all there already\n/);
+    expect(await everything()).toEqual(before);
+  });
+
   test('leaves what somebody did with the sample alone', async () => {
     const [invoice] = await values("select id::int as value from invoices where status = 'ISSUED' order by id limit 1");
     const [payment] = await values('select id::int as value from payments order by id limit 1');
@@ -134,6 +215,9 @@ describe('mattilda-billing seed', () => {
     ['students', "new.email like 'gabriela%'"],
     ['invoices', "new.description = 'Derechos de grado'"],
     ['payments', "new.reference = 'PSE-2210991265'"],
+    ['enrolments', "new.grade = '3º'"],
+    ['billing_run_items', 'new.origin_invoice_id is not null'],
+    ['refunds', 'true'],
   ])('completes a run that was cut at one of its %s', async (table, condition) => {
     await wipe();
     await billing.owner.query(`
@@ -143,13 +227,17 @@ describe('mattilda-billing seed', () => {
     const cut = await cli(['seed'], env);
     await billing.owner.query(`drop trigger cut on ${table}`);
     expect(cut.code).toBe(1);
-    expect(await counts()).not.toEqual(COUNTS);
+    expect(await countsOf('year', Object.keys(YEAR_COUNTS))).not.toEqual(YEAR_COUNTS);
 
     const { code, out } = await cli(['seed'], env);
 
     expect(code).toBe(0);
-    expect(out).toMatch(/^3 schools, 8 students, 16 invoices, 12 payments: made the missing /);
+    expect(out).toMatch(/^3 schools, 8 students, 16 invoices, 12 payments: .*\n1 school, .*: made/);
+    expect(out).toContain(': made the missing ');
     expect(await counts()).toEqual(COUNTS);
+    // A run that fails stays on record, and another does its work.
+    const runs = table === 'billing_run_items' ? { billing_runs: YEAR_COUNTS.billing_runs + 1 } : {};
+    expect(await countsOf('year', Object.keys(YEAR_COUNTS))).toEqual({ ...YEAR_COUNTS, ...runs });
     expect(await values('select count(*)::int as value from invoices where voided_at is not null')).toEqual([2]);
     expect((await cli(['check'], env)).code).toBe(0);
   });
@@ -164,15 +252,19 @@ describe('mattilda-billing seed', () => {
     expect(await values("select count(*)::int as value from invoices where status = 'VOID'")).toEqual([2]);
   });
 
-  test.each(['schools', 'invoices', 'payments'])('two runs that meet at the %s make one sample', async (table) => {
-    await wipe();
-    const both = [0, 1].map(() => async () => await cli(['seed'], env));
+  test.each(['schools', 'invoices', 'payments', 'families', 'billing_runs'])(
+    'two runs that meet at the %s make one sample',
+    async (table) => {
+      await wipe();
+      const both = [0, 1].map(() => async () => await cli(['seed'], env));
 
-    const ran = await billing.collideOn(`lock table ${table} in share mode`, both);
+      const ran = await billing.collideOn(`lock table ${table} in share mode`, both);
 
-    expect(ran).toEqual([expect.objectContaining({ code: 0 }), expect.objectContaining({ code: 0 })]);
-    expect(await counts()).toEqual(COUNTS);
-  });
+      expect(ran).toEqual([expect.objectContaining({ code: 0 }), expect.objectContaining({ code: 0 })]);
+      expect(await counts()).toEqual(COUNTS);
+      expect(await countsOf('year', Object.keys(YEAR_COUNTS))).toEqual(YEAR_COUNTS);
+    },
+  );
 
   test('names the server that answers, and says so when none does', async () => {
     const address = await billing.app.listen({ host: '127.0.0.1', port: 0 });

@@ -6,12 +6,16 @@ import { migrateIfNeeded, openDatabase } from '../../database.ts';
 import { CommandError } from '../../errors.ts';
 import type { Io } from '../../io.ts';
 import { type FoundServer, findServer } from '../../server-address.ts';
+import { DayClock, type Tally } from './rows.ts';
 import { SEED } from './seed-data.ts';
-import { DayClock, type SeededSchool, Seeder, type Tally } from './seeder.ts';
+import { type SeededSchool, Seeder } from './seeder.ts';
+import { YEAR } from './year-data.ts';
+import { type SeededYear, YearSeeder } from './year-seeder.ts';
 
 export const SEED_HELP = `Usage: mattilda-billing seed [--yes]
 
-Makes 3 schools, 8 students, 16 invoices in all four statuses and 12 payments to try the API with.
+Makes 3 schools, 8 students, 16 invoices in all four statuses and 12 payments to try the API with, and a school of its own
+with 4 families in the fourth month of a billing year.
 What is there already stays as it is; what is missing, after a run that was cut short, is added.
 Works on DATABASE_URL, else on the embedded database, whether or not the server is running.
 
@@ -40,9 +44,12 @@ export async function seed(args: string[], config: Config, io: Io, now = new Dat
     const clock = new DayClock(now);
     const product = await compose({ config, databaseUrl: database.url, log, clock });
     try {
-      const seeder = new Seeder(product.services, clock);
-      const schools = await seeder.run(SEED);
-      io.out(report(seeder.tally, schools, config, await findServer(config)));
+      const seeder = new Seeder(SEED, product.services, clock);
+      const schools = await seeder.run();
+      const yearSeeder = new YearSeeder(YEAR, { ...product, worker: product.billingRunWorker, clock });
+      const year = await yearSeeder.run();
+      const tallies = [seeder.rows.tally, yearSeeder.rows.tally];
+      io.out(report(tallies, { schools, year }, config, await findServer(config)));
       return 0;
     } finally {
       await product.close();
@@ -52,17 +59,31 @@ export async function seed(args: string[], config: Config, io: Io, now = new Dat
   }
 }
 
-function report(tally: Tally, schools: readonly SeededSchool[], config: Config, server: FoundServer): string {
-  return [summary(tally), '', ...schools.flatMap(linesOf), '', ...nextSteps(schools, config, server)].join('\n');
+type Seeded = Readonly<{ schools: readonly SeededSchool[]; year: SeededYear }>;
+
+function report(tallies: readonly Tally[], { schools, year }: Seeded, config: Config, server: FoundServer): string {
+  return [
+    ...tallies.map(summary),
+    '',
+    ...schools.flatMap(linesOf),
+    ...linesOfYear(year),
+    '',
+    ...nextSteps({ schools, year }, config, server),
+  ].join('\n');
 }
 
 function summary(tally: Tally): string {
   const kinds = Object.entries(tally);
-  const wanted = kinds.map(([kind, { wanted }]) => `${wanted} ${kind}`).join(', ');
-  const made = kinds.filter(([, { made }]) => made > 0).map(([kind, { made }]) => `${made} ${kind}`);
+  const wanted = kinds.map(([kind, { wanted }]) => counted(wanted, kind)).join(', ');
+  const made = kinds.filter(([, { made }]) => made > 0).map(([kind, { made }]) => counted(made, kind));
   if (made.length === 0) return `${wanted}: all there already`;
   const isWhole = kinds.every(([, one]) => one.made === one.wanted);
   return isWhole ? `${wanted}: made` : `${wanted}: made the missing ${made.join(', ')}`;
+}
+
+/** @param kinds what they are called when there are several */
+function counted(number: number, kinds: string): string {
+  return `${number} ${number === 1 ? kinds.replace(/ies$/, 'y').replace(/s$/, '') : kinds}`;
 }
 
 function linesOf({ id, name, currency, students }: SeededSchool): string[] {
@@ -75,8 +96,24 @@ function linesOf({ id, name, currency, students }: SeededSchool): string[] {
   ];
 }
 
+function linesOfYear({ id, name, currency, families, runs }: SeededYear): string[] {
+  return [
+    `${`school ${id}`.padEnd(LABEL_WIDTH)}${name} (${currency})`,
+    ...families.map((family) => {
+      const students = `students ${family.students.join(', ')}`;
+      const credit = family.credit === '0.00' ? '' : `, credit ${family.credit}`;
+      return `${`  family ${family.id}`.padEnd(LABEL_WIDTH)}${family.name.padEnd(NAME_WIDTH)} ${students}${credit}`;
+    }),
+    ...runs.map((run) => {
+      const what = `${run.kind} as of ${run.as_of}`;
+      const invoices = `invoices ${run.counts.created}, total ${run.totals.total}`;
+      return `${`  run ${run.id}`.padEnd(LABEL_WIDTH)}${what.padEnd(NAME_WIDTH)} ${invoices}`;
+    }),
+  ];
+}
+
 function nextSteps(
-  [school]: readonly SeededSchool[],
+  { schools: [school], year }: Seeded,
   { prefix, readAccess }: Config,
   { address, isRunning }: FoundServer,
 ): string[] {
@@ -89,5 +126,7 @@ function nextSteps(
       : `Next: no server answers at ${address}. Start it (npm start), then`,
     curl(`/students/${school?.students[0]?.id}/statement`),
     curl(`/schools/${school?.id}/statement?limit=5`),
+    curl(`/families/${year.families[0]?.id}/statement`),
+    curl(`/billing-runs?school_id=${year.id}`),
   ];
 }

@@ -37,7 +37,7 @@ export function walkAnswers(step: Step): Statement {
       },
       {
         code: 'idempotency_answer_without_row',
-        isWrong: sql`(kind is not null and about.id is not null and found.row is null)`,
+        isWrong: sql`(kind is not null and about.id is not null and found.row is null and not ${IS_DELETABLE})`,
       },
       notInFuture(['created_at', sql`b.created_at`], step),
     ]),
@@ -55,10 +55,27 @@ const KIND = sql`
     when said ? 'invoice_id' then 'credit_note'
     when said ? 'through' then 'closing'
     when said ? 'amount_total' then 'invoice'
+    when said ? 'as_of' then 'billing_run'
+    when said ? 'plan_ids' then 'enrolment'
+    when said ? 'proration' then 'plan'
+    when said ? 'tax_rate' then 'concept'
+    when said ? 'stacking' then 'discount'
+    when said ? 'grace_days' then 'late_fee_policy'
+    when said ? 'ends_on' then 'period'
     when said ? 'invoice_prefix' or said ? 'country' then 'school'
     when said ? 'has_signed_up' then 'user'
     when said ? 'email' then 'student'
   end`;
+
+/** What a school bills can be deleted, and what was answered about it is nobody's person and stays. */
+const IS_DELETABLE = sql`kind in ('enrolment', 'plan', 'concept', 'discount', 'late_fee_policy', 'period')`;
+
+/** What a school bills, in what never changes of it. @param table whose name is one of ours */
+function ofCatalogue(table: Statement): Statement {
+  return sql`(
+    select jsonb_build_object('school_id', one.school_id, 'created_at', ${isoTime(sql`one.created_at`)})
+    from ${table} one where one.id = about.id limit 1)`;
+}
 
 /** What can have changed since is compared only where the row says that it has not been. */
 function unchanged(members: Statement, updatedAt: Statement): Statement {
@@ -121,6 +138,16 @@ const ROW = sql`
                sql`i.updated_at`,
              )}
       from invoices i where i.id = about.id limit 1)
+    when 'billing_run' then (
+      select jsonb_build_object('school_id', r.school_id, 'kind', r.kind, 'period_id', r.period_id, 'as_of', r.as_of,
+               'currency', r.currency, 'started_at', ${isoTime(sql`r.started_at`)})
+      from billing_runs r where r.id = about.id limit 1)
+    when 'enrolment' then ${ofCatalogue(sql`enrolments`)}
+    when 'plan' then ${ofCatalogue(sql`plans`)}
+    when 'concept' then ${ofCatalogue(sql`concepts`)}
+    when 'discount' then ${ofCatalogue(sql`discounts`)}
+    when 'late_fee_policy' then ${ofCatalogue(sql`late_fee_policies`)}
+    when 'period' then ${ofCatalogue(sql`periods`)}
     when 'student' then (
       select jsonb_build_object('school_id', st.school_id, 'created_at', ${isoTime(sql`st.created_at`)})
              || ${unchanged(
