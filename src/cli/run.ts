@@ -7,7 +7,7 @@ export const HELP = `Usage: mattilda-billing COMMAND [options]
 
   serve      start the API (and, without DATABASE_URL, its embedded PostgreSQL)
   migrate    up, down, status, make: the database schema
-  seed       sample schools, students, invoices and payments
+  seed       sample schools, students, invoices and payments, families and a billing year
   statement  an account as JSON, CSV, XLSX or PDF
   export     lists, statements, ledgers and reports as CSV, XLSX or JSON lines
   import     students, families and opening balances from CSV files

@@ -174,7 +174,7 @@ describe('a process of its own on the embedded database', { timeout: SLOW_MS }, 
     const seeded = await cli(['seed'], { DATA_DIR: own.DATA_DIR });
     expect(seeded).toMatchObject({ code: 0, err: '' });
     expect(seeded.out).toContain(`Next, from the server at ${address}\n`);
-    expect((await ask(`${api}/schools`)).headers.get('x-total-count')).toBe('4');
+    expect((await ask(`${api}/schools`)).headers.get('x-total-count')).toBe('5');
 
     const second = await cli(['serve'], { ...own, PORT: '0' });
     expect(second.code).toBe(1);

@@ -100,3 +100,52 @@ test('who is bound to a school has the rows of that school compared, and hears o
   const rest = await service.run(actor, { from: { subject: 'constraints', after: null } });
   expect(rest).toMatchObject({ findings: [], next: null });
 });
+
+test('knows answers about what a school bills: right ones, also of what was deleted since, and altered ones', async () => {
+  const school_id = await billing.aSchool();
+  const made = async (path: string, body: object): Promise<number> => {
+    const answer = await billing.post(path, body, { 'idempotency-key': path });
+    expect(answer.status, answer.text).toBeLessThan(300);
+    return Number(answer.body['id']);
+  };
+  const period_id = await made('/periods', {
+    school_id,
+    name: '2026-2027',
+    starts_on: '2026-08-01',
+    ends_on: '2027-07-31',
+  });
+  const concept_id = await made('/concepts', { school_id, code: 'C', name: 'Colegiatura', category: 'TUITION' });
+  const items = [{ label: '1', issue_on: '2026-09-01', due_on: '2026-09-10', amount: '100.00' }];
+  const plan = await made('/plans', { school_id, period_id, concept_id, name: 'Primaria', items });
+  const discount = { school_id, code: 'B', name: 'Beca', kind: 'SCHOLARSHIP', percent: '25.00' };
+  await made('/discounts', discount);
+  const policy = { school_id, name: 'Recargo', kind: 'DAILY', amount: '13.00', base: 'PENDING' };
+  const deleted = await made('/late-fee-policies', policy);
+  expect((await billing.delete(`/late-fee-policies/${deleted}`)).status).toBe(204);
+  const student_id = await billing.aStudent({ school_id });
+  const enrolment = await made('/enrolments', { student_id, period_id, plan_ids: [plan] });
+  const run = await made('/billing-runs', { school_id, kind: 'CHARGES' });
+  await expect
+    .poll(async () => (await billing.get<{ status: string }>(`/billing-runs/${run}`)).body.status)
+    .toBe('DONE');
+  await made(`/enrolments/${enrolment}/withdrawal`, { ends_on: '2026-08-31', reason: 'Mudanza' });
+  const findings = async () => (await service.run(COMMAND_LINE)).findings;
+  expect(await findings()).toEqual([]);
+
+  for (const [path, from, to] of [
+    ['/billing-runs', '"kind":"CHARGES"', '"kind":"LATE_FEES"'],
+    ['/plans', `"school_id":${school_id}`, '"school_id":1000000'],
+  ]) {
+    await billing.owner.query('update idempotency_keys set body = replace(body, $2, $3) where key = $1', [
+      path,
+      from,
+      to,
+    ]);
+  }
+  expect((await findings()).map(({ code, stored, ids }) => ({ code, stored, ids }))).toEqual(
+    expect.arrayContaining([
+      { code: 'idempotency_answer_differs', stored: 'in kind', ids: expect.objectContaining({ billing_run_id: run }) },
+      { code: 'idempotency_answer_differs', stored: 'in school_id', ids: expect.objectContaining({ plan_id: plan }) },
+    ]),
+  );
+});
