@@ -124,8 +124,6 @@ export type AllocationsCreate = {
     allocations: "auto" | AllocationCreate[];
 };
 
-export type AnyDebtor = Debtor | FamilyDebtor;
-
 export type ApiKey = {
     /**
      * @minimum 1
@@ -1044,7 +1042,17 @@ export type DailyCollections = {
 };
 
 export type Debtor = {
-    student: StudentReference;
+    /**
+     * Null only for a family, with `group_by=family`.
+     */
+    student: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        id: number;
+        name: string;
+    } | null;
     /**
      * Of all amounts.
      */
@@ -1071,6 +1079,41 @@ export type Debtor = {
      * @minimum 0
      */
     days_overdue: number;
+    /**
+     * With `group_by=family`; null for a student of no family.
+     */
+    family?: {
+        /**
+         * @minimum 1
+         * @maximum 9007199254740991
+         */
+        id: number;
+        name: string;
+    } | null;
+    /**
+     * With `group_by=family`: its principal guardian, if it has one.
+     */
+    guardian?: {
+        name: string;
+        /**
+         * @maxLength 50
+         */
+        phone: string | null;
+        /**
+         * @maxLength 255
+         */
+        email: string | null;
+    } | null;
+    /**
+     * Paid ahead: on no invoice.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    credit?: string;
+    /**
+     * pending - credit.
+     * @pattern ^-?[0-9]+\.[0-9]{2}$
+     */
+    balance?: string;
 };
 
 export type Discount = {
@@ -1566,81 +1609,6 @@ export type FamilyCreate = {
      * Whether a new invoice is paid from credit when it is issued. Switching it on applies nothing by itself.
      */
     auto_apply?: boolean;
-};
-
-export type FamilyDebtor = {
-    /**
-     * Null for a student of no family.
-     */
-    family: {
-        /**
-         * @minimum 1
-         * @maximum 9007199254740991
-         */
-        id: number;
-        name: string;
-    } | null;
-    /**
-     * Null for a family.
-     */
-    student: {
-        /**
-         * @minimum 1
-         * @maximum 9007199254740991
-         */
-        id: number;
-        name: string;
-    } | null;
-    /**
-     * The principal guardian of the family, if it has one.
-     */
-    guardian: {
-        name: string;
-        /**
-         * @maxLength 50
-         */
-        phone: string | null;
-        /**
-         * @maxLength 255
-         */
-        email: string | null;
-    } | null;
-    /**
-     * Of all amounts.
-     */
-    currency: string;
-    /**
-     * @pattern ^-?[0-9]+\.[0-9]{2}$
-     */
-    pending: string;
-    /**
-     * @pattern ^-?[0-9]+\.[0-9]{2}$
-     */
-    overdue: string;
-    /**
-     * Invoices on which something is owed.
-     * @minimum 1
-     */
-    invoice_count: number;
-    /**
-     * @format date
-     */
-    oldest_due_date: string;
-    /**
-     * Since the oldest due day; 0 if not past.
-     * @minimum 0
-     */
-    days_overdue: number;
-    /**
-     * Paid ahead: on no invoice.
-     * @pattern ^-?[0-9]+\.[0-9]{2}$
-     */
-    credit: string;
-    /**
-     * pending - credit.
-     * @pattern ^-?[0-9]+\.[0-9]{2}$
-     */
-    balance: string;
 };
 
 export type FamilyLedger = {
@@ -4658,15 +4626,6 @@ export type StudentLedgerEntry = {
      * @format date-time
      */
     recorded_at: string;
-};
-
-export type StudentReference = {
-    /**
-     * @minimum 1
-     * @maximum 9007199254740991
-     */
-    id: number;
-    name: string;
 };
 
 export type StudentStatement = {
@@ -8572,7 +8531,7 @@ export type CloseBooksVariables = {
     "Idempotency-Key"?: string;
 } & CloseBooksBody;
 
-export type ListDebtorsResult = AnyDebtor[];
+export type ListDebtorsResult = Debtor[];
 
 export type ListDebtorsPath = {
     /**
@@ -11614,7 +11573,7 @@ export type Ops = {
             xTotalCount?: number;
             link?: string;
         };
-        item: AnyDebtor;
+        item: Debtor;
     };
     importBalances: {
         args: {
