@@ -25,7 +25,7 @@ const OUTPUT_TAIL_CHARACTERS = 8_000;
 const API_KEY = 'smoke-test-key-of-more-than-32-characters';
 
 /** What `npm run seed` promises to add. */
-const SEEDED = { schools: 3, students: 8, invoices: 16, payments: 12 };
+const SEEDED = { schools: 4, students: 15, families: 4, payments: 22 };
 
 /** The shell that calls this may point at a database or another port: none of that may reach the server under test. */
 const CONFIGURATION_VARIABLES = [

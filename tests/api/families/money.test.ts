@@ -138,6 +138,17 @@ describe('the worked examples of families', () => {
     expect((await billing.get<Json[]>(`/payments/${id}/refunds`)).body).toEqual([refund.body]);
   });
 
+  test('13: credit stands beside the aging of what is owed, and lowers the balance', async () => {
+    const family = await aFamily(billing, { autoApply: false });
+    await family.anInvoice({ amount_total: '1000.00', due_date: '2026-07-23' });
+    await pay(family, '300.00', { allocations: 'none' });
+    const { body } = await billing.get(`/families/${family.id}/aging`);
+    expect(body).toMatchObject({ pending: '1000.00', credit: '300.00', balance: '700.00' });
+    expect(body['buckets']).toMatchObject({ '31_60': { amount: '1000.00' }, current: { amount: '0.00' } });
+    const statement = await billing.get(`/families/${family.id}/statement`);
+    expect(statement.body['totals']).toMatchObject({ pending: '1000.00', credit: '300.00', balance: '700.00' });
+  });
+
   test('14: a credit note of a paid invoice releases what is too much, with excess=credit', async () => {
     const family = await aFamily(billing);
     const invoice = await family.anInvoice({ amount_total: '1000.00' });
