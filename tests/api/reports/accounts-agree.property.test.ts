@@ -149,7 +149,14 @@ class Book {
     for (let count = 0; count < STUDENTS; count++) {
       students.push(await billing.aStudent({ school_id: schoolId, family_id: familyId }));
     }
-    return new Book({ model: new AccountModel(timezone), schoolId, familyId, currency, students, now: new Date(start) });
+    return new Book({
+      model: new AccountModel(timezone),
+      schoolId,
+      familyId,
+      currency,
+      students,
+      now: new Date(start),
+    });
   }
 
   private constructor(of: {

@@ -24,7 +24,18 @@ const billing = await startBilling({ LOG_LEVEL: 'silent' });
 const files = new AccountFiles(billing);
 
 const KINDS = [
-  ...(['issue', 'issue', 'issue', 'payAuto', 'payAuto', 'payNone', 'payNone', 'payInvoice', 'apply', 'allocate'] as const),
+  ...([
+    'issue',
+    'issue',
+    'issue',
+    'payAuto',
+    'payAuto',
+    'payNone',
+    'payNone',
+    'payInvoice',
+    'apply',
+    'allocate',
+  ] as const),
   ...(['release', 'release', 'refund', 'refund', 'reverse', 'void', 'credit', 'close', 'reopen'] as const),
 ] as const;
 
@@ -139,7 +150,12 @@ class School {
       case 'payAuto':
       case 'payNone': {
         const allocations = kind === 'payAuto' ? 'auto' : 'none';
-        return await this.#pay(kind, `/families/${family}/payments`, { amount, paid_at: day, allocations, method: 'CASH' });
+        return await this.#pay(kind, `/families/${family}/payments`, {
+          amount,
+          paid_at: day,
+          allocations,
+          method: 'CASH',
+        });
       }
       case 'payInvoice':
         return await this.#pay(kind, `/invoices/${invoice ?? 0}/payments`, { amount, paid_at: day });
@@ -171,7 +187,11 @@ class School {
         return;
       }
       case 'credit':
-        await this.#post(kind, `/invoices/${invoice ?? 0}/credit-notes`, { amount, reason: 'discount', excess: 'credit' });
+        await this.#post(kind, `/invoices/${invoice ?? 0}/credit-notes`, {
+          amount,
+          reason: 'discount',
+          excess: 'credit',
+        });
         return;
       case 'close': {
         const made = await this.#post(kind, `/schools/${this.#id}/closings`, { through: addDays(day, -1) });
@@ -189,7 +209,7 @@ class School {
   async compareNow(): Promise<void> {
     const school = await this.#owed(`/schools/${this.#id}`, null);
     // I4: what was received is on invoices or is credit.
-    const { totals } = (await this.#get<Statement>(`/schools/${this.#id}/statement`));
+    const { totals } = await this.#get<Statement>(`/schools/${this.#id}/statement`);
     expect(cents(totals['paid']) + cents(totals['credit'])).toBe(
       this.#moved.received - this.#moved.reversed - this.#moved.refunded,
     );
@@ -286,9 +306,15 @@ class School {
       const summary = await this.#get(`/schools/${this.#id}/summary?from=${from}&to=${to}`);
       expect([summary['pending'], summary['credit']]).toEqual([decimal(pending), decimal(credit)]);
       const of = (name: string): bigint => cents(summary[name]);
-      expect(of('opening') + of('invoiced') - of('credited') - of('voided') - of('collected') + of('reversed') + of('refunded')).toBe(
-        pending - credit,
-      );
+      expect(
+        of('opening') +
+          of('invoiced') -
+          of('credited') -
+          of('voided') -
+          of('collected') +
+          of('reversed') +
+          of('refunded'),
+      ).toBe(pending - credit);
       const before = await this.#owed(`/schools/${this.#id}`, addDays(from, -1));
       expect(summary['opening']).toBe(decimal(before.closing));
       for (const name of ['net_collected', 'refunded']) {

@@ -46,9 +46,27 @@ const NOTHING = { payment_count: 0, collected: '0.00', reversed: '0.00', net_col
 
 describe('GET /schools/{id}/summary', () => {
   test('200: a month, as it stood at its end', async () => {
-    const transfers = { payment_count: 2, collected: '700.00', reversed: '0.00', net_collected: '700.00', refunded: '0.00' };
-    const checks = { payment_count: 1, collected: '100.00', reversed: '0.00', net_collected: '100.00', refunded: '0.00' };
-    const unknown = { payment_count: 1, collected: '300.00', reversed: '0.00', net_collected: '300.00', refunded: '0.00' };
+    const transfers = {
+      payment_count: 2,
+      collected: '700.00',
+      reversed: '0.00',
+      net_collected: '700.00',
+      refunded: '0.00',
+    };
+    const checks = {
+      payment_count: 1,
+      collected: '100.00',
+      reversed: '0.00',
+      net_collected: '100.00',
+      refunded: '0.00',
+    };
+    const unknown = {
+      payment_count: 1,
+      collected: '300.00',
+      reversed: '0.00',
+      net_collected: '300.00',
+      refunded: '0.00',
+    };
     const flows = {
       invoice_count: 3,
       invoiced: '1450.00',
@@ -90,10 +108,18 @@ describe('GET /schools/{id}/summary', () => {
           payment_count: 2,
           collected: '600.00',
           reversed: '0.00',
-          net_collected: '600.00', refunded: '0.00',
+          net_collected: '600.00',
+          refunded: '0.00',
           by_method: [
             { method: 'CHECK', ...checks },
-            { method: 'TRANSFER', payment_count: 1, collected: '500.00', reversed: '0.00', net_collected: '500.00', refunded: '0.00' },
+            {
+              method: 'TRANSFER',
+              payment_count: 1,
+              collected: '500.00',
+              reversed: '0.00',
+              net_collected: '500.00',
+              refunded: '0.00',
+            },
           ],
         },
         {
@@ -101,9 +127,17 @@ describe('GET /schools/{id}/summary', () => {
           payment_count: 2,
           collected: '500.00',
           reversed: '0.00',
-          net_collected: '500.00', refunded: '0.00',
+          net_collected: '500.00',
+          refunded: '0.00',
           by_method: [
-            { method: 'TRANSFER', payment_count: 1, collected: '200.00', reversed: '0.00', net_collected: '200.00', refunded: '0.00' },
+            {
+              method: 'TRANSFER',
+              payment_count: 1,
+              collected: '200.00',
+              reversed: '0.00',
+              net_collected: '200.00',
+              refunded: '0.00',
+            },
             { method: null, ...unknown },
           ],
         },
