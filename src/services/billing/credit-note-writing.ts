@@ -9,7 +9,7 @@ import { applyCredit, calculatePending } from '../../domain/billing/invoice-rule
 import { type Money, parseMoney, subtractMoney } from '../../domain/shared/money.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
 import type { Outcome } from '../shared/events.ts';
-import { lockBooks, lockFamilyInvoice, lockInvoice, withoutFamily } from './locks.ts';
+import { findBooks, lockBooks, lockFamilyInvoice, lockInvoice, withoutFamily } from './locks.ts';
 
 /** `amount` is decimal text with two places, in the invoice's currency; `datedOn` null means today. */
 export type IssueCreditNote = Readonly<{
@@ -34,7 +34,7 @@ export async function writeCreditNote(
   note: IssueCreditNote,
   now: Date,
 ): Promise<Outcome<CreditNoteCreated>> {
-  const { invoices, creditNotes, allocations, books } = repositories;
+  const { invoices, creditNotes, allocations } = repositories;
   const { invoice, family } = note.excessToCredit
     ? await lockFamilyInvoice(actor, repositories, note.invoiceId)
     : { invoice: await lockInvoice(actor, repositories, note.invoiceId), family: null };
@@ -46,8 +46,7 @@ export async function writeCreditNote(
   const after = applyCredit({ ...invoice, paid }, amount, reason);
   if (released.length > 0 && family === null) throw withoutFamily(invoice);
   const corrected = { happenedOn: invoice.issuedOn, bookedOn: invoice.bookedOn };
-  const seen = await books.find(actor, invoice.schoolId, now);
-  if (seen === undefined) throw new Error(`invoice ${invoice.id} has no school`);
+  const seen = await findBooks(actor, repositories, invoice.schoolId, now);
   const { happenedOn } = daysOfEntry(note.datedOn, corrected, seen);
   const number = await creditNotes.updateCounter(actor, invoice.schoolId, happenedOn);
   // Again, now that the books are held, because they may have been closed since. After the counter: see `numbered`.

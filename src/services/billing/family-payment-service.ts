@@ -12,7 +12,7 @@ import {
   assertReleasable,
   type Payable,
 } from '../../domain/billing/allocation-rules.ts';
-import { assertInRange, type Books, FIRST_DAY } from '../../domain/billing/books.ts';
+import { assertInRange, FIRST_DAY } from '../../domain/billing/books.ts';
 import type {
   CreditApplied,
   PaymentAllocated,
@@ -31,7 +31,7 @@ import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
 import { settlingEarly, withMost } from './early-payment.ts';
 import { spendCreditOn } from './family-credit.ts';
-import { invoiceNotFound, lockFamily, lockPayment, paymentNotFound } from './locks.ts';
+import { findBooks, invoiceNotFound, lockFamily, lockPayment, paymentNotFound } from './locks.ts';
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the school's currency. */
 export type PayFamily = Omit<NewFamilyPayment, 'paidAt'> &
@@ -232,7 +232,10 @@ async function pay(
   const payment = { ...command, paidAt: command.paidAt ?? now };
   const { today } = await findBooks(actor, repositories, family.schoolId, now);
   if (typeof payment.paidAt === 'string') assertInRange(payment.paidAt, FIRST_DAY, today);
-  const paidOn = typeof payment.paidAt === 'string' ? payment.paidAt : today;
+  const paidOn =
+    typeof payment.paidAt === 'string'
+      ? payment.paidAt
+      : (await findBooks(actor, repositories, family.schoolId, payment.paidAt)).today;
   const allocations = await decideAllocations(actor, repositories, { family, available, order, paidOn });
   const allocatedOn = typeof order === 'string' ? null : today;
   const made = await settlingEarly(
@@ -299,12 +302,6 @@ async function lockPayable(
   if (invoice === undefined) throw invoiceNotFound(invoiceId);
   assertPayableBy(invoice, family.id);
   return [invoice];
-}
-
-async function findBooks(actor: Actor, { books }: Repositories, schoolId: number, now: Date): Promise<Books> {
-  const found = await books.find(actor, schoolId, now);
-  if (found === undefined) throw new Error(`there is no school ${schoolId}`);
-  return found;
 }
 
 async function lookUp(actor: Actor, { payments }: Repositories, paymentId: number): Promise<void> {

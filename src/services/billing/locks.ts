@@ -97,6 +97,18 @@ export async function lockInvoice(actor: Actor, { invoices }: Repositories, id: 
   return invoice;
 }
 
+/**
+ * The books of a school that is there, as they are at a moment. They may be closed at once: what decides on that asks again
+ * with {@link lockBooks}.
+ *
+ * @param at the moment whose day is `today`
+ */
+export async function findBooks(actor: Actor, { books }: Repositories, schoolId: number, at: Date): Promise<Books> {
+  const found = await books.find(actor, schoolId, at);
+  if (found === undefined) throw new Error(`there is no school ${schoolId}`);
+  return found;
+}
+
 /** The books of a school that has documents, held until the transaction ends. The last of all locks. */
 export async function lockBooks(actor: Actor, { books }: Repositories, schoolId: number, now: Date): Promise<Books> {
   const held = await books.findForUpdate(actor, schoolId, now);

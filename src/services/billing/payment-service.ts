@@ -17,7 +17,15 @@ import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
 import { settlingEarly } from './early-payment.ts';
-import { familyNotFound, invoiceNotFound, lockBooks, lockInvoice, lockPayment, paymentNotFound } from './locks.ts';
+import {
+  familyNotFound,
+  findBooks,
+  invoiceNotFound,
+  lockBooks,
+  lockInvoice,
+  lockPayment,
+  paymentNotFound,
+} from './locks.ts';
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the invoice's currency. */
 export type RecordPayment = Omit<NewPayment, 'paidAt'> & Readonly<{ paidAt: NewPayment['paidAt'] | null }>;
@@ -201,9 +209,8 @@ async function decide(
 
   applyPayment(invoice, parseMoney(payment.amount, invoice.total.currency));
   if (typeof payment.paidAt === 'string') {
-    const books = await repositories.books.find(actor, invoice.schoolId, now);
-    if (books === undefined) throw new Error(`invoice ${invoice.id} has no school`);
-    assertInRange(payment.paidAt, FIRST_DAY, books.today);
+    const { today } = await findBooks(actor, repositories, invoice.schoolId, now);
+    assertInRange(payment.paidAt, FIRST_DAY, today);
   }
 
   const made = await settlingEarly(

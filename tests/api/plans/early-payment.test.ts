@@ -121,3 +121,11 @@ test('of two payments at once the second earns the discount, once', async () => 
   expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID', paid: '980.00', credited: '20.00' });
   expect(await notesOf(invoiceId)).toEqual([note('20.00', '2027-01-07')]);
 });
+
+test('a payment of an instant that is past counts from its own day, however late it is entered', async () => {
+  const { invoiceId, familyId } = await aBill({ amount: '1000.00', ...UNTIL_0108, family: true });
+  billing.clock.travelTo('2027-01-12T18:00:00Z');
+  const paid = { amount: '1000.00', paid_at: '2027-01-05T18:00:00Z' };
+  expect((await billing.post(`/families/${familyId}/payments`, paid)).body).toMatchObject({ unapplied: '20.00' });
+  expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID', paid: '980.00', credited: '20.00' });
+});
