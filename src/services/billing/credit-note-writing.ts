@@ -1,6 +1,7 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import { type Allocated, takenOff } from '../../domain/billing/allocation.ts';
 import { takeOff } from '../../domain/billing/allocation-rules.ts';
+import { becauseOfNote } from '../../domain/billing/automatic-reasons.ts';
 import { daysOfEntry } from '../../domain/billing/books.ts';
 import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { CreditNoteCreated } from '../../domain/billing/events.ts';
@@ -52,7 +53,7 @@ export async function writeCreditNote(
   // Again, now that the books are held, because they may have been closed since. After the counter: see `numbered`.
   const held = await lockBooks(actor, repositories, invoice.schoolId, now);
   const days = daysOfEntry(note.datedOn, corrected, { ...held, today: seen.today });
-  const moves = released.map((one) => takenOff(one, 'RELEASE', `Credit note ${number}`, days.happenedOn));
+  const moves = released.map((one) => takenOff(one, 'RELEASE', becauseOfNote(number), days.happenedOn));
   const familyId = family?.id ?? null;
   await allocations.insertMany(actor, { schoolId: invoice.schoolId, familyId, moves }, now);
   await invoices.updateBalance(actor, invoice.id, after, now);

@@ -1,5 +1,6 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Payable } from '../../domain/billing/allocation-rules.ts';
+import { EARLY_NOT_EARNED } from '../../domain/billing/automatic-reasons.ts';
 import { daysOfEntry } from '../../domain/billing/books.ts';
 import { reverseCredit } from '../../domain/billing/invoice-rules.ts';
 import { earnedEarly, mostToAllocate } from '../../domain/plans/early-payment.ts';
@@ -8,9 +9,6 @@ import type { EarlyInvoice } from '../../repositories/plans/early-payment-reposi
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
 import { writeCreditNote } from './credit-note-writing.ts';
 import { lockBooks, lockInvoice } from './locks.ts';
-
-/** What is written where a note is taken back because what earned it is gone. */
-const TAKEN_BACK = 'Early payment not earned';
 
 /**
  * Moves money on or off invoices that the transaction holds, and settles what early payment earns on them (B11): a credit
@@ -91,5 +89,5 @@ async function takeBack(
   const held = await lockBooks(actor, repositories, note.schoolId, now);
   const days = daysOfEntry(null, { happenedOn: note.datedOn, bookedOn: note.bookedOn }, held);
   await invoices.updateBalance(actor, invoiceId, after, now);
-  await creditNotes.insertReversal(actor, note, { reason: TAKEN_BACK, ...days }, now);
+  await creditNotes.insertReversal(actor, note, { reason: EARLY_NOT_EARNED, ...days }, now);
 }

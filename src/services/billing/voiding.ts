@@ -1,5 +1,6 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import { takenOff } from '../../domain/billing/allocation.ts';
+import { becauseOfVoid } from '../../domain/billing/automatic-reasons.ts';
 import { daysOfEntry, type EntryDays } from '../../domain/billing/books.ts';
 import { assertVoidable } from '../../domain/billing/invoice-rules.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
@@ -47,7 +48,7 @@ export async function voidInvoice(
   const { happenedOn } = await daysOf();
   if (isReleased) {
     if (family === null) throw withoutFamily(invoice);
-    const moves = lying.map((one) => takenOff(one, 'RELEASE', `Void of ${invoice.number}`, happenedOn));
+    const moves = lying.map((one) => takenOff(one, 'RELEASE', becauseOfVoid(invoice.number), happenedOn));
     await allocations.insertMany(actor, { schoolId: invoice.schoolId, familyId: family.id, moves }, now);
   }
   return await invoices.updateVoid(actor, id, { reason, ...(await daysOf()) }, now);

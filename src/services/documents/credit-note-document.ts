@@ -5,7 +5,7 @@ import type { PrintedDocument } from '../../domain/shared/ports.ts';
 import { frame, type NamedDocument, type RenderContext, renderContext, type Sources } from './context.ts';
 import { payerFacts } from './family-details.ts';
 import type { Language } from './locale.ts';
-import { creditReasonOf } from './movement-text.ts';
+import { creditReasonOf, reasonOf } from './movement-text.ts';
 import { partiesOfInvoice } from './parties.ts';
 import { fill } from './words/words.ts';
 
@@ -60,5 +60,7 @@ export async function readCreditNote(
 
 function reversalNote({ reversedOn, reversalReason }: CreditNote, { locale, words }: RenderContext): string[] {
   if (reversedOn === null) return [];
-  return [`${fill(words.noteCountsNoMore, { day: locale.day(reversedOn) })} ${words.reason}: ${reversalReason ?? ''}`];
+  return [
+    `${fill(words.noteCountsNoMore, { day: locale.day(reversedOn) })} ${words.reason}: ${reasonOf(reversalReason ?? '', words)}`,
+  ];
 }

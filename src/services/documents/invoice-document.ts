@@ -3,9 +3,10 @@ import type { InvoiceMovement } from '../../domain/billing/allocation.ts';
 import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { Invoice } from '../../domain/billing/invoice.ts';
 import { calculateOwed } from '../../domain/billing/invoice-rules.ts';
+import type { LineKind } from '../../domain/plans/pricing.ts';
 import { daysBetween } from '../../domain/shared/calendar.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
-import { formatMoney } from '../../domain/shared/money.ts';
+import { formatMoney, parseMoney, subtractMoney } from '../../domain/shared/money.ts';
 import type { PrintedDocument, PrintedTable } from '../../domain/shared/ports.ts';
 import {
   frame,
@@ -21,7 +22,7 @@ import type { Language } from './locale.ts';
 import { type MovementText, textOf } from './movement-text.ts';
 import { partiesOfInvoice } from './parties.ts';
 import { type PaperStatus, paperStatus, statusText } from './settlement.ts';
-import type { Words } from './words/words.ts';
+import { fill, type Words } from './words/words.ts';
 
 /** A credit note of an invoice, as the projection of their list writes it. */
 type CreditLine = Readonly<{
@@ -34,6 +35,13 @@ type CreditLine = Readonly<{
   reversed_at: string | null;
   reversed_on: string | null;
   reversal_reason: string | null;
+}>;
+
+/** How a total came about and what paying early takes off, as the projection of an invoice writes them. */
+type Billed = Readonly<{
+  lines: readonly Readonly<{ kind: LineKind; description: string; rate: string | null; amount: string }>[];
+  /** `until_on` is YYYY-MM-DD. */
+  early_discounts: readonly Readonly<{ until_on: string; amount: string }>[];
 }>;
 
 /** @throws DomainError `invoice_not_found`, `document_too_long` */
@@ -52,9 +60,10 @@ export async function readInvoice(
     if (notes.next !== null) throw tooLong('whole invoice');
     const parties = await partiesOfInvoice(actor, repositories, invoice);
     const credits: CreditLine[] = JSON.parse(notes.json);
-    return { invoice, money, credits, ...parties };
+    const billed: Billed = JSON.parse(await repositories.invoices.findJson(actor, id));
+    return { invoice, money, credits, billed, ...parties };
   });
-  const { invoice, student, family, credits } = found;
+  const { invoice, student, family, credits, billed } = found;
   const context = renderContext(sources, found.school, language);
   const { locale, words, now, invoiceTitle } = context;
   const total = formatMoney(invoice.total);
@@ -79,7 +88,7 @@ export async function readInvoice(
           { label: words.concept, kind: 'text' },
           { label: words.amount, kind: 'amount' },
         ],
-        rows: [[invoice.description ?? invoiceTitle, locale.amount(total)]],
+        rows: billedRows(context, invoice, billed),
         sums: null,
         emptyText: '',
       },
@@ -92,9 +101,42 @@ export async function readInvoice(
       [words.balanceDue, locale.money(formatMoney(owed))],
     ],
     instructions: owed.minor > 0n ? instructionsOf(context) : null,
-    notes: invoice.voidReason === null ? [] : [`${words.reason}: ${invoice.voidReason}`],
+    notes: [
+      ...payEarlyNotes(context, invoice, billed),
+      ...(invoice.voidReason === null ? [] : [`${words.reason}: ${invoice.voidReason}`]),
+    ],
   };
   return { name: `invoice-${invoice.number}`, document };
+}
+
+/** What is billed, line by line, so that whoever pays sees the scholarship; one row where an invoice has no lines. */
+function billedRows(
+  { locale, words, invoiceTitle }: RenderContext,
+  { description, total }: Invoice,
+  { lines }: Billed,
+): readonly (readonly string[])[] {
+  const [, second] = lines;
+  if (second === undefined) return [[description ?? invoiceTitle, locale.amount(formatMoney(total))]];
+  return lines.map((line) => [
+    line.kind === 'CHARGE'
+      ? (description ?? line.description)
+      : line.kind === 'TAX' && line.rate !== null
+        ? `${words.tax} ${locale.percent(line.rate)}`
+        : line.description,
+    locale.amount(line.amount),
+  ]);
+}
+
+/** How much is to be paid by which day to earn an early discount: nothing of what is past, or comes to nothing. */
+function payEarlyNotes({ locale, words, now }: RenderContext, invoice: Invoice, billed: Billed): string[] {
+  const owed = calculateOwed(invoice);
+  const today = locale.isoDay(now);
+  return billed.early_discounts.flatMap(({ until_on: untilOn, amount: discount }) => {
+    const needed = subtractMoney(owed, parseMoney(discount, owed.currency));
+    if (untilOn < today || needed.minor <= 0n) return [];
+    const values = { day: locale.day(untilOn), amount: locale.money(formatMoney(needed)) };
+    return [fill(words.payEarly, { ...values, discount: locale.money(discount) })];
+  });
 }
 
 function statusOf({ status, paid, credited, writtenOff }: Invoice, credits: readonly CreditLine[]): PaperStatus {

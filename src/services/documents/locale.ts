@@ -41,6 +41,7 @@ export class Locale {
   readonly #currency: string;
   readonly #country: string;
   readonly #amount: Intl.NumberFormat;
+  readonly #percent: Intl.NumberFormat;
   readonly #day: Intl.DateTimeFormat;
   readonly #longDay: Intl.DateTimeFormat;
   readonly #dayOfInstant: Intl.DateTimeFormat;
@@ -67,6 +68,12 @@ export class Locale {
       maximumFractionDigits: digits,
       useGrouping: 'always',
     });
+    this.#percent = new Intl.NumberFormat(own, {
+      numberingSystem: 'latn',
+      style: 'unit',
+      unit: 'percent',
+      maximumFractionDigits: 2,
+    });
     this.#day = new Intl.DateTimeFormat(dayTag, { ...numbers, ...form, timeZone: 'UTC' });
     this.#longDay = new Intl.DateTimeFormat(dayTag, { ...numbers, dateStyle: 'long', timeZone: 'UTC' });
     this.#dayOfInstant = new Intl.DateTimeFormat(dayTag, { ...numbers, ...form, timeZone: timezone });
@@ -79,6 +86,12 @@ export class Locale {
       if (!isDecimal(text)) throw new RangeError(`not a decimal with two places: "${text}"`);
       return this.#amount.format(text);
     });
+  }
+
+  /** @param rate percent as decimal text with two places */
+  percent(rate: string): string {
+    if (!isDecimal(rate)) throw new RangeError(`not a decimal with two places: "${rate}"`);
+    return this.#percent.format(rate);
   }
 
   /** With the currency's code in front: "MXN 1,500.00" leaves no doubt whose pesos. */

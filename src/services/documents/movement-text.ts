@@ -1,6 +1,7 @@
+import { automaticReasonOf } from '../../domain/billing/automatic-reasons.ts';
 import type { PaymentMethod } from '../../domain/billing/payment.ts';
 import type { EntryType } from '../../domain/reporting/ledger.ts';
-import type { Words } from './words/words.ts';
+import { fill, type Words } from './words/words.ts';
 
 /** What says what a movement was for. */
 export type MovementText = Readonly<{
@@ -25,7 +26,7 @@ export function textOf(
 ): string {
   const isNote = type === 'CREDIT_NOTE';
   const paidBy = method === null ? '' : words.paymentMethod[method];
-  const said = isNote ? creditReasonOf(description, words) : shortened(description ?? '');
+  const said = isNote ? creditReasonOf(description, words) : shortened(reasonOf(description ?? '', words));
   return [said, paidBy, reference ?? '', invoice ?? ''].filter((text) => text !== '').join(' · ');
 }
 
@@ -36,4 +37,10 @@ export function shortened(text: string): string {
 
 export function creditReasonOf(reason: string | null, { creditReason }: Words): string {
   return Object.entries(creditReason).find(([name]) => name === reason)?.[1] ?? reason ?? '';
+}
+
+/** What a rule wrote is said in the paper's language, what somebody typed as it is. */
+export function reasonOf(text: string, { automaticReason }: Words): string {
+  const automatic = automaticReasonOf(text);
+  return automatic === undefined ? text : fill(automaticReason[automatic.kind], { number: automatic.number });
 }

@@ -82,6 +82,8 @@ export const ENGLISH: Words = {
 
   paidOn: 'Payment date',
   amountReceived: 'Amount received',
+  tax: 'Tax',
+  payEarly: 'Early payment: if {amount} is paid by {day}, the remaining {discount} is taken off.',
   invoiceTotal: 'Invoice total',
   reason: 'Reason',
   voided: 'Voided',
@@ -125,6 +127,11 @@ export const ENGLISH: Words = {
     REFUND: 'Refund',
   },
   paymentMethod: { CASH: 'Cash', CARD: 'Card', TRANSFER: 'Transfer', CHECK: 'Check', OTHER: 'Other' },
+  automaticReason: {
+    EARLY_NOT_EARNED: 'Early payment no longer earned',
+    VOID: 'Void of {number}',
+    CREDIT_NOTE: 'Credit note {number}',
+  },
   creditReason: {
     scholarship: 'Scholarship',
     discount: 'Discount',

@@ -1,3 +1,4 @@
+import type { AutomaticReason } from '../../../domain/billing/automatic-reasons.ts';
 import type { CreditNoteReason } from '../../../domain/billing/credit-note.ts';
 import type { PaymentMethod } from '../../../domain/billing/payment.ts';
 import type { EntryType } from '../../../domain/reporting/ledger.ts';
@@ -91,6 +92,10 @@ export const SPANISH = {
   signature: 'Firma y sello',
   paidOn: 'Fecha de pago',
   amountReceived: 'Importe recibido',
+  /** Of the line of an invoice, with its rate. */
+  tax: 'Impuesto',
+  /** How much settles an invoice by a day, and what is taken off then. */
+  payEarly: 'Pronto pago: si paga {amount} a más tardar el {day}, se descuentan los {discount} restantes.',
   invoiceTotal: 'Total del aviso',
   reason: 'Motivo',
   voided: 'Anulada',
@@ -140,6 +145,12 @@ export const SPANISH = {
     CHECK: 'Cheque',
     OTHER: 'Otra',
   } satisfies Record<PaymentMethod, string>,
+  /** Why a rule took something back: see domain/billing/automatic-reasons.ts. */
+  automaticReason: {
+    EARLY_NOT_EARNED: 'Ya no se cumple el pronto pago',
+    VOID: 'Anulación de {number}',
+    CREDIT_NOTE: 'Nota de crédito {number}',
+  } satisfies Record<AutomaticReason['kind'], string>,
   creditReason: {
     scholarship: 'Beca',
     discount: 'Descuento',

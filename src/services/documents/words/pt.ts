@@ -82,6 +82,8 @@ export const PORTUGUESE: Words = {
   signature: 'Assinatura e carimbo',
   paidOn: 'Data do pagamento',
   amountReceived: 'Valor recebido',
+  tax: 'Imposto',
+  payEarly: 'Pagamento antecipado: pagando {amount} até {day}, são descontados os {discount} restantes.',
   invoiceTotal: 'Total do aviso',
   reason: 'Motivo',
   voided: 'Anulada',
@@ -130,6 +132,11 @@ export const PORTUGUESE: Words = {
     TRANSFER: 'Transferência',
     CHECK: 'Cheque',
     OTHER: 'Outra',
+  },
+  automaticReason: {
+    EARLY_NOT_EARNED: 'O pagamento antecipado já não se cumpre',
+    VOID: 'Anulação de {number}',
+    CREDIT_NOTE: 'Nota de crédito {number}',
   },
   creditReason: {
     scholarship: 'Bolsa',
