@@ -50,6 +50,16 @@ export function assertMayGrant(actor: Actor, memberships: readonly Membership[])
 }
 
 /**
+ * An account without any role exists only for who sees all schools: nobody else could ever give it one, or take it away.
+ *
+ * @throws DomainError `grant_exceeds_own`
+ */
+export function assertMayMake(actor: Actor, memberships: readonly Membership[]): void {
+  if (memberships.length > 0 || actor.schools === 'all') return;
+  throw new DomainError('grant_exceeds_own', 'A user without a role in one of your schools would not exist for you');
+}
+
+/**
  * What is done to a whole account (its name, its password, whether it is let in) is done in every school it has a role in.
  *
  * @throws DomainError `grant_exceeds_own`

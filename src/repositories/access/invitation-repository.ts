@@ -15,7 +15,7 @@ export class InvitationRepository {
     tokenHash: Uint8Array,
     { now, expiresAt }: { now: Date; expiresAt: Date },
   ): Promise<void> {
-    await this.#sql.count(sql`delete from invitations where user_id = ${userId}`);
+    await this.deleteOfUser(userId);
     await this.#sql.count(sql`
       insert into invitations (user_id, token_hash, created_at, expires_at)
       values (${userId}, ${tokenHash}, ${now}, ${expiresAt})`);
@@ -46,6 +46,11 @@ export class InvitationRepository {
     const taken = await this.#sql.count(sql`
       delete from invitations where token_hash = ${tokenHash} and expires_at > ${now}`);
     return taken > 0;
+  }
+
+  /** Voids the invitation of a user, whose row must be locked: else it may be taken at this moment. */
+  async deleteOfUser(userId: number): Promise<void> {
+    await this.#sql.count(sql`delete from invitations where user_id = ${userId}`);
   }
 
   /** Removes up to `limit` that nobody took in time. How many went. */

@@ -4,6 +4,7 @@ import { INVITATION_MAX_MS } from '../../domain/access/sign-in.ts';
 import {
   assertEachSchoolOnce,
   assertMayGrant,
+  assertMayMake,
   assertMayManage,
   changedMemberships,
   type Membership,
@@ -75,6 +76,7 @@ export class UserService {
     const { memberships } = user;
     assertEachSchoolOnce(memberships);
     assertMayGrant(actor, memberships);
+    assertMayMake(actor, memberships);
     const now = this.#clock.now();
     const inTransaction = async ({ users }: Repositories): Promise<Outcome<UserEvent>> => {
       const userId = await users.insert(user, now);
@@ -91,7 +93,8 @@ export class UserService {
 
   /**
    * `memberships` are all those that the user is to have of the schools that exist for the actor; others stay. Other rights,
-   * or none at all, end the user's sessions.
+   * or none at all, end the user's sessions and the open invitation: who was given that for what the user had must not be
+   * the user with what they have now.
    *
    * @throws DomainError `user_not_found`, `membership_repeated`, `school_not_found`, `grant_exceeds_own`
    */
@@ -100,7 +103,7 @@ export class UserService {
     if (changes.memberships !== undefined) assertEachSchoolOnce(changes.memberships);
     const now = this.#clock.now();
     const outcome = await this.#unitOfWork.transaction(async (repositories) => {
-      const { users, sessions } = repositories;
+      const { users, sessions, invitations } = repositories;
       const user = await users.findForUpdate(actor, id);
       if (user === undefined) throw notFound(id);
       const { memberships, ...account } = changes;
@@ -111,7 +114,10 @@ export class UserService {
 
       await users.update(actor, id, account, now);
       const isActive = account.isActive ?? user.isActive;
-      if (regranted.length > 0 || isActive !== user.isActive) await sessions.deleteOfUser(id);
+      if (regranted.length > 0 || isActive !== user.isActive) {
+        await sessions.deleteOfUser(id);
+        await invitations.deleteOfUser(id);
+      }
       const body = await this.#regrant(actor, repositories, id, regranted.length > 0 ? memberships : undefined);
       const after = { isActive, memberships: memberships ?? before.memberships };
       return {

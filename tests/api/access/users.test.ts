@@ -54,6 +54,34 @@ describe('nobody grants more than they have', () => {
     expect((await billing.get(`/users/${user}`)).body).toMatchObject({ is_active: true });
   });
 
+  test('404: an invitation is worth no more than when it was handed out', async () => {
+    const user = await aUser({ school_id: here, role: 'viewer' });
+    const path = `/users/${user}`;
+    const take = async (token: unknown) =>
+      await owner.browser.send('PUT', `/invitations/${String(token)}`, { password: PASSWORD });
+    const { body: before } = await owner.browser.send('POST', `${path}/invitation`);
+    await billing.patch(path, {
+      memberships: [
+        { school_id: here, role: 'viewer' },
+        { school_id: there, role: 'owner' },
+      ],
+    });
+    expectProblem(await take(before['token']), 404, 'invitation_not_found');
+    const { body: disabled } = await billing.post(`${path}/invitation`);
+    await billing.patch(path, { is_active: false });
+    await billing.patch(path, { is_active: true });
+    expectProblem(await take(disabled['token']), 404, 'invitation_not_found');
+    const { body: named } = await billing.post(`${path}/invitation`);
+    await billing.patch(path, { name: 'Another' });
+    expect((await take(named['token'])).status).toBe(204);
+  });
+
+  test('403: an owner makes nobody without a role, who would be no user of theirs', async () => {
+    const body = userBody({ memberships: [] });
+    expectProblem(await owner.browser.send('POST', '/users', body), 403, 'grant_exceeds_own');
+    expect((await billing.post('/users', body)).status).toBe(201);
+  });
+
   test('an owner of one school does in it what an owner may', async () => {
     const made = await owner.browser.send(
       'POST',
