@@ -79,6 +79,14 @@ test('what was paid by no family has nobody whose credit it could be: it is kept
   expect(await billing.invoice(december)).toMatchObject({ status: 'PARTIAL' });
 });
 
+test('403: whoever may void no invoice ends no enrolment this way', async () => {
+  const { enrolment, december } = await aStudentInAPlan();
+  const { body } = await billing.post('/api-keys', { name: 'Plans', school_ids: null, scopes: ['plans:write'] });
+  const key = { 'x-api-key': String(body['key']) };
+  expectProblem(await billing.post(`/enrolments/${enrolment}/withdrawal`, LEAVES, key), 403, 'scope_missing');
+  expect(await billing.invoice(december)).toMatchObject({ status: 'ISSUED' });
+});
+
 test('refused: unknown enrolments, days outside, and no reason; nothing is voided then', async () => {
   const { enrolment, december } = await aStudentInAPlan();
   const path = `/enrolments/${enrolment}/withdrawal`;

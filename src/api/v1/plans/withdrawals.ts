@@ -8,7 +8,8 @@ export function withdrawalRoutes(routes: FastifyInstance, withdrawals: Withdrawa
   create(routes, '/enrolments/:id/withdrawal', {
     tag: 'enrolments',
     id: 'withdrawEnrolment',
-    scope: 'plans:write',
+    // It voids invoices: whoever may not do that one by one must not do it this way.
+    scope: 'invoices:correct',
     summary: 'End an enrolment, and void what was billed for later days',
     description:
       'What covers days after the last one, or is due after it where it covers none, is voided, and what was paid on it becomes credit of its family. Invoices of no family that have payments are kept.',
