@@ -9,9 +9,25 @@ import type { ServerResponse } from 'node:http';
  * Node forgets those.
  */
 export function onClosed(response: ServerResponse, release: () => void): void {
-  if (response.destroyed) release();
-  else response.once('close', release);
+  const others = releases.get(response);
+  if (response.destroyed) {
+    release();
+  } else if (others === undefined) {
+    const all = [release];
+    releases.set(response, all);
+    response.once('close', () => {
+      for (const one of all) one();
+    });
+  } else {
+    others.push(release);
+  }
 }
+
+/**
+ * What is released when a response is over. One listener for all of it: a streamed statement is counted, admitted, given a
+ * place and a signal, and Fastify listens as well, so that Node would take one listener each for a leak.
+ */
+const releases = new WeakMap<ServerResponse, (() => void)[]>();
 
 /** Aborted when the response is over, like {@link onClosed}: for work that nobody wants when its client has left. */
 export function leftSignal(response: ServerResponse): AbortSignal {
