@@ -18,6 +18,13 @@ export type TypedTexts = Readonly<{
   creditNoteIds: readonly number[];
 }>;
 
+/** Who was erased, by ids. */
+export type ErasedPeople = Readonly<{
+  studentId: number | null;
+  guardianIds: readonly number[];
+  familyId: number | null;
+}>;
+
 export type ErasureFacts = Readonly<{
   erasureId: number;
   schoolId: number;
@@ -27,6 +34,12 @@ export type ErasureFacts = Readonly<{
 
 /** What names that are gone are shown as. */
 const ERASED = 'Erased';
+
+/** What an answer is about, by members that only answers about such have. */
+const IS_PAYMENT = sql`body like '%"paid_at":%'`;
+const IS_REFUND = sql`body like '%"refunded_at":%'`;
+const IS_CREDIT_NOTE = sql`body like '%"dated_on":%'`;
+const IS_GUARDIAN = sql`body like '%"is_principal":%'`;
 
 type StudentRow = {
   id: number;
@@ -52,7 +65,7 @@ export class PrivacyRepository {
       select id, school_id, family_id, first_name, last_name, email from students
       where id = ${id} and ${visibleTo(actor, sql`school_id`)} for update`);
     if (row === undefined) return undefined;
-    const texts = [`${row.first_name} ${row.last_name}`, ...(row.email === null ? [] : [row.email])];
+    const texts = textsOf(`${row.first_name} ${row.last_name}`, row.email);
     return { id, schoolId: row.school_id, familyId: row.family_id, texts };
   }
 
@@ -97,11 +110,14 @@ export class PrivacyRepository {
   }
 
   /** What the family is called, and who pays its taxes; its row is held until the transaction ends. */
-  async findFamilyForUpdate(actor: Actor, { familyId, schoolId }: Subject): Promise<string[]> {
+  async findFamilyForUpdate(
+    actor: Actor,
+    { familyId, schoolId }: Pick<Subject, 'familyId' | 'schoolId'>,
+  ): Promise<string[]> {
     const row = await this.#sql.first<{ name: string; tax_name: string | null }>(sql`
       select name, tax_name from families
       where id = ${familyId} and school_id = ${schoolId} and ${visibleTo(actor, sql`school_id`)} for no key update`);
-    return [row?.name ?? null, row?.tax_name ?? null].filter((text) => text !== null);
+    return textsOf(row?.name ?? null, row?.tax_name ?? null);
   }
 
   /** The account stays; what it is called and who pays its taxes does not. */
@@ -110,6 +126,35 @@ export class PrivacyRepository {
       update families set name = ${ERASED}, external_id = null, tax_id = null, tax_name = null, tax_address = null,
         updated_at = ${now}
       where id = ${familyId} and school_id = ${schoolId} and ${visibleTo(actor, sql`school_id`)}`);
+  }
+
+  /** What says who the guardian was, of a family that the transaction holds: often it is they who pay the taxes. */
+  async updateFamilyOfGuardian(actor: Actor, { familyId, schoolId, texts }: Subject, now: Date): Promise<void> {
+    const words = (text: Statement): Statement =>
+      sql`' ' || regexp_replace(lower(${text}), '[^[:alnum:]]+', ' ', 'g') || ' '`;
+    // Whole words: Ana is not Santana.
+    const says = (column: Statement): Statement => sql`exists (
+      select from unnest(${texts}::text[]) as said (text) where strpos(${words(column)}, ${words(sql`text`)}) > 0)`;
+    const hasTaxes = sql`(${says(sql`tax_name`)} or ${says(sql`tax_address`)})`;
+    await this.#sql.count(sql`
+      update families
+      set name = case when ${says(sql`name`)} then ${ERASED} else name end,
+          tax_id = case when ${hasTaxes} then null else tax_id end,
+          tax_name = case when ${hasTaxes} then null else tax_name end,
+          tax_address = case when ${hasTaxes} then null else tax_address end, updated_at = ${now}
+      where id = ${familyId} and school_id = ${schoolId} and ${visibleTo(actor, sql`school_id`)}`);
+  }
+
+  /** Why the student left, and why it has its discounts: of nobody else. */
+  async updateEnrolmentTexts(actor: Actor, { id, schoolId }: Subject, now: Date): Promise<void> {
+    const theirs = sql`student_id = ${id} and school_id = ${schoolId} and ${visibleTo(actor, sql`school_id`)}`;
+    await this.#sql.count(sql`
+      update enrolments
+      set withdrawal_reason = case when withdrawal_reason is not null then ${ERASED} end, updated_at = ${now}
+      where ${theirs}`);
+    await this.#sql.count(sql`
+      update enrolment_discounts set reason = null
+      where reason is not null and school_id = ${schoolId} and enrolment_id in (select id from enrolments where ${theirs})`);
   }
 
   /**
@@ -134,27 +179,69 @@ export class PrivacyRepository {
     const creditNotes = await this.#sql.count(sql`
       update credit_notes set description = null
       where id = any (${creditNoteIds}::bigint[]) and school_id = ${schoolId} and ${isVisible} and invoice_id in ${theirs}`);
+    await this.#updateTextsBeside(actor, schoolId, { invoiceIds, paymentIds, creditNoteIds });
     return { invoices, payments, creditNotes };
   }
 
+  /** What was typed when they were taken back, moved or given back, and what a file said of them. */
+  async #updateTextsBeside(
+    actor: Actor,
+    schoolId: number,
+    { invoiceIds, paymentIds, creditNoteIds }: TypedTexts,
+  ): Promise<void> {
+    const isIn = (column: Statement, ids: readonly number[]): Statement =>
+      sql`${column} = any (${ids}::bigint[]) and school_id = ${schoolId} and ${visibleTo(actor, sql`school_id`)}`;
+    const ofPayment = isIn(sql`payment_id`, paymentIds);
+    const statements = [
+      sql`update payment_reversals set reason = ${ERASED} where ${ofPayment}`,
+      sql`update payment_allocations set reason = ${ERASED} where reason is not null and ${ofPayment}`,
+      sql`update refunds set reference = null, reason = ${ERASED} where ${ofPayment}`,
+      sql`update credit_note_reversals set reason = ${ERASED} where ${isIn(sql`credit_note_id`, creditNoteIds)}`,
+      // It is what a later file is compared with: one that has the document again is refused.
+      sql`update imported_documents set content = '' where ${isIn(sql`invoice_id`, invoiceIds)}`,
+    ];
+    for (const statement of statements) await this.#sql.count(statement);
+  }
+
   /**
-   * Erases the answers under idempotency keys that are about these, or that say one of the texts. It reads all of them, as
-   * nothing says which name whom: there are those of 30 days, and people are seldom erased.
+   * Erases the answers under idempotency keys that are about these people and documents, whatever they were called when it was
+   * answered, or that are of the school and say one of the texts. It reads all of them, as nothing says which name whom:
+   * there are those of 30 days, and people are seldom erased.
+   *
+   * @param of.texts not of other schools: somebody of that name may be there, and anything can be a name
    */
-  async eraseAnswers(texts: readonly string[], about: TypedTexts): Promise<number> {
-    const idIn = (ids: readonly number[], member: Statement): Statement => sql`
-      (substring(body from '^\\{"id":([0-9]{1,18}),')::bigint = any (${ids}::bigint[]) and ${member})`;
+  async eraseAnswers(
+    { schoolId, texts }: Pick<Subject, 'schoolId' | 'texts'>,
+    { studentId, guardianIds, familyId }: ErasedPeople,
+    about: TypedTexts,
+  ): Promise<number> {
+    const id = sql`substring(body from '^\\{"id":([0-9]{1,18}),')::bigint`;
+    const idIn = (ids: readonly (number | null)[], member: Statement): Statement =>
+      sql`(${id} = any (${ids}::bigint[]) and ${member})`;
+    const isIn = (table: Statement, member: Statement): Statement =>
+      sql`(${member} and ${id} in (select one.id from ${table} one where one.school_id = ${schoolId}))`;
     return await this.#sql.count(sql`
       update idempotency_keys set fingerprint = '', body = ''
       where body <> '' and (
-        ${idIn(about.invoiceIds, sql`body like '%"amount_total":%'`)}
-        or ${idIn(about.paymentIds, sql`body like '%"paid_at":%'`)}
-        or ${idIn(about.creditNoteIds, sql`body like '%"dated_on":%'`)}
+        ${idIn([studentId], sql`body like '%"first_name":%'`)}
+        or ${idIn(guardianIds, IS_GUARDIAN)}
+        or ${idIn([familyId], sql`body like '%"auto_apply":%'`)}
+        or (body like '%"plan_ids":%' and ${id} in (select e.id from enrolments e where e.student_id = ${studentId}::bigint))
+        or (${IS_REFUND} and ${id} in (
+          select r.id from refunds r where r.payment_id = any (${about.paymentIds}::bigint[])
+        ))
+        or ${idIn(about.invoiceIds, sql`body like '%"amount_total":%'`)}
+        or ${idIn(about.paymentIds, IS_PAYMENT)}
+        or ${idIn(about.creditNoteIds, IS_CREDIT_NOTE)}
         or exists (
           select from unnest(${texts}::text[]) as said (text)
           -- As it stands in JSON, without the quotes around it.
           cross join lateral (select substr(to_json(text)::text, 2, length(to_json(text)::text) - 2) as json) written
           where json <> '' and strpos(body, json) > 0
+        ) and (
+          body like '%"school_id":' || ${schoolId}::bigint || ',%' or body like '%"school_id":' || ${schoolId}::bigint || '}%'
+          or ${isIn(sql`payments`, IS_PAYMENT)} or ${isIn(sql`refunds`, IS_REFUND)}
+          or ${isIn(sql`credit_notes`, IS_CREDIT_NOTE)} or ${isIn(sql`guardians`, IS_GUARDIAN)}
         )
       )`);
   }
@@ -207,5 +294,10 @@ export class PrivacyRepository {
 }
 
 function toGuardian({ id, school_id, family_id, full_name, email }: GuardianRow): Subject {
-  return { id, schoolId: school_id, familyId: family_id, texts: email === null ? [full_name] : [full_name, email] };
+  return { id, schoolId: school_id, familyId: family_id, texts: textsOf(full_name, email) };
+}
+
+/** Of somebody who was erased before, nothing: what we write in the place of names is nobody's. */
+function textsOf(...texts: readonly (string | null)[]): string[] {
+  return texts.filter((text) => text !== null).filter((text) => text !== ERASED && text !== `${ERASED} ${ERASED}`);
 }

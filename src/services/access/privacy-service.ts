@@ -2,7 +2,7 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { PrivacyEvent } from '../../domain/access/people-events.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
-import type { Subject, TypedTexts } from '../../repositories/access/privacy-repository.ts';
+import type { ErasedPeople, Subject, TypedTexts } from '../../repositories/access/privacy-repository.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
@@ -10,6 +10,7 @@ import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 /** Why, and what was typed that names the person. */
 export type StudentErasure = Readonly<{ reason: string }> & TypedTexts;
 
+const NOBODY: ErasedPeople = { studentId: null, guardianIds: [], familyId: null };
 const NOTHING: TypedTexts = { invoiceIds: [], paymentIds: [], creditNoteIds: [] };
 
 /** What people may ask of whoever keeps their data: to be given it, and to be forgotten. */
@@ -45,8 +46,11 @@ export class PrivacyService {
       const changed = await privacy.updateTexts(actor, student, typed, now);
       assertAllTheirs(typed, changed);
       await privacy.updateStudentErased(actor, id, now);
-      const texts = [...student.texts, ...(await this.#eraseFamily(actor, repositories, student, now))];
-      await privacy.eraseAnswers(texts, typed);
+      await privacy.updateEnrolmentTexts(actor, student, now);
+      const family = await this.#eraseFamily(actor, repositories, student, now);
+      const { schoolId } = student;
+      const texts = [...student.texts, ...family.texts];
+      await privacy.eraseAnswers({ schoolId, texts }, { ...family, studentId: id }, typed);
       const made = await privacy.insertErasure(
         actor,
         { schoolId: student.schoolId, studentId: id, guardianId: null, reason },
@@ -68,11 +72,15 @@ export class PrivacyService {
     key: IdempotencyKey | null,
   ): Promise<Outcome<PrivacyEvent>> {
     const now = this.#clock.now();
-    const inTransaction = async ({ privacy }: Repositories): Promise<Outcome<PrivacyEvent>> => {
+    const inTransaction = async ({ guardians, privacy }: Repositories): Promise<Outcome<PrivacyEvent>> => {
+      const found = await guardians.find(actor, id);
+      // The family first, as whoever changes a guardian takes it.
+      if (found !== undefined) await privacy.findFamilyForUpdate(actor, found);
       const guardian = await privacy.findGuardianForUpdate(actor, id);
       if (guardian === undefined) throw new DomainError('guardian_not_found', `Guardian with id ${id} not found`);
       await privacy.updateGuardianErased(actor, id, now);
-      await privacy.eraseAnswers(guardian.texts, NOTHING);
+      await privacy.updateFamilyOfGuardian(actor, guardian, now);
+      await privacy.eraseAnswers(guardian, { ...NOBODY, guardianIds: [id] }, NOTHING);
       const made = await privacy.insertErasure(
         actor,
         { schoolId: guardian.schoolId, studentId: null, guardianId: id, reason },
@@ -95,15 +103,25 @@ export class PrivacyService {
   }
 
   /** What was said of whom was erased with the student. */
-  async #eraseFamily(actor: Actor, { privacy }: Repositories, student: Subject, now: Date): Promise<string[]> {
-    if (student.familyId === null) return [];
+  async #eraseFamily(
+    actor: Actor,
+    { privacy }: Repositories,
+    student: Subject,
+    now: Date,
+  ): Promise<ErasedPeople & { texts: readonly string[] }> {
+    if (student.familyId === null) return { ...NOBODY, texts: [] };
     // First, and it holds the family: of two of its last students who are erased at once the second sees the first.
     const names = await privacy.findFamilyForUpdate(actor, student);
-    if (await privacy.hasStudentsLeft(actor, student)) return [];
+    if (await privacy.hasStudentsLeft(actor, student)) return { ...NOBODY, texts: [] };
     const guardians = await privacy.listGuardiansForUpdate(actor, student);
     for (const { id } of guardians) await privacy.updateGuardianErased(actor, id, now);
     await privacy.updateFamilyErased(actor, student, now);
-    return [...guardians.flatMap(({ texts }) => texts), ...names];
+    return {
+      ...NOBODY,
+      guardianIds: guardians.map(({ id }) => id),
+      familyId: student.familyId,
+      texts: [...guardians.flatMap(({ texts }) => texts), ...names],
+    };
   }
 }
 
