@@ -15,6 +15,8 @@ export type Movement = Readonly<{
 export type LateInvoice = Readonly<{
   total: bigint;
   currency: string;
+  /** Until then nothing is owed, also where that is later than the due day: of who joins late, or is billed late. */
+  issuedOn: string;
   dueOn: string;
   movements: readonly Movement[];
 }>;
@@ -71,11 +73,12 @@ function* months(terms: LateFeeTerms, { dueOn }: LateInvoice, asOf: string): Gen
   }
 }
 
-/** Days between two movements see the same balance, so they are one entry: years of days are as few as what happened. */
-function* days(terms: LateFeeTerms, { dueOn, movements }: LateInvoice, asOf: string): Generator<Steps> {
+/** Days between two changes see the same balance, so they are one entry: years of days are as few as what happened. */
+function* days(terms: LateFeeTerms, { issuedOn, dueOn, movements }: LateInvoice, asOf: string): Generator<Steps> {
   const first = firstDayLate(terms, dueOn);
   const end = dayPlus(asOf, 1);
-  const seenFrom = movements.map(({ on }) => dayPlus(on, 1)).filter((day) => day > first && day < end);
+  const changes = [issuedOn, ...movements.map(({ on }) => on)];
+  const seenFrom = changes.map((on) => dayPlus(on, 1)).filter((day) => day > first && day < end);
   const begins = [...new Set([first, ...seenFrom])].sort();
   for (const [at, day] of begins.entries()) {
     const length = daysBetween(day, begins[at + 1] ?? end);
@@ -85,6 +88,7 @@ function* days(terms: LateFeeTerms, { dueOn, movements }: LateInvoice, asOf: str
 
 /** Of one step, by what was open at the end of the day before it begins: nothing where that was nothing. */
 function feeOf(value: PercentOrAmount, { base }: LateFeeTerms, invoice: LateInvoice, begins: string): bigint {
+  if (invoice.issuedOn >= begins) return 0n;
   const before = invoice.movements.filter(({ on }) => on < begins);
   const open = before.reduce((sum, { amount }) => sum + amount, invoice.total);
   if (open <= 0n) return 0n;

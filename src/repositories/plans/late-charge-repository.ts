@@ -15,6 +15,7 @@ type LateRow = ValueRow & {
   student_id: number;
   number: string;
   total: string;
+  issued_on: string;
   due_date: string;
   policy_name: string;
   kind: LateFeeKind;
@@ -56,7 +57,7 @@ export class LateChargeRepository {
   ): Promise<{ found: LateCharge[]; after: Place | null }> {
     const { schoolId, periodId, asOf, currency } = scope;
     const rows = await this.#sql.rows<LateRow>(sql`
-      select i.id, i.student_id, i.number, i.amount_total as total, i.due_date, lp.name as policy_name, lp.kind, lp.percent,
+      select i.id, i.student_id, i.number, i.amount_total as total, i.issued_on, i.due_date, lp.name as policy_name, lp.kind, lp.percent,
              lp.amount, lp.base, lp.grace_days, lp.cap_percent, lp.cap_amount, steps.steps, moved.movements,
              (
                select min(c.id) from concepts c where c.school_id = i.school_id and c.category = 'LATE_FEE'
@@ -163,6 +164,7 @@ function toLateCharge(row: LateRow, currency: string): LateCharge {
     invoice: {
       total: minor(row.total),
       currency,
+      issuedOn: row.issued_on,
       dueOn: row.due_date,
       movements: (row.movements ?? []).map(({ day, amount: moved, lowers_original: lowersOriginal }) => ({
         on: day,

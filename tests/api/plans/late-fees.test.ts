@@ -37,7 +37,7 @@ async function aLateBill(policy: Json, { amount = '1000.00', dueOn = '2026-09-07
     const { body } = await billing.get<Json[]>(`/invoices?student_id=${student}`);
     return body.filter(({ origin_invoice_id: origin }) => origin === invoiceId).reverse();
   };
-  return { catalogue, invoiceId, runOn, postedOn, fees };
+  return { catalogue, planId, invoiceId, runOn, postedOn, fees };
 }
 
 const ONCE = {};
@@ -98,6 +98,16 @@ describe('the worked examples', () => {
     expect((await runOn('2026-09-20')).counts).toMatchObject({ created: 0, failed: 0 });
     expect(await billing.driftedInvoices()).toEqual([]);
   });
+});
+
+// Who joins after the due day is billed then: a fee for days on which there was no invoice could not be avoided.
+test('what was billed after it was due costs no fee for the days before', async () => {
+  const { catalogue, planId, postedOn } = await aLateBill(DAILY, { dueOn: '2026-09-07' });
+  billing.clock.travelTo('2026-09-20T18:00:00Z');
+  const joins = { plan_ids: [planId], starts_on: '2026-09-20' };
+  await catalogue.anEnrolment({ student_id: await catalogue.aStudent(), ...joins });
+  expect((await bill(catalogue)).counts).toMatchObject({ created: 1 });
+  expect(await postedOn('2026-09-20', '2026-09-21')).toEqual(['169.00', '26.00']);
 });
 
 test('a waived fee does not come back, and the next step does', async () => {

@@ -28,7 +28,7 @@ const DAILY: LateFeeTerms = { ...TERMS, kind: 'DAILY', value: { percent: null, a
 /** @param moved amounts by day: below zero what was paid */
 function anInvoice(total: string, dueOn: string, moved: [string, string][] = []): LateInvoice {
   const movements = moved.map(([on, amount]) => ({ on, amount: minor(amount), lowersOriginal: false }));
-  return { total: minor(total), currency: 'MXN', dueOn, movements };
+  return { total: minor(total), currency: 'MXN', issuedOn: '2026-08-01', dueOn, movements };
 }
 
 /** What runs on these days post, each on top of those before. */
@@ -87,6 +87,18 @@ test('a step looks at the end of the day before it begins', () => {
   expect(posted(ONCE, paidOn('2026-09-08'), ['2026-09-20'])).toEqual(['150.00']);
   expect(posted(ONCE, paidOn('2026-09-14'), ['2026-09-20'])).toEqual(['150.00']);
   expect(posted(ONCE, paidOn('2026-09-15'), ['2026-09-20'])).toEqual(['300.00']);
+});
+
+// Who joins in the middle of a month is billed after the due day: nobody can pay what has not been billed.
+test.each<[string, LateFeeTerms, string[]]>([
+  ['once', ONCE, ['0.00', '0.00', '0.00', '300.00']],
+  ['monthly', MONTHLY, ['0.00', '0.00', '0.00', '80.00']],
+  ['daily', DAILY, ['0.00', '13.00', '13.00', '299.00']],
+])('a step that began before the invoice was issued charges nothing: %s', (_, terms, right) => {
+  const steps = [1, 31].map((fromDay) => ({ fromDay, percent: null, amount: fromDay === 1 ? '150.00' : '300.00' }));
+  const billedLate: LateInvoice = { ...anInvoice('1000.00', '2026-09-07'), issuedOn: '2026-09-15' };
+  const days = ['2026-09-15', '2026-09-16', '2026-09-17', '2026-10-10'];
+  expect(posted(terms.kind === 'ONCE' ? { ...terms, steps } : terms, billedLate, days)).toEqual(right);
 });
 
 test('days of grace come before the first day late', () => {
@@ -149,6 +161,7 @@ describe('runs on any days', () => {
         lowersOriginal,
       }),
     );
+  const issued = fc.integer({ min: -20, max: 60 }).map((days) => dayPlus(due, days));
   const value = fc.oneof(
     fc.integer({ min: 0, max: 3000 }).map((points) => ({ percent: (points / 100).toFixed(2), amount: null })),
     fc.integer({ min: 1, max: 30_000 }).map((cents) => ({ percent: null, amount: (cents / 100).toFixed(2) })),
@@ -170,10 +183,11 @@ describe('runs on any days', () => {
     fc.assert(
       fc.property(
         terms,
+        issued,
         fc.array(movement, { maxLength: 5 }),
         fc.array(fc.integer({ min: 1, max: 139 })),
-        (of, movements, random) => {
-          const invoice: LateInvoice = { ...anInvoice('1000.00', due), movements };
+        (of, issuedOn, movements, random) => {
+          const invoice: LateInvoice = { ...anInvoice('1000.00', due), issuedOn, movements };
           const rule = of.kind === 'ONCE' ? { ...of, value: null } : { ...of, steps: [] };
           const sumOn = (days: readonly number[]): bigint => {
             let sum = 0n;
@@ -200,11 +214,12 @@ describe('runs on any days', () => {
     fc.assert(
       fc.property(
         terms,
+        issued,
         fc.array(movement, { maxLength: 5 }),
         fc.integer({ min: 1, max: 120 }),
-        (of, movements, length) => {
+        (of, issuedOn, movements, length) => {
           const rule = { ...of, kind: 'DAILY' as const, steps: [], cap: null };
-          const invoice = { ...anInvoice('1000.00', due), movements };
+          const invoice = { ...anInvoice('1000.00', due), issuedOn, movements };
           const first = of.graceDays + 1;
           let sum = 0n;
           for (let day = first; day <= length; day += 1) {
