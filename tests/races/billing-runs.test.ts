@@ -4,6 +4,7 @@ import { createLogger } from '../../src/infrastructure/observability/logging.ts'
 import { Catalogue } from '../api/plans/catalogue.support.ts';
 import { begin, ended, enrol, itemsOf, numbersOf, upTo } from '../api/plans/runs.support.ts';
 import { startBilling } from '../support/billing.ts';
+import { deadlocksOf } from '../support/deadlocks.ts';
 
 /** Nobody takes a run up by itself: each test says who does. */
 const billing = await startBilling({ WORKER: 'off' });
@@ -42,6 +43,25 @@ async function aRun(): Promise<{ catalogue: Catalogue; runId: number }> {
   // So that the school has totals, whose row holds a batch up.
   await billing.anInvoice({ student_id: await catalogue.aStudent() });
   return { catalogue, runId: (await begin(catalogue)).body.id };
+}
+
+async function aFamilyIn({ schoolId }: Catalogue): Promise<number> {
+  const { rows } = await billing.owner.query<{ id: number }>(
+    "insert into families (school_id, name) values ($1, 'Gil') returning id::int",
+    [schoolId],
+  );
+  return rows[0]?.id ?? 0;
+}
+
+/** A school with one student who is to be billed once, and a run that was begun. @param plan fields of the plan */
+async function aRunOfOne(plan: object, prepare: (catalogue: Catalogue, studentId: number) => Promise<void>) {
+  billing.clock.travelTo('2026-09-01T12:00:00Z');
+  const catalogue = await Catalogue.open(billing);
+  const item = { label: '2026-09', issue_on: '2026-09-01', due_on: '2026-09-30', amount: '3000.00' };
+  const planId = await catalogue.aPlan({ items: [item], ...plan });
+  const [studentId = 0] = await enrol(catalogue, 1, { plan_ids: [planId] });
+  await prepare(catalogue, studentId);
+  return { catalogue, studentId, runId: (await begin(catalogue)).body.id };
 }
 
 async function expectEachBilledOnce({ billing, schoolId }: Catalogue, runId: number): Promise<void> {
@@ -101,5 +121,57 @@ describe('a billing run', () => {
 
     expect(await billing.product.billingRunWorker.resume()).toBe(1);
     await expectEachBilledOnce(catalogue, runId);
+  });
+
+  // Both take the counter of credit notes before the school's totals: the one for a discount for who pays early.
+  test('that pays from credit, a credit note: none waits for what the other holds', async () => {
+    let familyId = 0;
+    const early_discounts = [{ days_before_due: 5, percent: '2.00' }];
+    const { catalogue, runId } = await aRunOfOne({ early_discounts }, async (of, studentId) => {
+      familyId = await aFamilyIn(of);
+      await billing.owner.query('update students set family_id = $1 where id = $2', [familyId, studentId]);
+      const ahead = { amount: '2940.00', allocations: 'none' };
+      expect((await billing.post(`/families/${familyId}/payments`, ahead)).status).toBe(201);
+    });
+    const other = await billing.anInvoice({ student_id: await catalogue.aStudent(), amount_total: '10.00' });
+    const credit = async () =>
+      await billing.post(`/invoices/${other}/credit-notes`, { amount: '1.00', reason: 'discount' });
+    expect((await credit()).status).toBe(201);
+    const before = await deadlocksOf(billing);
+
+    const [, noted] = await billing.collideOn<unknown>(
+      `select from school_totals where school_id = ${catalogue.schoolId} for update`,
+      [
+        async () => await billing.product.billingRunWorker.work(runId),
+        async () => {
+          await billing.untilWaiting(1);
+          return (await credit()).status;
+        },
+      ],
+    );
+
+    expect(noted).toBe(201);
+    expect(await deadlocksOf(billing)).toBe(before);
+    expect((await ended(billing, runId)).status).toBe('DONE');
+    const [made] = await itemsOf(billing, runId);
+    expect(await billing.invoice(Number(made?.invoice_id))).toMatchObject({ paid: '2940.00', credited: '60.00' });
+    expect(await billing.driftedCredit()).toEqual([]);
+  });
+
+  test('that bills a student who comes to a family: the family owes it', async () => {
+    const { catalogue, studentId, runId } = await aRunOfOne({}, async () => undefined);
+    const familyId = await aFamilyIn(catalogue);
+
+    await billing.collideOn<unknown>(`select from families where id = ${familyId} for update`, [
+      async () => await billing.patch(`/students/${studentId}`, { family_id: familyId }),
+      async () => {
+        await billing.untilWaiting(1);
+        await billing.product.billingRunWorker.work(runId);
+      },
+    ]);
+
+    expect((await ended(billing, runId)).counts).toMatchObject({ created: 1, failed: 0 });
+    const { body } = await billing.get<{ family_id: number | null }[]>(`/invoices?student_id=${studentId}`);
+    expect(body.map(({ family_id }) => family_id)).toEqual([familyId]);
   });
 });

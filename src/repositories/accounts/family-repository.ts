@@ -12,6 +12,8 @@ import { containsWords, isoTime, visibleTo } from '../shared/sql-fragments.ts';
 import { GUARDIAN_JSON_COLUMNS, GUARDIAN_SEARCHED } from './guardian-repository.ts';
 import { STUDENT_SEARCHED } from './student-repository.ts';
 
+type AccountRow = { id: number; school_id: number; currency: string; auto_apply: boolean; credit: string };
+
 type FamilyFacts = Readonly<{ familyId: number; schoolId: number }>;
 
 export type FamilyFilter = Readonly<{
@@ -77,25 +79,30 @@ export class FamilyRepository {
    * to it do not wait.
    */
   async findForUpdate(actor: Actor, id: number): Promise<FamilyAccount | undefined> {
-    const row = await this.#sql.first<{
-      id: number;
-      school_id: number;
-      currency: string;
-      auto_apply: boolean;
-      credit: string;
-    }>(sql`
+    const [account] = await this.#listForUpdate(actor, sql`f.id = ${id}`);
+    return account;
+  }
+
+  /** The accounts of the families that students are in, held as {@link findForUpdate} does. No limit: the caller bounds the ids. */
+  async listOfStudentsForUpdate(actor: Actor, studentIds: readonly number[]): Promise<FamilyAccount[]> {
+    return await this.#listForUpdate(
+      actor,
+      sql`f.id in (select st.family_id from students st where st.id = any(${studentIds}::bigint[]))`,
+    );
+  }
+
+  async #listForUpdate(actor: Actor, condition: Statement): Promise<FamilyAccount[]> {
+    const rows = await this.#sql.rows<AccountRow>(sql`
       select f.id, f.school_id, sc.currency, f.auto_apply, f.credit
       from families f join schools sc on sc.id = f.school_id
-      where f.id = ${id} and ${visibleTo(actor, sql`f.school_id`)}
-      for no key update of f`);
-    return (
-      row && {
-        id: row.id,
-        schoolId: row.school_id,
-        autoApply: row.auto_apply,
-        credit: parseMoney(row.credit, row.currency),
-      }
-    );
+      where ${condition} and ${visibleTo(actor, sql`f.school_id`)}
+      order by f.id for no key update of f`);
+    return rows.map((row) => ({
+      id: row.id,
+      schoolId: row.school_id,
+      autoApply: row.auto_apply,
+      credit: parseMoney(row.credit, row.currency),
+    }));
   }
 
   async find(actor: Actor, id: number): Promise<BilledFamily | undefined> {

@@ -94,6 +94,16 @@ export class StudentRepository {
     return row?.family_id ?? undefined;
   }
 
+  /**
+   * Holds students as their invoices hold them, in the order of their ids, until the transaction ends: read their families
+   * in a LATER statement. No limit: the caller bounds the ids.
+   */
+  async lockForKeyShare(actor: Actor, ids: readonly number[]): Promise<void> {
+    await this.#sql.count(sql`
+      select id from students where id = any(${ids}::bigint[]) and ${visibleTo(actor, sql`school_id`)}
+      order by id for key share`);
+  }
+
   /** Students as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
   async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
     return await findEach(this.#sql, PROJECTION, ids);

@@ -181,11 +181,16 @@ export class BillingRunRepository {
     return row.body;
   }
 
-  /** Writes a batch, in the transaction that holds the run. Fails as a whole where one of its rows cannot be. */
-  async insertBatch(actor: Actor, batch: RunBatch, now: Date): Promise<void> {
+  /**
+   * Writes a batch, in the transaction that holds the run. Fails as a whole where one of its rows cannot be.
+   *
+   * @returns the ids of the invoices it issued
+   */
+  async insertBatch(actor: Actor, batch: RunBatch, now: Date): Promise<readonly number[]> {
     const expected = batch.items.filter(({ outcome, total }) => outcome === 'CREATED' && total > 0n).length;
-    const row = await this.#sql.first<{ issued: number }>(runInsertion(batch, visibleTo(actor, sql`school_id`), now));
-    if (row?.issued !== expected) throw new Error(`billing run ${batch.run.id} lost rows of a batch`);
+    const row = await this.#sql.first<{ issued: number[] }>(runInsertion(batch, visibleTo(actor, sql`school_id`), now));
+    if (row?.issued.length !== expected) throw new Error(`billing run ${batch.run.id} lost rows of a batch`);
+    return row.issued;
   }
 
   /** Keeps what became of one row that no invoice was issued for. In the transaction that holds the run. */

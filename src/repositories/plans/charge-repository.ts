@@ -155,16 +155,11 @@ export class ChargeRepository {
       order by id for share`);
   }
 
-  /** Families whose credit pays what is open of theirs, by their ids. @param studentIds of one of these; null for all */
-  async listCreditors(actor: Actor, schoolId: number, studentIds: readonly number[] | null): Promise<number[]> {
-    const ofStudents =
-      studentIds === null
-        ? sql``
-        : sql`and f.id in (select st.family_id from students st where st.id = any(${studentIds}::bigint[]))`;
+  /** Families whose credit pays what is open of theirs, by their ids. */
+  async listCreditors(actor: Actor, schoolId: number): Promise<number[]> {
     const rows = await this.#sql.rows<{ id: number }>(sql`
       select f.id from families f
-      where f.school_id = ${schoolId} and f.credit > 0 and f.auto_apply ${ofStudents}
-        and ${visibleTo(actor, sql`f.school_id`)}
+      where f.school_id = ${schoolId} and f.credit > 0 and f.auto_apply and ${visibleTo(actor, sql`f.school_id`)}
       order by f.id`);
     return rows.map(({ id }) => id);
   }

@@ -45,6 +45,17 @@ export class EarlyPaymentRepository {
     return rows.map(({ id }) => id);
   }
 
+  /**
+   * Holds the counters of a school's credit notes until the transaction ends: for invoices that it issues itself, before
+   * these take the counter of invoices and the school's totals.
+   */
+  async lockCounters(actor: Actor, schoolId: number): Promise<void> {
+    await this.#sql.count(sql`
+      select series from document_counters
+      where kind = 'CREDIT_NOTE' and school_id = ${schoolId} and ${visibleTo(actor, sql`school_id`)}
+      order by series for no key update`);
+  }
+
   /** Those of the invoices that have early discounts and are not void. No limit: the caller bounds the ids. */
   async list(actor: Actor, invoiceIds: readonly number[]): Promise<EarlyInvoice[]> {
     const rows = await this.#sql.rows<Row>(sql`

@@ -20,7 +20,7 @@ export type RunBatch = Readonly<{
  * Issues the invoices of a batch with their numbers, keeps what became of each row, and moves the run on: in one statement,
  * for as long as it runs, those who pay at the school wait. A row that the run has an item for gets none again.
  *
- * Answers how many invoices were issued.
+ * Answers the ids of the invoices that were issued, as JSON.
  *
  * @param isVisible a condition on the run's `school_id`
  */
@@ -81,7 +81,7 @@ export function runInsertion({ run, items, sum, after }: RunBatch, isVisible: St
       where id = ${run.id} and school_id = ${run.schoolId} and ${isVisible}
       returning id
     )
-    select (select count(*) from i) as issued from run`;
+    select (select coalesce(json_agg(i.id), '[]') from i) as issued from run`;
 }
 
 /** As the invoice's JSON shows them. */

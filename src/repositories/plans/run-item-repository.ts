@@ -51,16 +51,6 @@ export class RunItemRepository {
     return rows.map(({ id }) => id);
   }
 
-  /** Invoices of a run that a family owes. */
-  async listOpenOfFamily(actor: Actor, runId: number, familyId: number): Promise<number[]> {
-    const rows = await this.#sql.rows<{ id: number }>(sql`
-      select id from invoices
-      where billing_run_id = ${runId} and family_id = ${familyId} and voided_at is null and status <> 'PAID'
-        and ${visibleTo(actor, sql`school_id`)}
-      order by id`);
-    return rows.map(({ id }) => id);
-  }
-
   /** The live invoices of a run on which money lies. */
   async listPaid(actor: Actor, runId: number): Promise<{ id: number; number: string }[]> {
     return await this.#sql.rows<{ id: number; number: string }>(sql`

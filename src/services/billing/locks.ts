@@ -85,6 +85,25 @@ export async function lockFamilyInvoice(
   return { invoice, family };
 }
 
+/**
+ * Several invoices and the accounts of the families that owe them, held until the transaction ends: for whoever changes one
+ * after the other, because with the first come counters and totals, after which no other invoice may be waited for.
+ */
+export async function lockFamilyInvoices(
+  actor: Actor,
+  repositories: Repositories,
+  ids: readonly number[],
+): Promise<void> {
+  const { invoices } = repositories;
+  const familyIds = new Set<number>();
+  for (const id of ids) {
+    const familyId = (await invoices.find(actor, id))?.familyId;
+    if (familyId != null) familyIds.add(familyId);
+  }
+  for (const id of [...familyIds].toSorted((a, b) => a - b)) await lockFamily(actor, repositories, id);
+  await invoices.listForUpdate(actor, ids);
+}
+
 /** The refusal for money that is on an invoice of no family: there is nobody whose credit it could be. */
 export function withoutFamily(invoice: Invoice): DomainError {
   return new DomainError('payment_without_family', `Invoice ${invoice.id} is of no family, which alone has credit`);

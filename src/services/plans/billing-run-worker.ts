@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { rootActor } from '../../domain/access/actor.ts';
-import type { FamilyAccount } from '../../domain/accounts/family.ts';
 import { type BillingRun, type RunItem, RunSum } from '../../domain/plans/billing-run.ts';
 import type { BillingRunFailed, BillingRunFinished } from '../../domain/plans/run-events.ts';
 import { DomainError, describeError, UnavailableError } from '../../domain/shared/errors.ts';
@@ -13,7 +12,7 @@ import { isFaultOfOne } from '../../repositories/shared/database-failures.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { writeCreditNote } from '../billing/credit-note-writing.ts';
 import { spendCreditOn } from '../billing/family-credit.ts';
-import { lockFamily, lockFamilyInvoice } from '../billing/locks.ts';
+import { lockFamily, lockFamilyInvoice, lockFamilyInvoices } from '../billing/locks.ts';
 import { announce } from '../shared/events.ts';
 import { readPortion } from './run-work.ts';
 
@@ -156,7 +155,7 @@ export class BillingRunWorker {
     const { unitOfWork, clock } = this.#of;
     const found = await unitOfWork.read(async ({ billingRuns, charges }) => {
       const run = await billingRuns.find(WORKER, lease.runId);
-      return run?.kind === 'LATE_FEES' ? await charges.listCreditors(WORKER, run.schoolId, null) : [];
+      return run?.kind === 'LATE_FEES' ? await charges.listCreditors(WORKER, run.schoolId) : [];
     });
     for (const id of found) {
       const now = clock.now();
@@ -229,23 +228,33 @@ function toFailed(item: RunItem): RunItem {
   };
 }
 
-/** Writes a batch, and pays its invoices from the credit of the families that have some (A3), which are held before. */
+/**
+ * Writes a batch, and pays its invoices from the credit of the families that have some (A3). What it asks for is held in the
+ * one order (docs/decisions/0047): students, so that nobody brings one to a family meanwhile, their families, and counters
+ * before the totals, which the batch itself takes. The invoices it then pays are its own, which nobody else can hold yet.
+ */
 async function insertPaying(
   repositories: Repositories,
   { run, items }: RunBatch,
   now: Date,
-  insert: () => Promise<void>,
+  insert: () => Promise<readonly number[]>,
 ): Promise<void> {
-  const { charges, runItems, invoices } = repositories;
-  const students = items.flatMap(({ outcome, studentId }) => (outcome === 'CREATED' ? studentId : []));
-  const families: FamilyAccount[] = [];
-  for (const id of await charges.listCreditors(WORKER, run.schoolId, students)) {
-    families.push(await lockFamily(WORKER, repositories, id));
+  const { students, families, earlyPayments, invoices } = repositories;
+  const issued = items.filter(({ outcome }) => outcome === 'CREATED');
+  const studentIds = issued.map(({ studentId }) => studentId);
+  await students.lockForKeyShare(WORKER, studentIds);
+  const paying = (await families.listOfStudentsForUpdate(WORKER, studentIds)).filter(
+    ({ autoApply, credit }) => autoApply && credit.minor > 0n,
+  );
+  if (paying.length > 0 && issued.some(({ earlyDiscounts }) => earlyDiscounts.length > 0)) {
+    await earlyPayments.lockCounters(WORKER, run.schoolId);
   }
-  await insert();
-  for (const family of families.filter(({ autoApply }) => autoApply)) {
-    const ids = await runItems.listOpenOfFamily(WORKER, run.id, family.id);
-    await spendCreditOn(WORKER, repositories, family, await invoices.listForUpdate(WORKER, ids), now);
+  const ids = await insert();
+  if (paying.length === 0) return;
+  const made = await invoices.listForUpdate(WORKER, ids);
+  for (const family of paying) {
+    const own = made.filter(({ familyId }) => familyId === family.id);
+    await spendCreditOn(WORKER, repositories, family, own, now);
   }
 }
 
@@ -255,7 +264,9 @@ async function creditFees(repositories: Repositories, run: BillingRun, item: Run
   const { originInvoiceId } = item;
   let left = -item.total;
   if (originInvoiceId === null) return;
-  for (const id of await lateCharges.listFees(WORKER, originInvoiceId)) {
+  const feeIds = await lateCharges.listFees(WORKER, originInvoiceId);
+  await lockFamilyInvoices(WORKER, repositories, feeIds);
+  for (const id of feeIds) {
     const { invoice: fee } = await lockFamilyInvoice(WORKER, repositories, id);
     const open = fee.total.minor - fee.credited.minor;
     const part = open < left ? open : left;

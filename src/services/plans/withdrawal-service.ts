@@ -5,6 +5,7 @@ import { DomainError } from '../../domain/shared/errors.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { BilledAfter } from '../../repositories/plans/enrolment-repository.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { lockFamilyInvoices } from '../billing/locks.ts';
 import { voidInvoice } from '../billing/voiding.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
@@ -42,7 +43,11 @@ export class WithdrawalService {
       assertEnrolmentSensible({ ...enrolment, endsOn }, period);
       await enrolments.updateWithdrawal(actor, enrolmentId, { endsOn, reason }, now);
 
-      const billed = await enrolments.listBilledAfter(actor, enrolment, endsOn);
+      const found = await enrolments.listBilledAfter(actor, enrolment, endsOn);
+      const held = new Set(found.map(({ id }) => id));
+      await lockFamilyInvoices(actor, repositories, [...held]);
+      // Again, now that nobody pays one meanwhile. What was billed since is not held, and left.
+      const billed = (await enrolments.listBilledAfter(actor, enrolment, endsOn)).filter(({ id }) => held.has(id));
       const isKept = ({ isPaid, familyId }: BilledAfter): boolean => isPaid && familyId === null;
       const voided = billed.filter((one) => !isKept(one));
       for (const { id, isPaid } of voided) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Json, startBilling } from '../../support/billing.ts';
+import { deadlocksOf } from '../../support/deadlocks.ts';
 import { Catalogue } from './catalogue.support.ts';
 import { begin, bill, ended, itemsOf, type Run } from './runs.support.ts';
 
@@ -131,6 +132,32 @@ test('a fee that was paid is corrected all the same: its money becomes credit of
     [invoiceId],
   );
   expect(rows[0]?.credit).toBe('150.00');
+});
+
+// The newest is corrected first, and with it come the counter and the school's totals: the older is held before.
+test('two fees are corrected while one of them is waived: none waits for what the other holds', async () => {
+  const { catalogue, invoiceId, postedOn, fees } = await aLateBill(ONCE);
+  expect(await postedOn('2026-09-08', '2026-09-15')).toEqual(['150.00', '150.00']);
+  await billing.aPayment(invoiceId, '1000.00', { paid_at: '2026-09-05' });
+  const [older] = await fees();
+  const before = await deadlocksOf(billing);
+
+  billing.clock.travelTo('2026-09-16T18:00:00Z');
+  const [begun, waived] = await billing.collideOn<{ status: number; body: Json }>(
+    `select from school_totals where school_id = ${catalogue.schoolId} for update`,
+    [
+      async () => await begin(catalogue, { kind: 'LATE_FEES' }),
+      async () => {
+        await billing.untilWaiting(1);
+        const waiver = { amount: '150.00', reason: 'late_fee_waived' };
+        return await billing.post(`/invoices/${older?.['id']}/credit-notes`, waiver);
+      },
+    ],
+  );
+
+  expect((await ended(billing, Number(begun?.body['id']))).totals).toMatchObject({ corrections: '300.00' });
+  expect(waived).toMatchObject({ status: 400, body: { code: 'credit_exceeds_pending' } });
+  expect(await deadlocksOf(billing)).toBe(before);
 });
 
 test('one that was paid and is of no family cannot be corrected: FAILED, and the run goes on', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Json, startBilling } from '../../support/billing.ts';
+import { deadlocksOf } from '../../support/deadlocks.ts';
 import { expectProblem } from '../../support/problem.ts';
 import { Catalogue } from './catalogue.support.ts';
 
@@ -96,4 +97,31 @@ test('refused: unknown enrolments, days outside, and no reason; nothing is voide
   }
   expectProblem(await billing.post(path, { ends_on: '2026-11-12' } as Json), 422, 'request_invalid', ['#/reason']);
   expect(await billing.invoice(december)).toMatchObject({ status: 'ISSUED' });
+});
+
+// With the first that is voided come the school's totals: the others are held before.
+test('a credit note on one of the invoices that are voided: none waits for what the other holds', async () => {
+  const { catalogue, student, enrolment, december } = await aStudentInAPlan();
+  const { rows } = await billing.owner.query<{ id: number }>(
+    `select it.id::int from plan_items it join plans pl on pl.id = it.plan_id
+     where pl.school_id = $1 and it.label = 'Enero'`,
+    [catalogue.schoolId],
+  );
+  const january = await catalogue.aBilledItem(student, rows[0]?.id ?? 0);
+  const before = await deadlocksOf(billing);
+
+  const answers = await billing.collideOn(
+    `select from school_totals where school_id = ${catalogue.schoolId} for update`,
+    [
+      async () => await billing.post(`/enrolments/${enrolment}/withdrawal`, LEAVES),
+      async () => {
+        await billing.untilWaiting(1);
+        return await billing.post(`/invoices/${january}/credit-notes`, { amount: '1.00', reason: 'discount' });
+      },
+    ],
+  );
+
+  expect(answers).toMatchObject([{ status: 201 }, { status: 400, body: { code: 'invoice_void' } }]);
+  expect(answers[0]?.body['voided']).toMatchObject([{ invoice_id: december }, { invoice_id: january }]);
+  expect(await deadlocksOf(billing)).toBe(before);
 });
