@@ -3,8 +3,9 @@ import { compose, type Product } from '../../src/compose.ts';
 import { createLogger } from '../../src/infrastructure/observability/logging.ts';
 import { Catalogue } from '../api/plans/catalogue.support.ts';
 import { begin, ended, enrol, itemsOf, numbersOf, upTo } from '../api/plans/runs.support.ts';
-import { startBilling } from '../support/billing.ts';
+import { type Answer, type Json, startBilling } from '../support/billing.ts';
 import { deadlocksOf } from '../support/deadlocks.ts';
+import { expectProblem } from '../support/problem.ts';
 
 /** Nobody takes a run up by itself: each test says who does. */
 const billing = await startBilling({ WORKER: 'off' });
@@ -21,12 +22,13 @@ async function anotherProcess(): Promise<Product> {
 }
 
 /** A school with many who are to be billed once, and a run that was begun. */
-async function aRun(): Promise<{ catalogue: Catalogue; runId: number }> {
+async function aRun() {
   billing.clock.travelTo('2026-09-01T12:00:00Z');
   const catalogue = await Catalogue.open(billing);
   const item = { label: '2026-09', issue_on: '2026-09-01', due_on: '2026-09-10', amount: '3000.00' };
   const planId = await catalogue.aPlan({ items: [item] });
-  await enrol(catalogue, 1, { plan_ids: [planId] });
+  const studentId = await catalogue.aStudent();
+  const enrolmentId = await catalogue.anEnrolment({ student_id: studentId, plan_ids: [planId] });
   // The others as copies of the first: what is tested is not how they come here.
   await billing.owner.query(
     `with st as (
@@ -42,15 +44,29 @@ async function aRun(): Promise<{ catalogue: Catalogue; runId: number }> {
   );
   // So that the school has totals, whose row holds a batch up.
   await billing.anInvoice({ student_id: await catalogue.aStudent() });
-  return { catalogue, runId: (await begin(catalogue)).body.id };
+  return { catalogue, runId: (await begin(catalogue)).body.id, planId, studentId, enrolmentId };
 }
 
-async function aFamilyIn({ schoolId }: Catalogue): Promise<number> {
-  const { rows } = await billing.owner.query<{ id: number }>(
-    "insert into families (school_id, name) values ($1, 'Gil') returning id::int",
-    [schoolId],
+/** What is answered to a request that comes while the first batch of a run has read its rows and has not written them. */
+async function amidBatch(
+  { catalogue: { schoolId }, runId }: { catalogue: Catalogue; runId: number },
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  const answers: Promise<Answer>[] = [];
+  await billing.collideOn(
+    `select from school_totals where school_id = ${schoolId} for update`,
+    [async () => await billing.product.billingRunWorker.work(runId)],
+    async () => {
+      const waiting = billing.untilWaiting(2);
+      waiting.catch(() => undefined);
+      answers.push(ask());
+      // Whoever waits for the batch is waited for; whoever does not is done before it.
+      await Promise.race([waiting, ...answers]);
+    },
   );
-  return rows[0]?.id ?? 0;
+  const [answer] = await Promise.all(answers);
+  if (answer === undefined) throw new Error('nothing was asked');
+  return answer;
 }
 
 /** A school with one student who is to be billed once, and a run that was begun. @param plan fields of the plan */
@@ -128,7 +144,7 @@ describe('a billing run', () => {
     let familyId = 0;
     const early_discounts = [{ days_before_due: 5, percent: '2.00' }];
     const { catalogue, runId } = await aRunOfOne({ early_discounts }, async (of, studentId) => {
-      familyId = await aFamilyIn(of);
+      familyId = await billing.aFamily({ school_id: of.schoolId });
       await billing.owner.query('update students set family_id = $1 where id = $2', [familyId, studentId]);
       const ahead = { amount: '2940.00', allocations: 'none' };
       expect((await billing.post(`/families/${familyId}/payments`, ahead)).status).toBe(201);
@@ -160,7 +176,7 @@ describe('a billing run', () => {
 
   test('that bills a student who comes to a family: the family owes it', async () => {
     const { catalogue, studentId, runId } = await aRunOfOne({}, async () => undefined);
-    const familyId = await aFamilyIn(catalogue);
+    const familyId = await billing.aFamily({ school_id: catalogue.schoolId });
 
     await billing.collideOn<unknown>(`select from families where id = ${familyId} for update`, [
       async () => await billing.patch(`/students/${studentId}`, { family_id: familyId }),
@@ -173,5 +189,66 @@ describe('a billing run', () => {
     expect((await ended(billing, runId)).counts).toMatchObject({ created: 1, failed: 0 });
     const { body } = await billing.get<{ family_id: number | null }[]>(`/invoices?student_id=${studentId}`);
     expect(body.map(({ family_id }) => family_id)).toEqual([familyId]);
+  });
+
+  // Else an item would be frozen with another price than the one that was billed.
+  test('lets whoever changes a plan in the middle of a batch wait, who then finds its items billed', async () => {
+    const run = await aRun();
+    const { body: plan } = await billing.get<{ items: Json[] }>(`/plans/${run.planId}`);
+    const [{ id: _, seq: __, ...item } = {}] = plan.items;
+    const change = { items: [{ ...item, amount: '2000.00' }] };
+    const answer = await amidBatch(run, async () => await billing.patch(`/plans/${run.planId}`, change));
+    expectProblem(answer, 400, 'plan_item_billed');
+    await expectEachBilledOnce(run.catalogue, run.runId);
+  });
+
+  // The batch has read the enrolments and has written nothing yet: whoever leaves now would be billed for later all the same.
+  test('takes back what it is billing to a student who leaves meanwhile', async () => {
+    const run = await aRun();
+    const path = `/enrolments/${run.enrolmentId}/withdrawal`;
+    const body = { ends_on: '2026-09-05', reason: 'x' };
+    const left = await amidBatch(run, async () => await billing.post(path, body));
+    expect(left.body, left.text).toMatchObject({ ends_on: '2026-09-05', voided: [{ amount_total: '3000.00' }] });
+    await expectEachBilledOnce(run.catalogue, run.runId);
+  });
+
+  test('answers whoever changes an enrolment that it is billing once that is billed', async () => {
+    const run = await aRun();
+    const found = await amidBatch(run, async () => {
+      const changed = await billing.patch(`/enrolments/${run.enrolmentId}`, { ends_on: '2026-09-05' });
+      expect(changed.status, changed.text).toBe(200);
+      return await billing.get(`/invoices?student_id=${run.studentId}`);
+    });
+    expect(found.body).toMatchObject([{ amount_total: '3000.00' }]);
+    await expectEachBilledOnce(run.catalogue, run.runId);
+  });
+
+  test('keeps the enrolment that it is billing', async () => {
+    const run = await aRun();
+    const answer = await amidBatch(run, async () => await billing.delete(`/enrolments/${run.enrolmentId}`));
+    expectProblem(answer, 400, 'enrolment_in_use');
+    await expectEachBilledOnce(run.catalogue, run.runId);
+  });
+
+  test('bills the family that a student comes to meanwhile', async () => {
+    const run = await aRun();
+    const family = await billing.aFamily({ school_id: run.catalogue.schoolId });
+    const join = { family_id: family };
+    const answer = await amidBatch(run, async () => await billing.patch(`/students/${run.studentId}`, join));
+    expect(answer.status, answer.text).toBe(200);
+    await expectEachBilledOnce(run.catalogue, run.runId);
+    const { body: invoices } = await billing.get<Json[]>(`/invoices?student_id=${run.studentId}`);
+    expect(invoices).toMatchObject([{ family_id: family }]);
+  });
+
+  test('is paid by what a family pays meanwhile: no credit lies beside what is open', async () => {
+    const run = await aRun();
+    const family = await billing.aFamily({ school_id: run.catalogue.schoolId });
+    await billing.patch(`/students/${run.studentId}`, { family_id: family });
+    const pay = async (): Promise<Answer> => await billing.post(`/families/${family}/payments`, { amount: '100.00' });
+    const paid = await amidBatch(run, pay);
+    expect(paid.status, paid.text).toBe(201);
+    await expectEachBilledOnce(run.catalogue, run.runId);
+    expect((await billing.get(`/families/${family}`)).body).toMatchObject({ credit: '0.00' });
   });
 });

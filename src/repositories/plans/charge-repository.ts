@@ -145,14 +145,16 @@ export class ChargeRepository {
 
   /**
    * Holds the plans that a run bills until the transaction ends, so that none changes between the look at its items and
-   * their invoices, from which on they are frozen. Read the items in a later statement.
+   * their invoices, from which on they are frozen; and no enrolment in one: whoever changes, ends or deletes it holds its
+   * period's plans, too, `for share`, and so waits for a batch and for nobody else. Read items and enrolments in a later
+   * statement.
    */
   async lockPlans(actor: Actor, { schoolId, periodId }: RunScope): Promise<void> {
     await this.#sql.count(sql`
       select id from plans
       where school_id = ${schoolId} and (${periodId}::bigint is null or period_id = ${periodId}::bigint)
         and ${visibleTo(actor, sql`school_id`)}
-      order by id for share`);
+      order by id for no key update`);
   }
 
   /** Families whose credit pays what is open of theirs, by their ids. */

@@ -7,7 +7,14 @@ import { visibleTo } from '../shared/sql-fragments.ts';
 
 /** An invoice with early discounts, and its credit notes for early payment that stand. Amounts in minor units. */
 export type EarlyInvoice = EarlyPayable &
-  Readonly<{ invoiceId: number; currency: string; noteIds: readonly number[]; noted: bigint }>;
+  Readonly<{
+    invoiceId: number;
+    currency: string;
+    noteIds: readonly number[];
+    noted: bigint;
+    /** The day of the last of its other credit notes that stand, YYYY-MM-DD. */
+    creditedOn: string | null;
+  }>;
 
 type Row = {
   id: number;
@@ -16,6 +23,7 @@ type Row = {
   amount_credited: string;
   early_discounts: { until_on: string; amount: string }[];
   notes: { id: number; amount: string }[] | null;
+  credited_on: string | null;
   money: { payment_id: number; day: string; amount: string }[] | null;
 };
 
@@ -67,6 +75,11 @@ export class EarlyPaymentRepository {
                where c.invoice_id = i.id and c.school_id = i.school_id and c.reason = 'early_payment' and r.id is null
              ) as notes,
              (
+               select max(c.dated_on) from credit_notes c
+               left join credit_note_reversals r on r.credit_note_id = c.id and r.school_id = c.school_id
+               where c.invoice_id = i.id and c.school_id = i.school_id and c.reason <> 'early_payment' and r.id is null
+             ) as credited_on,
+             (
                select json_agg(json_build_object('payment_id', a.payment_id, 'day', a.allocated_on,
                  'amount', a.amount::text) order by a.id)
                from payment_allocations a where a.invoice_id = i.id and a.school_id = i.school_id
@@ -95,5 +108,6 @@ function toEarlyInvoice(row: Row): EarlyInvoice {
     discounts: row.early_discounts.map(({ until_on: untilOn, amount }) => ({ untilOn, amount: minor(amount) })),
     noteIds: notes.map(({ id }) => id),
     noted,
+    creditedOn: row.credited_on,
   };
 }

@@ -75,10 +75,18 @@ export class EnrolmentRepository implements CatalogueRepository<Enrolment, NewEn
     this.rows = new CatalogueRows(on, TABLE);
   }
 
-  /** Its plans and discounts are read in a later statement: they change only under the lock of the enrolment. */
+  /**
+   * Holds the plans of its period as well: a batch of a billing run holds those it bills, and no enrolments. So what is decided
+   * by what was billed (asked in a later statement) is decided before the batch or after it, never in the middle.
+   *
+   * Its plans and discounts are read in a later statement: they change only under the lock of the enrolment.
+   */
   async findForUpdate(actor: Actor, id: number): Promise<Enrolment | undefined> {
     const isThere = sql`e.id = ${id} and ${visibleTo(actor, sql`e.school_id`)}`;
     await this.#sql.rows(sql`select e.id from enrolments e where ${isThere} for update`);
+    await this.#sql.rows(sql`
+      select pl.id from enrolments e join plans pl on pl.period_id = e.period_id and pl.school_id = e.school_id
+      where ${isThere} order by pl.id for share of pl`);
     return await this.#sql.first<Enrolment>(sql`select ${ENTITY} from enrolments e where ${isThere}`);
   }
 

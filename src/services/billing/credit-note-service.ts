@@ -1,5 +1,6 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import { daysOfEntry } from '../../domain/billing/books.ts';
+import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { CreditNoteCreated, CreditNoteReversed } from '../../domain/billing/events.ts';
 import { reverseCredit } from '../../domain/billing/invoice-rules.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
@@ -11,7 +12,8 @@ import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
 import { type IssueCreditNote, writeCreditNote } from './credit-note-writing.ts';
-import { invoiceNotFound, lockBooks, lockInvoice } from './locks.ts';
+import { settlingEarly } from './early-payment.ts';
+import { invoiceNotFound, lockBooks, lockFamilyInvoice, lockInvoice } from './locks.ts';
 
 /** `reversedOn` null means today. */
 export type ReverseCreditNote = Readonly<{ id: number; reason: string; reversedOn: string | null }>;
@@ -29,19 +31,28 @@ export class CreditNoteService {
   }
 
   /**
+   * It may be what earns a discount for paying early (B11), which is settled with it.
+   *
    * @throws DomainError `invoice_not_found`, a refusal of {@link writeCreditNote} or of {@link createOnce}
    */
   async issue(actor: Actor, note: IssueCreditNote, key: IdempotencyKey | null): Promise<Outcome<CreditNoteCreated>> {
     const now = this.#clock.now();
-    const decide = async (repositories: Repositories): Promise<Outcome<CreditNoteCreated>> =>
-      await writeCreditNote(actor, repositories, note, now);
+    const decide = async (repositories: Repositories): Promise<Outcome<CreditNoteCreated>> => {
+      const write = async (): Promise<Outcome<CreditNoteCreated>> =>
+        await writeCreditNote(actor, repositories, note, now);
+      if (!movesEarlyPayment(note)) return await write();
+      // Before the counters, which are held next.
+      await (note.excessToCredit ? lockFamilyInvoice : lockInvoice)(actor, repositories, note.invoiceId);
+      return await settlingEarly(actor, repositories, [note.invoiceId], now, write);
+    };
     const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction: decide });
     announce(this.#log, outcome.event);
     return outcome;
   }
 
   /**
-   * Takes a credit note back that was wrong: it stays on record and stops counting, and what is pending rises again.
+   * Takes a credit note back that was wrong: it stays on record and stops counting, and what is pending rises again. So does
+   * what was taken off for paying early, where it is not earned without the note.
    *
    * @throws DomainError `credit_note_not_found`, a refusal of {@link reverseCredit}, {@link daysOfEntry} or
    *   {@link createOnce}
@@ -60,11 +71,15 @@ export class CreditNoteService {
       // Read again under the invoice's lock: somebody may have reversed it meanwhile.
       const note = (await creditNotes.find(actor, id)) ?? found;
       const after = reverseCredit(invoice, note);
-      const held = await lockBooks(actor, repositories, note.schoolId, now);
-      const days = daysOfEntry(reversedOn, { happenedOn: note.datedOn, bookedOn: note.bookedOn }, held);
-      await invoices.updateBalance(actor, invoice.id, after, now);
-      const { body, ...facts } = await creditNotes.insertReversal(actor, note, { reason, ...days }, now);
-      return { body, event: { type: 'credit_note_reversed', ...facts } };
+      const reverse = async (): Promise<Outcome<CreditNoteReversed>> => {
+        const held = await lockBooks(actor, repositories, note.schoolId, now);
+        const days = daysOfEntry(reversedOn, { happenedOn: note.datedOn, bookedOn: note.bookedOn }, held);
+        await invoices.updateBalance(actor, invoice.id, after, now);
+        const { body, ...facts } = await creditNotes.insertReversal(actor, note, { reason, ...days }, now);
+        return { body, event: { type: 'credit_note_reversed', ...facts } };
+      };
+      if (!movesEarlyPayment(note)) return await reverse();
+      return await settlingEarly(actor, repositories, [invoice.id], now, reverse);
     };
     const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction: decide });
     announce(this.#log, outcome.event);
@@ -112,6 +127,11 @@ export class CreditNoteService {
   async count(actor: Actor, filter: CreditNoteFilter): Promise<number> {
     return await this.#unitOfWork.read(async ({ creditNotes }) => await creditNotes.count(actor, filter));
   }
+}
+
+/** One for early payment, or its reversal, is the word of whoever writes it: it is not answered by another. */
+function movesEarlyPayment({ reason }: Readonly<{ reason: CreditNoteReason }>): boolean {
+  return reason !== 'early_payment';
 }
 
 async function lookUp(actor: Actor, { invoices }: Repositories, id: number): Promise<void> {

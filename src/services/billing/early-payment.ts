@@ -11,8 +11,8 @@ import { writeCreditNote } from './credit-note-writing.ts';
 import { lockBooks, lockInvoice } from './locks.ts';
 
 /**
- * Moves money on or off invoices that the transaction holds, and settles what early payment earns on them (B11): a credit
- * note where it is earned now, taken back where it no longer is.
+ * Moves money on or off invoices that the transaction holds, or what is credited on them, and settles what early payment earns
+ * on them (B11): a credit note where it is earned now, taken back where it no longer is.
  */
 export async function settlingEarly<T>(
   actor: Actor,
@@ -60,14 +60,14 @@ async function settle(actor: Actor, repositories: Repositories, early: EarlyInvo
   if (earned === early.noted) return;
   for (const id of early.noteIds) await takeBack(actor, repositories, early.invoiceId, id, now);
   if (earned === 0n) return;
-  const { invoiceId, currency, money } = early;
+  const { invoiceId, currency, money, creditedOn } = early;
   const invoice = await lockInvoice(actor, repositories, invoiceId);
   const books = await repositories.books.find(actor, invoice.schoolId, now);
-  // The day the last of what earned it came; where that is closed, today.
+  // The day the last of what earned it came, money or a credit note; where that is closed, today.
   const until = early.discounts.at(-1)?.untilOn ?? '';
   const reached = money.reduce(
     (day, { valueOn }) => (valueOn <= until && valueOn > day ? valueOn : day),
-    invoice.issuedOn,
+    creditedOn ?? invoice.issuedOn,
   );
   const isOpen = books?.closedThrough == null || reached > books.closedThrough;
   const amount = formatMoney({ minor: earned, currency });

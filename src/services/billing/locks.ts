@@ -8,7 +8,8 @@ import { DomainError } from '../../domain/shared/errors.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
 
 /*
- * One order everywhere: idempotency key, student, family, invoices by id, counters, totals (docs/decisions/0047).
+ * One order everywhere: idempotency key, billing run, enrolment, plans, period, student, family, invoices by id, counters, totals
+ * (docs/decisions/0047).
  */
 
 /** A payment with all that its money lies on. */

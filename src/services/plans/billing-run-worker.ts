@@ -145,7 +145,7 @@ export class BillingRunWorker {
       if (toCorrect !== undefined && !failing) return { toCorrect, run };
       const written = failing ? items.map(toFailed) : items;
       const batch = { run, items: written, sum: new RunSum().add(written), after };
-      await insertPaying(repositories, batch, now, async () => await billingRuns.insertBatch(WORKER, batch, now));
+      await insertPaying(repositories, batch, now);
       return 'more';
     });
   }
@@ -230,26 +230,28 @@ function toFailed(item: RunItem): RunItem {
 
 /**
  * Writes a batch, and pays its invoices from the credit of the families that have some (A3). What it asks for is held in the
- * one order (docs/decisions/0047): students, so that nobody brings one to a family meanwhile, their families, and counters
- * before the totals, which the batch itself takes. The invoices it then pays are its own, which nobody else can hold yet.
+ * one order (docs/decisions/0047): students, so that nobody brings one to a family meanwhile, their families, the invoices that
+ * late fees are for, and counters before the totals, which the batch itself takes. The invoices it then pays are its own,
+ * which nobody else can hold yet.
  */
-async function insertPaying(
-  repositories: Repositories,
-  { run, items }: RunBatch,
-  now: Date,
-  insert: () => Promise<readonly number[]>,
-): Promise<void> {
-  const { students, families, earlyPayments, invoices } = repositories;
-  const issued = items.filter(({ outcome }) => outcome === 'CREATED');
+async function insertPaying(repositories: Repositories, batch: RunBatch, now: Date): Promise<void> {
+  const { students, families, earlyPayments, invoices, billingRuns } = repositories;
+  const issued = batch.items.filter(({ outcome }) => outcome === 'CREATED');
   const studentIds = issued.map(({ studentId }) => studentId);
   await students.lockForKeyShare(WORKER, studentIds);
   const paying = (await families.listOfStudentsForUpdate(WORKER, studentIds)).filter(
     ({ autoApply, credit }) => autoApply && credit.minor > 0n,
   );
+  const origins = await invoices.listForUpdate(
+    WORKER,
+    issued.flatMap(({ originInvoiceId }) => originInvoiceId ?? []),
+  );
+  // One was voided since it was read, and is no longer among what the run comes to next: that is worked out again.
+  if (origins.some(({ status }) => status === 'VOID')) return;
   if (paying.length > 0 && issued.some(({ earlyDiscounts }) => earlyDiscounts.length > 0)) {
-    await earlyPayments.lockCounters(WORKER, run.schoolId);
+    await earlyPayments.lockCounters(WORKER, batch.run.schoolId);
   }
-  const ids = await insert();
+  const ids = await billingRuns.insertBatch(WORKER, batch, now);
   if (paying.length === 0) return;
   const made = await invoices.listForUpdate(WORKER, ids);
   for (const family of paying) {

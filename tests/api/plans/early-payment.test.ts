@@ -96,6 +96,62 @@ test('a payment that is recorded late counts from the day it was made', async ()
   expect(await notesOf(invoiceId)).toEqual([note('2.00', '2027-01-08')]);
 });
 
+describe('an ordinary credit note', () => {
+  const credit = async (invoiceId: number, amount: string, fields: Json = {}): Promise<number> => {
+    const body = { amount, reason: 'discount', ...fields };
+    const answer = await billing.post(`/invoices/${invoiceId}/credit-notes`, body);
+    expect(answer.status, answer.text).toBe(201);
+    return Number(answer.body['id']);
+  };
+
+  test('that makes enough of what was paid earns the discount on its day; its reversal takes the note back', async () => {
+    const { invoiceId } = await aBill({ amount: '1000.00', ...UNTIL_0108 });
+    await pay(invoiceId, '900.00', '2027-01-05');
+    billing.clock.travelTo('2027-01-20T18:00:00Z');
+    await credit(invoiceId, '79.99');
+    expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PARTIAL', credited: '79.99', pending: '20.01' });
+    const last = await credit(invoiceId, '0.01');
+    expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID', credited: '100.00', pending: '0.00' });
+    expect((await notesOf(invoiceId)).at(-1)).toEqual(note('20.00', '2027-01-20'));
+
+    expect((await billing.post(`/credit-notes/${last}/reversal`, { reason: 'Typed twice' })).status).toBe(201);
+    expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PARTIAL', credited: '79.99', pending: '20.01' });
+    expect((await notesOf(invoiceId)).at(-1)).toEqual(note('20.00', '2027-01-20', false));
+    expect(await billing.driftedInvoices()).toEqual([]);
+  });
+
+  test('whose reversal leaves more to take off has the note replaced', async () => {
+    const { invoiceId } = await aBill({ amount: '1000.00', ...UNTIL_0108 });
+    billing.clock.travelTo('2027-01-02T18:00:00Z');
+    const first = await credit(invoiceId, '10.00');
+    await pay(invoiceId, '980.00', '2027-01-05');
+    expect((await notesOf(invoiceId)).at(-1)).toEqual(note('10.00', '2027-01-05'));
+    expect((await billing.post(`/credit-notes/${first}/reversal`, { reason: 'Wrong' })).status).toBe(201);
+    expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID', credited: '20.00', pending: '0.00' });
+    expect((await notesOf(invoiceId)).slice(1)).toEqual([
+      note('10.00', '2027-01-05', false),
+      note('20.00', '2027-01-05'),
+    ]);
+    expect(await billing.driftedInvoices()).toEqual([]);
+  });
+
+  test('that gives paid money back as credit leaves what is still earned', async () => {
+    const { invoiceId } = await aBill({ amount: '1000.00', ...UNTIL_0108, family: true });
+    await pay(invoiceId, '980.00', '2027-01-05');
+    await credit(invoiceId, '100.00', { excess: 'credit' });
+    expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID', paid: '880.00', credited: '120.00' });
+    expect(await notesOf(invoiceId)).toMatchObject([{ amount: '20.00', isLive: true }, { amount: '100.00' }]);
+  });
+
+  test('for early payment stands as somebody says it, and so does its reversal', async () => {
+    const { invoiceId } = await aBill({ amount: '1000.00', ...UNTIL_0108 });
+    const id = await credit(invoiceId, '20.00', { reason: 'early_payment' });
+    expect(await billing.invoice(invoiceId)).toMatchObject({ credited: '20.00' });
+    expect((await billing.post(`/credit-notes/${id}/reversal`, { reason: 'Wrong' })).status).toBe(201);
+    expect(await billing.invoice(invoiceId)).toMatchObject({ credited: '0.00' });
+  });
+});
+
 test('a family pays no more than what earns the discount; a release takes the note back', async () => {
   const { invoiceId, familyId } = await aBill({ amount: '1000.00', ...UNTIL_0108, family: true });
   billing.clock.travelTo('2027-01-05T18:00:00Z');

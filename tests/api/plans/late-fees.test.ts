@@ -160,6 +160,27 @@ test('two fees are corrected while one of them is waived: none waits for what th
   expect(await deadlocksOf(billing)).toBe(before);
 });
 
+// Later runs do not look at what is void: a fee for it would stay.
+test('an invoice that is voided while a run looks at it: no fee', async () => {
+  const { catalogue, invoiceId, fees } = await aLateBill(ONCE);
+  billing.clock.travelTo('2026-09-08T18:00:00Z');
+
+  const [voided, begun] = await billing.collideOn<{ status: number; body: Json }>(
+    `select from school_totals where school_id = ${catalogue.schoolId} for update`,
+    [
+      async () => await billing.delete(`/invoices/${invoiceId}?reason=mistake`),
+      async () => {
+        await billing.untilWaiting(1);
+        return await begin(catalogue, { kind: 'LATE_FEES' });
+      },
+    ],
+  );
+
+  expect(voided?.status).toBe(204);
+  expect(await ended(billing, Number(begun?.body['id']))).toMatchObject({ status: 'DONE', counts: { created: 0 } });
+  expect(await fees()).toEqual([]);
+});
+
 test('one that was paid and is of no family cannot be corrected: FAILED, and the run goes on', async () => {
   const { invoiceId, runOn, postedOn, fees } = await aLateBill(ONCE);
   await postedOn('2026-09-08');
