@@ -31,6 +31,20 @@ export const FINDING_CODES = [
   /** The status is not what the amounts and voided_at make it. */
   'status_differs',
   'void_invoice_has_payments',
+  /** The lines of an invoice do not add up to it. */
+  'invoice_lines_differ',
+  /** A student has two live invoices of an item of a plan. */
+  'plan_item_billed_twice',
+  'late_fee_without_origin',
+  'late_fee_of_other_student',
+  /** A late fee is charged for a late fee. */
+  'late_fee_on_late_fee',
+  /** The counts of a billing run are not those of its items. */
+  'billing_run_counts_differ',
+  /** The totals of a billing run are not those of what it invoiced and corrected. */
+  'billing_run_totals_differ',
+  /** Items of a billing run say something else than the invoices that they made. */
+  'billing_run_items_differ',
   /** What of a payment lies on invoices, was refunded and is unapplied, is together not its amount. */
   'payment_parts_differ',
   /** A payment was reversed, and still lies on an invoice, was refunded or is credit. */
@@ -125,6 +139,7 @@ export const SUBJECTS = [
   'reversals',
   'credit_notes',
   'credit_note_reversals',
+  'billing_runs',
   'closings',
   'school_totals',
   'document_numbers',

@@ -6,6 +6,7 @@ import { visibleTo } from '../shared/sql-fragments.ts';
 import { walkSchools, walkStudents, walkTotals } from './reconciliation/accounts.ts';
 import { walkAllocations } from './reconciliation/allocations.ts';
 import { walkAnswers } from './reconciliation/answers.ts';
+import { walkBillingRuns } from './reconciliation/billing-runs.ts';
 import { walkClosings } from './reconciliation/closings.ts';
 import { walkCreditNotes } from './reconciliation/credit-notes.ts';
 import { walkFamilies, walkGuardians } from './reconciliation/families.ts';
@@ -70,6 +71,7 @@ const WALKS: Readonly<Record<Subject, (step: Step) => Statement>> = {
   reversals: walkPaymentReversals,
   credit_notes: walkCreditNotes,
   credit_note_reversals: walkCreditNoteReversals,
+  billing_runs: walkBillingRuns,
   closings: walkClosings,
   school_totals: walkTotals,
   document_numbers: walkNumbers,
@@ -90,6 +92,7 @@ const EXTENTS: Readonly<Record<Subject, Statement>> = {
   reversals: sql`select max(id) from payment_reversals`,
   credit_notes: sql`select max(id) from credit_notes`,
   credit_note_reversals: sql`select max(id) from credit_note_reversals`,
+  billing_runs: sql`select max(id) from billing_runs`,
   closings: sql`select max(id) from closings`,
   school_totals: sql`select max(id) from schools`,
   document_numbers: sql`select sum(last_number) from document_counters`,

@@ -112,6 +112,7 @@ const NAMES_ANOTHER_SCHOOL: ReadonlySet<FindingCode> = new Set([
   'payment_school_differs',
   'reversal_school_differs',
   'credit_note_school_differs',
+  'late_fee_of_other_student',
 ]);
 
 /** The subject after this one, at its first row; null after the last. */
@@ -139,6 +140,7 @@ class Tally {
       reversals: 0,
       credit_notes: 0,
       credit_note_reversals: 0,
+      billing_runs: 0,
       closings: 0,
       school_totals: 0,
       document_numbers: 0,

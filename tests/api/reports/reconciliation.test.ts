@@ -88,6 +88,7 @@ describe('GET /reconciliation', () => {
         reversals: 1,
         credit_notes: 1,
         credit_note_reversals: 0,
+        billing_runs: 0,
         closings: 0,
         school_totals: 2,
         document_numbers: 5,

@@ -14,6 +14,7 @@ import { CONSTRAINTS, KEYS } from './planted/keys-and-constraints.ts';
 import { LINKS } from './planted/links.ts';
 import { MONEY, UNSEEN } from './planted/money.ts';
 import { TIMES } from './planted/times.ts';
+import { YEAR } from './planted/year.ts';
 
 /*
  * Each error is planted in a transaction, as the owner of the tables could, with what stands in its way dropped; the check
@@ -78,13 +79,13 @@ function codesOf(findings: readonly Finding[], planted: Planted): Set<string> {
   return new Set(findings.map(({ code }) => code).filter((code) => isPartOfIt || code !== 'constraint_missing'));
 }
 
-const ALL = [...TIMES, ...MONEY, ...KEYS, ...CONSTRAINTS, ...LINKS, ...BOOKS, ...FAMILIES];
+const ALL = [...TIMES, ...MONEY, ...KEYS, ...CONSTRAINTS, ...LINKS, ...BOOKS, ...FAMILIES, ...YEAR];
 
 test('nothing is found where nothing was planted', async () => {
   expect(await findingsAfter([])).toEqual([]);
 });
 
-describe.each(Object.entries({ TIMES, MONEY, KEYS, CONSTRAINTS, LINKS, BOOKS, FAMILIES }))('%s', (_, planted) => {
+describe.each(Object.entries({ TIMES, MONEY, KEYS, CONSTRAINTS, LINKS, BOOKS, FAMILIES, YEAR }))('%s', (_, planted) => {
   test.each(planted.map((one) => [one.what, one] as const))('%s', async (_what, one) => {
     const found = await findingsAfter(one.how(rows));
     if (one.undo !== undefined) await billing.owner.query(one.undo);

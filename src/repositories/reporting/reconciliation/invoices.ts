@@ -1,5 +1,6 @@
 import { type Statement, sql } from '../../../infrastructure/postgres/sql.ts';
 import { isBookedAfter, isDayOf } from './days.ts';
+import { BILLED, OF_INVOICE } from './lines.ts';
 import { numberChecks, numbering } from './numbers.ts';
 import { IN_FAMILY_OF_SCHOOL, isWhole, SCHOOL_OF } from './on-invoice.ts';
 import { type Check, findingsIn, idOnce, notBefore, notInFuture, type Step, walkIds } from './walk.ts';
@@ -23,7 +24,7 @@ export function walkInvoices(step: Step): Statement {
       from credit_notes c
       where c.invoice_id = b.id and not exists (select from credit_note_reversals r where r.credit_note_id = c.id)
     ) credited
-    ${numbering('INVOICE')}`;
+    ${OF_INVOICE} ${numbering('INVOICE')}`;
   const ids = sql`json_build_object('invoice_id', b.id, 'school_id', b.school_id)`;
   return walkIds(
     sql`invoices`,
@@ -44,6 +45,7 @@ export function walkInvoices(step: Step): Statement {
         expected: sql`school.currency`,
       },
       ...AMOUNTS,
+      ...BILLED,
       IN_FAMILY_OF_SCHOOL,
       idOnce(sql`invoices`),
       notInFuture(['issued_at', sql`b.issued_at`], step),

@@ -1,5 +1,6 @@
 import type { FindingCode } from '../../../../src/domain/reporting/reconciliation.ts';
-import type { Billing } from '../../../support/billing.ts';
+import { ended, itemsOf } from '../../../api/plans/runs.support.ts';
+import type { Billing, Json } from '../../../support/billing.ts';
 import { invoiceBody, studentBody } from '../../../support/factories.ts';
 
 /** Ids of what is right, to be spoilt. Names are of what a row has that others have not. */
@@ -50,6 +51,19 @@ export type Rows = Readonly<{
     payment: number;
     refund: number;
   }>;
+  /**
+   * A school that bills by runs: by `run` an invoice of 1000.00 less 25 %, by `feeRun` a late fee of 150.00 for it.
+   * `another` is a student of it who was billed nothing.
+   */
+  year: Readonly<{
+    school: number;
+    student: number;
+    another: number;
+    invoice: number;
+    fee: number;
+    run: number;
+    feeRun: number;
+  }>;
 }>;
 
 /** An error in one database: what it is, how it comes about, and which finding names it. */
@@ -99,6 +113,7 @@ export async function makeRows(billing: Billing): Promise<Rows> {
     yen: await makeYen(billing),
     closed: await makeClosed(billing),
     family: await makeFamily(billing),
+    year: await makeYear(billing),
   };
 }
 
@@ -151,4 +166,35 @@ async function makeFamily(billing: Billing): Promise<Rows['family']> {
   await made(`/payments/${payment}/release`, { invoice_id: second, amount: '50.00', reason: 'wrong invoice' });
   const refund = await made(`/payments/${payment}/refunds`, { amount: '30.00', reason: 'moved away' });
   return { school, id, guardian, first, second, payment, refund };
+}
+
+async function makeYear(billing: Billing): Promise<Rows['year']> {
+  const school = await billing.aSchool();
+  const made = async (path: string, body: Json): Promise<number> => {
+    const answer = await billing.post(path, { school_id: school, ...body });
+    if (answer.status > 202) throw new Error(answer.text);
+    return Number(answer.body['id']);
+  };
+  const year = { name: '2026', starts_on: '2026-01-01', ends_on: '2026-12-31' };
+  const period_id = await made('/periods', year);
+  const concept_id = await made('/concepts', { code: 'COL', name: 'Colegiatura', category: 'TUITION' });
+  const steps = [{ from_day: 1, amount: '150.00' }];
+  const late_fee_policy_id = await made('/late-fee-policies', { name: 'Recargo', kind: 'ONCE', steps });
+  const items = [{ label: '1', issue_on: '2026-01-05', due_on: '2026-01-10', amount: '1000.00' }];
+  const plan = await made('/plans', { period_id, concept_id, name: 'Plan', items, late_fee_policy_id });
+  const discount_id = await made('/discounts', { code: 'B', name: 'Beca', kind: 'SCHOLARSHIP', percent: '25.00' });
+  const student = await billing.aStudent({ school_id: school });
+  const another = await billing.aStudent({ school_id: school });
+  const enrolment = { student_id: student, period_id, plan_ids: [plan], discounts: [{ discount_id }] };
+  const answer = await billing.post('/enrolments', enrolment);
+  if (answer.status !== 201) throw new Error(answer.text);
+  const bill = async (kind: string, as_of: string): Promise<Readonly<{ run: number; invoice: number }>> => {
+    const run = await made('/billing-runs', { kind, as_of });
+    await ended(billing, run);
+    const [item] = await itemsOf(billing, run);
+    return { run, invoice: Number(item?.invoice_id) };
+  };
+  const { run, invoice } = await bill('CHARGES', '2026-01-05');
+  const { run: feeRun, invoice: fee } = await bill('LATE_FEES', '2026-01-20');
+  return { school, student, another, invoice, fee, run, feeRun };
 }
