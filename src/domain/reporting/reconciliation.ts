@@ -39,6 +39,9 @@ export const FINDING_CODES = [
   'late_fee_of_other_student',
   /** A late fee is charged for a late fee. */
   'late_fee_on_late_fee',
+  'late_fee_without_run',
+  /** The late fees of an invoice are more than their policy ever charges. */
+  'late_fee_exceeds_policy',
   /** The counts of a billing run are not those of its items. */
   'billing_run_counts_differ',
   /** The totals of a billing run are not those of what it invoiced and corrected. */

@@ -179,8 +179,8 @@ export class BillingRunWorker {
       });
     try {
       await inTransaction(async (repositories) => {
-        await creditFees(repositories, run, item, now);
-        await repositories.billingRuns.insertItem(WORKER, run, item);
+        if (await creditFees(repositories, run, item, now))
+          await repositories.billingRuns.insertItem(WORKER, run, item);
       });
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
@@ -260,14 +260,20 @@ async function insertPaying(repositories: Repositories, batch: RunBatch, now: Da
   }
 }
 
-/** Credit notes on the fees of an invoice, the newest fee first, until `item` is made up for. */
-async function creditFees(repositories: Repositories, run: BillingRun, item: RunItem, now: Date): Promise<void> {
-  const { lateCharges } = repositories;
+/**
+ * Credit notes on the fees of an invoice, the newest fee first, until `item` is made up for.
+ *
+ * @returns false where it is something else by now, because somebody credited a fee since it was read: nothing was written
+ */
+async function creditFees(repositories: Repositories, run: BillingRun, item: RunItem, now: Date): Promise<boolean> {
   const { originInvoiceId } = item;
   let left = -item.total;
-  if (originInvoiceId === null) return;
-  const feeIds = await lateCharges.listFees(WORKER, originInvoiceId);
+  if (originInvoiceId === null) return false;
+  const feeIds = await repositories.lateCharges.listFees(WORKER, originInvoiceId);
   await lockFamilyInvoices(WORKER, repositories, feeIds);
+  const before = { id: originInvoiceId - 1, itemId: 0 };
+  const [again] = (await readPortion(WORKER, repositories, run, before, 1)).items;
+  if (again?.originInvoiceId !== originInvoiceId || again.total !== item.total) return false;
   for (const id of feeIds) {
     const { invoice: fee } = await lockFamilyInvoice(WORKER, repositories, id);
     const open = fee.total.minor - fee.credited.minor;
@@ -287,6 +293,7 @@ async function creditFees(repositories: Repositories, run: BillingRun, item: Run
     await writeCreditNote(WORKER, repositories, note, now);
     left -= part;
   }
+  return true;
 }
 
 function leaseFrom(now: Date): Date {

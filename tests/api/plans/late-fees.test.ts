@@ -160,6 +160,33 @@ test('two fees are corrected while one of them is waived: none waits for what th
   expect(await deadlocksOf(billing)).toBe(before);
 });
 
+// It is read before the fees are held: what was credited in between is not credited again, and no run says it was.
+test('fees are corrected by what is left of them when one was waived meanwhile', async () => {
+  const { catalogue, invoiceId, postedOn, fees } = await aLateBill(ONCE);
+  expect(await postedOn('2026-09-08', '2026-09-15')).toEqual(['150.00', '150.00']);
+  await billing.aPayment(invoiceId, '1000.00', { paid_at: '2026-09-05' });
+  const [older] = await fees();
+
+  billing.clock.travelTo('2026-09-16T18:00:00Z');
+  const [waived, begun] = await billing.collideOn<{ status: number; body: Json }>(
+    `select from school_totals where school_id = ${catalogue.schoolId} for update`,
+    [
+      async () => {
+        const waiver = { amount: '100.00', reason: 'late_fee_waived' };
+        return await billing.post(`/invoices/${older?.['id']}/credit-notes`, waiver);
+      },
+      async () => {
+        await billing.untilWaiting(1);
+        return await begin(catalogue, { kind: 'LATE_FEES' });
+      },
+    ],
+  );
+
+  expect(waived?.status).toBe(201);
+  expect(await ended(billing, Number(begun?.body['id']))).toMatchObject({ totals: { corrections: '200.00' } });
+  expect(await fees()).toMatchObject([{ credited: '150.00' }, { credited: '150.00' }]);
+});
+
 // Later runs do not look at what is void: a fee for it would stay.
 test('an invoice that is voided while a run looks at it: no fee', async () => {
   const { catalogue, invoiceId, fees } = await aLateBill(ONCE);

@@ -1,13 +1,13 @@
+import { CURRENCIES_WITHOUT_DECIMALS } from '../../../domain/shared/iso.ts';
 import { type Statement, sql } from '../../../infrastructure/postgres/sql.ts';
-import { linesOf } from './lines.ts';
-import { findingsIn, idOnce, notBefore, notInFuture, type Step, walkIds } from './walk.ts';
+import { type Check, CLOCKS_DIFFER, findingsIn, idOnce, notBefore, notInFuture, type Step, walkIds } from './walk.ts';
 
 /** Adding up what one run made is work for some ten milliseconds, so few runs are one batch. */
 const RUNS_MAX = 10;
 
 /**
  * Billing runs: counts and corrections are those of their items, the other totals those of the lines of what they invoiced,
- * void since or not; and each item that made an invoice is one with it.
+ * void since or not; and each item that made an invoice is one with it, each that corrected fees is there as credit notes.
  */
 export function walkBillingRuns(step: Step): Statement {
   const counts = (of: Statement): Statement =>
@@ -49,9 +49,16 @@ export function walkBillingRuns(step: Step): Statement {
         select i.billing_run_id, i.student_id, i.plan_item_id, i.origin_invoice_id, i.amount_total
         from invoices i where i.id = n.invoice_id and i.school_id = n.school_id limit 1
       ) made on true
-      where n.billing_run_id = b.id and n.school_id = b.school_id and n.outcome = 'CREATED' and n.amount > 0
-        and (made.billing_run_id, made.student_id, made.plan_item_id, made.origin_invoice_id, made.amount_total)
-          is distinct from (n.billing_run_id, n.student_id, n.plan_item_id, n.origin_invoice_id, n.amount)
+      where n.billing_run_id = b.id and n.school_id = b.school_id and n.outcome = 'CREATED'
+        and case when n.amount > 0
+          then (made.billing_run_id, made.student_id, made.plan_item_id, made.origin_invoice_id, made.amount_total)
+            is distinct from (n.billing_run_id, n.student_id, n.plan_item_id, n.origin_invoice_id, n.amount)
+          else - n.amount > (
+            select coalesce(sum(c.amount), 0) from invoices f
+            join credit_notes c on c.invoice_id = f.id and c.school_id = f.school_id and c.reason = 'late_fee_corrected'
+            where f.origin_invoice_id = n.origin_invoice_id and f.school_id = n.school_id
+          )
+        end
     ) other`;
   return walkIds(
     sql`billing_runs`,
@@ -83,3 +90,101 @@ export function walkBillingRuns(step: Step): Statement {
     ]),
   );
 }
+
+/** The lines of an invoice as `kind` and `amount`. What is no list of lines with amounts has none, instead of ending the check. */
+function linesOf(lines: Statement): Statement {
+  return sql`
+    select line ->> 'kind' as kind,
+           case when line ->> 'amount' ~ '^-?[0-9]{1,15}([.][0-9]{1,4})?$' then (line ->> 'amount')::numeric end as amount
+    from json_array_elements(case when json_typeof(${lines}) = 'array' then ${lines} end) line`;
+}
+
+const amountOf = (value: Statement, percent: Statement): Statement => sql`
+  round(coalesce(${value}, b.amount_total * ${percent} / 100),
+    case when b.currency = any (${CURRENCIES_WITHOUT_DECIMALS}::text[]) then 0 else 2 end)`;
+
+/**
+ * What an invoice `b` of a run is compared with: its `lines`, another live one of the same item (`twin`), the `origin` of a
+ * late fee, and what its own late fees come to (`fees`) and can come to at `most`. A lateral without a limit is a sum, and has
+ * one row.
+ *
+ * The most is known where the policy and the plan are as they were when the fees were made, and nobody took the correction of
+ * one back: then it is the cap, and of those charged once the highest step.
+ */
+export const OF_INVOICE = sql`
+  cross join lateral (
+    select coalesce(sum(line.amount), 0.00)::numeric(18,2) as amount from (${linesOf(sql`b.lines`)}) line
+  ) lines
+  cross join lateral (
+    select min(i.id) as id from invoices i
+    where i.student_id = b.student_id and i.plan_item_id = b.plan_item_id and i.voided_at is null and b.voided_at is null
+      and i.id < b.id
+  ) twin
+  left join lateral (
+    select i.id, i.school_id, i.student_id, i.origin_invoice_id, i.voided_at from invoices i
+    where i.id = b.origin_invoice_id order by i.school_id <> b.school_id limit 1
+  ) origin on true
+  cross join lateral (
+    select sum(f.amount_total - corrected.amount)::numeric(18,2) as amount, min(f.created_at) as since,
+           bool_or(corrected.is_taken_back) as is_taken_back
+    from invoices f
+    cross join lateral (
+      select coalesce(sum(c.amount) filter (where r.id is null), 0) as amount, count(r.id) > 0 as is_taken_back
+      from credit_notes c
+      left join credit_note_reversals r on r.credit_note_id = c.id
+      where c.invoice_id = f.id and c.reason = 'late_fee_corrected'
+    ) corrected
+    where f.origin_invoice_id = b.id and f.school_id = b.school_id and f.voided_at is null
+  ) fees
+  cross join lateral (
+    select min(least(${amountOf(sql`lp.cap_amount`, sql`lp.cap_percent`)}, case when lp.kind = 'ONCE' then (
+             select max(${amountOf(sql`st.amount`, sql`st.percent`)}) from late_fee_steps st where st.policy_id = lp.id
+           ) end)) as amount
+    from plan_items it
+    join plans pl on pl.id = it.plan_id
+    join late_fee_policies lp on lp.id = pl.late_fee_policy_id
+    where it.id = b.plan_item_id and not fees.is_taken_back
+      and greatest(pl.updated_at, lp.updated_at) < fees.since - ${CLOCKS_DIFFER}
+  ) most`;
+
+/**
+ * Of what runs bill. What late fees come to is not worked out again: it depends on every day's balance as it was known when
+ * they were made, which payments recorded later have changed until the next run.
+ */
+export const BILLED: readonly Check[] = [
+  {
+    code: 'invoice_lines_differ',
+    isWrong: sql`(b.lines is not null and lines.amount <> b.amount_total)`,
+    stored: sql`b.amount_total`,
+    expected: sql`lines.amount || ' by its lines'`,
+  },
+  {
+    code: 'plan_item_billed_twice',
+    isWrong: sql`twin.id is not null`,
+    stored: sql`'also by invoice_id ' || twin.id`,
+  },
+  {
+    code: 'late_fee_without_origin',
+    isWrong: sql`(b.origin_invoice_id is not null and origin.id is null)`,
+    stored: sql`b.origin_invoice_id`,
+  },
+  {
+    code: 'late_fee_of_other_student',
+    isWrong: sql`(origin.student_id <> b.student_id or origin.school_id <> b.school_id)`,
+    stored: sql`'student_id ' || b.student_id`,
+    expected: sql`'student_id ' || origin.student_id`,
+  },
+  {
+    code: 'late_fee_on_late_fee',
+    isWrong: sql`origin.origin_invoice_id is not null`,
+    stored: sql`'of invoice_id ' || origin.id`,
+  },
+  { code: 'late_fee_without_run', isWrong: sql`(b.origin_invoice_id is not null and b.billing_run_id is null)` },
+  {
+    code: 'late_fee_exceeds_policy',
+    isWrong: sql`fees.amount > most.amount`,
+    stored: sql`fees.amount`,
+    expected: sql`'at most ' || most.amount::numeric(18,2)`,
+  },
+  notBefore(['voided_at of the origin', sql`origin.voided_at`], ['created_at of the late fee', sql`b.created_at`]),
+];

@@ -1,6 +1,6 @@
 import { type Statement, sql } from '../../../infrastructure/postgres/sql.ts';
+import { BILLED, OF_INVOICE } from './billing-runs.ts';
 import { isBookedAfter, isDayOf } from './days.ts';
-import { BILLED, OF_INVOICE } from './lines.ts';
 import { numberChecks, numbering } from './numbers.ts';
 import { IN_FAMILY_OF_SCHOOL, isWhole, SCHOOL_OF } from './on-invoice.ts';
 import { type Check, findingsIn, idOnce, notBefore, notInFuture, type Step, walkIds } from './walk.ts';

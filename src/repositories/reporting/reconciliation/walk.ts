@@ -22,7 +22,8 @@ export type Step = Readonly<{
 
 /** Clocks of servers differ, and a request keeps the time it came at while it waits: within this, order proves nothing. */
 export const CLOCKS_DIFFER_MAX_MS = 5 * 60 * 1_000;
-const CLOCKS_DIFFER = sql`${`${CLOCKS_DIFFER_MAX_MS} milliseconds`}::interval`;
+/** The same in SQL. */
+export const CLOCKS_DIFFER = sql`${`${CLOCKS_DIFFER_MAX_MS} milliseconds`}::interval`;
 
 /** @param findings a query over `batch`, whose rows are code, ids, stored, expected */
 export function walk(batch: Statement, last: Statement, findings: Statement): Statement {

@@ -2,6 +2,13 @@ import { drop, type Planted } from './fixture.ts';
 
 const NOBODY = 999_999_999;
 
+/** The policies and plans of a school, as if they had been saved long before the late fees: what they say was so then. */
+function longUnchanged(school: number): string[] {
+  return ['late_fee_policies', 'plans'].map(
+    (table) => `update ${table} set updated_at = updated_at - interval '1 hour' where school_id = ${school}`,
+  );
+}
+
 /** What runs bill, and what they say of it. */
 export const YEAR: readonly Planted[] = [
   {
@@ -63,6 +70,60 @@ export const YEAR: readonly Planted[] = [
     stored: /^of invoice_id \d+$/,
     // The one is of the other.
     also: ['billing_run_items_differ'],
+  },
+  {
+    what: 'a late fee that no run made',
+    how: ({ year: { fee, feeRun } }) => [
+      `delete from billing_run_items where billing_run_id = ${feeRun}`,
+      `update billing_runs set created = 0, late_fees = 0 where id = ${feeRun}`,
+      `update invoices set billing_run_id = null where id = ${fee}`,
+    ],
+    code: 'late_fee_without_run',
+    ids: ({ year: { fee } }) => ({ invoice_id: fee }),
+  },
+  {
+    what: 'late fees above the highest step of their policy',
+    how: ({ year: { school } }) => [
+      ...longUnchanged(school),
+      `update late_fee_steps set amount = 149 where school_id = ${school}`,
+    ],
+    code: 'late_fee_exceeds_policy',
+    ids: ({ year: { invoice } }) => ({ invoice_id: invoice }),
+    stored: '150.00',
+    expected: 'at most 149.00',
+  },
+  {
+    what: 'late fees above the cap of their policy',
+    how: ({ year: { school } }) => [
+      ...longUnchanged(school),
+      `update late_fee_policies set cap_percent = 19.99 where school_id = ${school}`,
+    ],
+    code: 'late_fee_exceeds_policy',
+    stored: '150.00',
+    expected: 'at most 149.93',
+  },
+  {
+    what: 'a late fee for an invoice that was void already',
+    how: ({ year: { invoice } }) => [
+      `update invoices set voided_at = issued_at, voided_on = issued_on, void_booked_on = booked_on
+       where id = ${invoice}`,
+    ],
+    code: 'time_out_of_order',
+    ids: ({ year: { fee } }) => ({ invoice_id: fee }),
+    stored: /^voided_at of the origin /,
+    also: ['school_totals_differ'],
+  },
+  {
+    what: 'a correction of late fees without a credit note',
+    how: ({ year: { feeRun, school, student, invoice, fee } }) => [
+      `delete from billing_run_items where billing_run_id = ${feeRun}`,
+      `insert into billing_run_items
+         (school_id, billing_run_id, student_id, origin_invoice_id, amount, outcome, invoice_id)
+       values (${school}, ${feeRun}, ${student}, ${invoice}, -1, 'CREATED', ${fee})`,
+      `update billing_runs set corrections = 1 where id = ${feeRun}`,
+    ],
+    code: 'billing_run_items_differ',
+    ids: ({ year: { feeRun } }) => ({ billing_run_id: feeRun }),
   },
   {
     what: 'a run that says it made more than it did',
