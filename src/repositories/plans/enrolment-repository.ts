@@ -144,20 +144,27 @@ export class EnrolmentRepository implements CatalogueRepository<Enrolment, NewEn
       where id = ${id} and ${visibleTo(actor, sql`school_id`)}`);
   }
 
-  /** What its student was billed by plans of its period for days after that one, by id. */
+  /** What its student was billed by plans of its period for days after that one, and the late fees of that, by id. */
   async listBilledAfter(
     actor: Actor,
     { studentId, schoolId, periodId }: Enrolment,
     day: string,
   ): Promise<BilledAfter[]> {
     return await this.#sql.rows<BilledAfter>(sql`
+      with billed as (
+        select i.id
+        from plans pl
+        join plan_items it on it.plan_id = pl.id and it.school_id = pl.school_id
+        join invoices i on i.plan_item_id = it.id and i.school_id = it.school_id and i.student_id = ${studentId}
+        where pl.period_id = ${periodId} and pl.school_id = ${schoolId} and ${visibleTo(actor, sql`pl.school_id`)}
+          and i.voided_at is null and coalesce(it.covers_from, it.due_on) > ${day}::date
+      ), fee as (
+        select i.id from billed join invoices i on i.origin_invoice_id = billed.id and i.school_id = ${schoolId}
+        where i.voided_at is null
+      )
       select i.id, i.number, i.amount_total::text as amount, i.amount_paid::text as paid, i.amount_paid > 0 as "isPaid",
              i.family_id as "familyId"
-      from plans pl
-      join plan_items it on it.plan_id = pl.id and it.school_id = pl.school_id
-      join invoices i on i.plan_item_id = it.id and i.school_id = it.school_id and i.student_id = ${studentId}
-      where pl.period_id = ${periodId} and pl.school_id = ${schoolId} and ${visibleTo(actor, sql`pl.school_id`)}
-        and i.voided_at is null and coalesce(it.covers_from, it.due_on) > ${day}::date
+      from (select id from billed union all select id from fee) found join invoices i on i.id = found.id
       order by i.id`);
   }
 

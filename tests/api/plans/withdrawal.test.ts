@@ -3,6 +3,7 @@ import { type Json, startBilling } from '../../support/billing.ts';
 import { deadlocksOf } from '../../support/deadlocks.ts';
 import { expectProblem } from '../../support/problem.ts';
 import { Catalogue } from './catalogue.support.ts';
+import { bill, itemsOf } from './runs.support.ts';
 
 const billing = await startBilling();
 
@@ -26,7 +27,7 @@ async function aStudentInAPlan(hasFamily = true) {
     november: await catalogue.aBilledItem(student, november, { amount_total: '2000.00' }),
     december: await catalogue.aBilledItem(student, december),
   };
-  return { catalogue, student, family, enrolment, ...billed };
+  return { catalogue, student, family, enrolment, plan, ...billed };
 }
 
 async function aFamily({ schoolId }: Catalogue, student: number): Promise<number> {
@@ -67,6 +68,22 @@ test('example 17: who leaves on 11-12 gets December back as credit, and January 
   const preview = await billing.post('/billing-runs/preview', run);
   expect(preview.status, preview.text).toBe(200);
   expect(preview.body).toMatchObject({ items: [] });
+});
+
+test('late fees go with what they were charged for, and what was paid on them becomes credit; those of days before stay', async () => {
+  const { catalogue, family, enrolment, plan, november, december } = await aStudentInAPlan();
+  const policy = { late_fee_policy_id: await catalogue.aPolicy() };
+  const changed = await billing.patch(`/plans/${plan}`, policy);
+  expect(changed.status, changed.text).toBe(200);
+  billing.clock.travelTo('2027-02-01T18:00:00Z');
+  const fees = await itemsOf(billing, (await bill(catalogue, { kind: 'LATE_FEES' })).id);
+  const feeOf = (origin: number): number => Number(fees.find(({ origin_invoice_id: id }) => id === origin)?.invoice_id);
+  await billing.aPayment(feeOf(december), '150.00');
+  const left = await billing.post(`/enrolments/${enrolment}/withdrawal`, { ...LEAVES, ends_on: '2026-11-30' });
+  expect(left.body).toMatchObject({ voided: [{ invoice_id: december }, { invoice_id: feeOf(december) }], kept: [] });
+  expect(await billing.invoice(feeOf(december))).toMatchObject({ status: 'VOID' });
+  expect(await billing.invoice(feeOf(november))).toMatchObject({ status: 'ISSUED', pending: '150.00' });
+  expect((await billing.get(`/families/${family}`)).body).toMatchObject({ credit: '150.00' });
 });
 
 test('what was paid by no family has nobody whose credit it could be: it is kept and named, the rest is voided', async () => {
