@@ -31,6 +31,7 @@ export type Operation = Readonly<{
   'x-problem-codes'?: readonly string[];
   'x-scope'?: string;
   'x-all-schools'?: boolean;
+  'x-family-links'?: boolean;
   'x-files'?: Readonly<Record<string, string>>;
 }>;
 

@@ -32,13 +32,7 @@ import { Retries } from './repositories/shared/retries.ts';
 import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
 import { ApiKeyService } from './services/access/api-key-service.ts';
 import { ApiKeyVerifier } from './services/access/api-key-verifier.ts';
-import { InvitationService } from './services/access/invitation-service.ts';
-import { OidcService } from './services/access/oidc-service.ts';
-import { PrivacyService } from './services/access/privacy-service.ts';
-import { SessionService } from './services/access/session-service.ts';
-import { SignInCleaner } from './services/access/sign-in-cleaner.ts';
-import { SignInThrottle } from './services/access/sign-in-throttle.ts';
-import { UserService } from './services/access/user-service.ts';
+import { type PeopleServices, peopleServices } from './services/access/services.ts';
 import { FamilyService } from './services/accounts/family-service.ts';
 import { GuardianService } from './services/accounts/guardian-service.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
@@ -82,6 +76,7 @@ const BATCH_HELD_MAX_MS = 250;
 const STREAM_IDLE_TIMEOUT_MS = 60_000;
 
 export type Services = CatalogueServices &
+  PeopleServices &
   Readonly<{
     schools: SchoolService;
     students: StudentService;
@@ -100,12 +95,6 @@ export type Services = CatalogueServices &
     apiKeyVerifier: ApiKeyVerifier;
     reconciliation: ReconciliationService;
     idempotencyCleaner: IdempotencyCleaner;
-    users: UserService;
-    sessions: SessionService;
-    invitations: InvitationService;
-    oidc: OidcService;
-    privacy: PrivacyService;
-    signInCleaner: SignInCleaner;
     billingRuns: BillingRunService;
   }>;
 
@@ -195,11 +184,8 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const renderer = new PdfPool({ writes });
   const apiKeyVerifier = new ApiKeyVerifier(dependencies);
   const idempotencyCleaner = new IdempotencyCleaner(dependencies);
-  const identity = { ...dependencies, passwords: new ScryptPasswords(), tokens: randomTokens };
-  const throttle = new SignInThrottle(identity);
-  const sessions = new SessionService({ ...identity, throttle });
   const provider = config.oidc === null ? null : new OidcProvider(config.oidc);
-  const signInCleaner = new SignInCleaner(dependencies);
+  const people = peopleServices({ ...dependencies, passwords: new ScryptPasswords(), tokens: randomTokens, provider });
   const invoices = new InvoiceService(dependencies);
   const billingRunWorker = new BillingRunWorker(dependencies);
   const worker = config.worker ? billingRunWorker : null;
@@ -224,12 +210,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       idempotencyCleaner,
       apiKeys: new ApiKeyService({ ...dependencies, verifier: apiKeyVerifier }),
       apiKeyVerifier,
-      users: new UserService(identity),
-      sessions,
-      privacy: new PrivacyService(dependencies),
-      oidc: new OidcService({ ...identity, sessions, provider }),
-      invitations: new InvitationService({ ...identity, throttle }),
-      signInCleaner,
+      ...people,
     },
     unitOfWork,
     batches,
@@ -237,7 +218,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     readiness: new Readiness({ pool: probePool, newestMigration: await newestMigration(), diskSpace }),
     jobs: new JobRunner({
       ...dependencies,
-      jobs: [idempotencyKeysJob(idempotencyCleaner), signInJob(signInCleaner), billingRunsJob(billingRunWorker)],
+      jobs: [idempotencyKeysJob(idempotencyCleaner), signInJob(people.signInCleaner), billingRunsJob(billingRunWorker)],
       leases: new JobLeases(dependencies),
     }),
     billingRunWorker,

@@ -78,7 +78,32 @@ const ILLEGAL: readonly Illegal[] = [
     INSUFFICIENT_PRIVILEGE,
   ],
   ['deleting a payment', ({ payment }) => `delete from payments where id = ${payment}`, INSUFFICIENT_PRIVILEGE],
-  ['changing a reversal', () => "update payment_reversals set reason = 'x'", INSUFFICIENT_PRIVILEGE],
+  // What was typed may go when somebody is erased: what was recorded may not.
+  [
+    'another day for a reversal',
+    () => 'update payment_reversals set reversed_on = reversed_on - 1',
+    INSUFFICIENT_PRIVILEGE,
+  ],
+  ['another payment for a reversal', () => 'update payment_reversals set payment_id = 1', INSUFFICIENT_PRIVILEGE],
+  [
+    'another amount of a payment on an invoice',
+    () => 'update payment_allocations set amount = 1',
+    INSUFFICIENT_PRIVILEGE,
+  ],
+  ['another amount of a refund', () => 'update refunds set amount = 1', INSUFFICIENT_PRIVILEGE],
+  [
+    'another day for the reversal of a credit note',
+    () => 'update credit_note_reversals set reversed_on = now()',
+    INSUFFICIENT_PRIVILEGE,
+  ],
+  [
+    'another invoice for an imported document',
+    () => 'update imported_documents set invoice_id = 1',
+    INSUFFICIENT_PRIVILEGE,
+  ],
+  ["another family for a family's link", () => 'update family_links set family_id = 1', INSUFFICIENT_PRIVILEGE],
+  ["a family's link that never ends", () => 'update family_links set expires_at = null', INSUFFICIENT_PRIVILEGE],
+  ["a session for another family's link", () => 'update sessions set link_id = 1', INSUFFICIENT_PRIVILEGE],
   ['deleting a reversal', () => 'delete from payment_reversals', INSUFFICIENT_PRIVILEGE],
   ['changing a credit note', () => 'update credit_notes set amount = 1', INSUFFICIENT_PRIVILEGE],
   ['deleting a credit note', () => 'delete from credit_notes', INSUFFICIENT_PRIVILEGE],

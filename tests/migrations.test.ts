@@ -95,7 +95,7 @@ test('up, down to nothing and up again gives the same schema', async () => {
   expect(await schemaOf(url)).toEqual(schema);
 });
 
-test('each migration can be taken back and applied again on its own', async () => {
+test('each migration can be taken back and applied again on its own', { timeout: 120_000 }, async () => {
   const url = await anEmptyDatabase();
   const names = await migrateUp({ url });
   for (const name of names) {

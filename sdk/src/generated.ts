@@ -1719,6 +1719,46 @@ export type FamilyLedgerEntry = {
     } | null;
 };
 
+export type FamilyLink = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id: number;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * Null: until it is taken back.
+     * @format date-time
+     */
+    expires_at: string | null;
+    /**
+     * When somebody last signed in with it.
+     * @format date-time
+     */
+    last_used_at: string | null;
+};
+
+export type FamilyLinkCreate = {
+    /**
+     * In the future. Null: until it is taken back.
+     * @format date-time
+     */
+    expires_at?: string | null;
+};
+
 export type FamilyPaymentCreate = {
     amount: Amount;
     /**
@@ -2412,6 +2452,46 @@ export type IssuedApiKey = {
     key: string;
 };
 
+export type IssuedFamilyLink = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id: number;
+    /**
+     * @format date-time
+     */
+    created_at: string;
+    /**
+     * Null: until it is taken back.
+     * @format date-time
+     */
+    expires_at: string | null;
+    /**
+     * When somebody last signed in with it.
+     * @format date-time
+     */
+    last_used_at: string | null;
+    /**
+     * `link_token` of `POST /session`. It stands nowhere else, and cannot be shown again.
+     */
+    token: string;
+    /**
+     * To be handed over. The token stands behind the #, which browsers send to no server.
+     */
+    address: string;
+};
+
 /**
  * ORIGINAL: the invoice without its credit notes, early ones aside. PENDING: what is open. Default ORIGINAL.
  */
@@ -2659,6 +2739,12 @@ export type Me = {
      */
     school_ids: number[] | null;
     scopes: Scope[];
+    /**
+     * Whose link it is. Null for all others.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    family_id: number | null;
 };
 
 export type Membership = {
@@ -3309,7 +3395,7 @@ export type Problem = {
 /**
  * For programs. A code never changes its meaning; new ones may come.
  */
-export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "payment_without_family" | "payment_refunded" | "allocation_invoice_repeated" | "allocation_exceeds_unapplied" | "allocation_exceeds_pending" | "allocation_of_other_family" | "refund_exceeds_unapplied" | "release_exceeds_allocated" | "family_not_found" | "family_in_use" | "family_external_id_taken" | "student_external_id_taken" | "guardian_not_found" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "billing_run_not_found" | "billing_run_in_progress" | "billing_run_already_void" | "billing_preview_stale" | "import_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "user_not_found" | "user_email_taken" | "user_disabled" | "membership_repeated" | "invitation_not_found" | "password_common" | "credentials_wrong" | "sign_in_throttled" | "oidc_not_configured" | "oidc_refused" | "user_not_invited" | "session_not_found" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "identity_provider_unavailable" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "session_over" | "origin_refused" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
+export type ProblemCode = "school_not_found" | "school_not_active" | "school_inactive" | "school_already_active" | "school_already_inactive" | "school_has_students" | "school_currency_locked" | "school_name_taken" | "school_prefixes_equal" | "school_timezone_unknown" | "student_not_found" | "student_email_taken" | "student_has_invoices" | "invoice_not_found" | "invoice_void" | "invoice_paid" | "invoice_already_void" | "invoice_currency_mismatch" | "invoice_amount_below_paid" | "invoice_has_lines" | "invoice_has_payments" | "amount_not_whole" | "payment_not_found" | "payment_exceeds_pending" | "payment_already_reversed" | "payment_without_family" | "payment_refunded" | "allocation_invoice_repeated" | "allocation_exceeds_unapplied" | "allocation_exceeds_pending" | "allocation_of_other_family" | "refund_exceeds_unapplied" | "release_exceeds_allocated" | "family_not_found" | "family_in_use" | "family_external_id_taken" | "student_external_id_taken" | "guardian_not_found" | "credit_note_not_found" | "credit_note_already_reversed" | "day_out_of_range" | "period_closed" | "closing_not_found" | "closing_out_of_order" | "closing_not_newest" | "credit_exceeds_pending" | "period_not_found" | "period_name_taken" | "period_in_use" | "concept_not_found" | "concept_code_taken" | "concept_in_use" | "plan_not_found" | "plan_name_taken" | "plan_in_use" | "plan_item_billed" | "discount_not_found" | "discount_code_taken" | "discount_in_use" | "enrolment_not_found" | "enrolment_exists" | "enrolment_in_use" | "late_fee_policy_not_found" | "late_fee_policy_name_taken" | "late_fee_policy_in_use" | "student_in_use" | "plan_invalid" | "discount_invalid" | "late_fee_policy_invalid" | "billing_run_not_found" | "billing_run_in_progress" | "billing_run_already_void" | "billing_preview_stale" | "import_invalid" | "document_too_long" | "cursor_outdated" | "balance_pending" | "api_key_not_found" | "api_key_revoked" | "grant_exceeds_own" | "user_not_found" | "user_email_taken" | "user_disabled" | "membership_repeated" | "invitation_not_found" | "password_common" | "link_not_found" | "link_over" | "credentials_wrong" | "sign_in_throttled" | "oidc_not_configured" | "oidc_refused" | "user_not_invited" | "session_not_found" | "idempotency_key_reused" | "idempotency_in_flight" | "idempotency_answer_erased" | "database_unavailable" | "database_busy" | "database_full" | "outcome_unknown" | "identity_provider_unavailable" | "api_key_missing" | "api_key_invalid" | "scope_missing" | "session_over" | "origin_refused" | "request_invalid" | "json_invalid" | "url_invalid" | "request_malformed" | "host_not_allowed" | "route_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "body_too_large" | "media_type_unsupported" | "headers_too_large" | "pipeline_too_long" | "rate_limited" | "overloaded" | "internal_error";
 
 export const ProblemCode = {
     school_not_found: "school_not_found",
@@ -3398,6 +3484,8 @@ export const ProblemCode = {
     membership_repeated: "membership_repeated",
     invitation_not_found: "invitation_not_found",
     password_common: "password_common",
+    link_not_found: "link_not_found",
+    link_over: "link_over",
     credentials_wrong: "credentials_wrong",
     sign_in_throttled: "sign_in_throttled",
     oidc_not_configured: "oidc_not_configured",
@@ -4194,13 +4282,20 @@ export type Scope = "schools:read" | "schools:write" | "students:read" | "studen
  * Ends earlier when it is not used for 12 hours.
  */
 export type Session = {
-    kind: "user";
-    user: SignedInUser;
+    kind: "user" | "link";
+    /**
+     * Null: whoever has a family's link.
+     */
+    user: SignedInUser | null;
     /**
      * One for each school at most. Of those that you see.
      * @maxItems 200
      */
     memberships: Membership[];
+    /**
+     * Whose link it is. Null: a user.
+     */
+    family: SignedInFamily | null;
     /**
      * @format date-time
      */
@@ -4216,12 +4311,36 @@ export type SessionCreate = {
      * @maxLength 255
      * @format email
      */
-    email: string;
+    email?: string;
     /**
      * @minLength 1
      * @maxLength 256
      */
-    password: string;
+    password?: string;
+    /**
+     * Of a family's link, instead.
+     * @pattern ^[A-Za-z0-9_-]{43}$
+     */
+    link_token?: string;
+};
+
+export type SignedInFamily = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number;
+    /**
+     * At least one visible character.
+     * @minLength 1
+     * @maxLength 200
+     */
+    name: string;
 };
 
 export type SignedInUser = {
@@ -6491,6 +6610,116 @@ export type GetFamilyLedgerVariables = {
     cursor?: string;
 };
 
+export type ListFamilyLinksResult = FamilyLink[];
+
+export type ListFamilyLinksPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type ListFamilyLinksQuery = {
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListFamilyLinksResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListFamilyLinksVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type CreateFamilyLinkResult = IssuedFamilyLink;
+
+export type CreateFamilyLinkPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type CreateFamilyLinkBody = FamilyLinkCreate;
+
+export type CreateFamilyLinkHeaders = {
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+};
+
+export type CreateFamilyLinkResponseHeaders = {
+    location?: string;
+    idempotencyHit?: string;
+};
+
+export type CreateFamilyLinkVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+     * @minLength 1
+     * @maxLength 255
+     */
+    "Idempotency-Key"?: string;
+} & CreateFamilyLinkBody;
+
 export type ListFamilyPaymentsResult = Payment[];
 
 export type ListFamilyPaymentsPath = {
@@ -7422,6 +7651,24 @@ export type UpdateLateFeePolicyVariables = {
      */
     id: number;
 } & UpdateLateFeePolicyBody;
+
+export type RevokeFamilyLinkResult = void;
+
+export type RevokeFamilyLinkPath = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
+
+export type RevokeFamilyLinkVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+};
 
 export type GetMeResult = Me;
 
@@ -10457,6 +10704,63 @@ export type Ops = {
         };
         item: FamilyLedgerEntry;
     };
+    listFamilyLinks: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListFamilyLinksResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: FamilyLink;
+    };
+    createFamilyLink: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+            /**
+             * 1 to 255 visible characters, a new one for every new request, such as a UUID. A repeat of the request under the same key gets the first answer, byte for byte, and writes nothing. Kept for 30 days.
+             * @minLength 1
+             * @maxLength 255
+             */
+            "Idempotency-Key"?: string;
+        } & CreateFamilyLinkBody;
+        result: CreateFamilyLinkResult;
+        headers: {
+            location?: string;
+            idempotencyHit?: string;
+        };
+    };
     listFamilyPayments: {
         args: {
             /**
@@ -10943,6 +11247,16 @@ export type Ops = {
             id: number;
         } & UpdateLateFeePolicyBody;
         result: UpdateLateFeePolicyResult;
+    };
+    revokeFamilyLink: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            id: number;
+        };
+        result: RevokeFamilyLinkResult;
     };
     getMe: {
         args: {};
@@ -12153,6 +12467,8 @@ export const OPERATIONS = {
     listGuardians: { id: "listGuardians", method: "GET", path: "/api/v1/families/{id}/guardians", tags: ["families"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createGuardian: { id: "createGuardian", method: "POST", path: "/api/v1/families/{id}/guardians", tags: ["families"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     getFamilyLedger: { id: "getFamilyLedger", method: "GET", path: "/api/v1/families/{id}/ledger", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "as_of", in: "query" }, { name: "limit", in: "query" }, { name: "cursor", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }, { name: "etag", key: "etag", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "/entries" } },
+    listFamilyLinks: { id: "listFamilyLinks", method: "GET", path: "/api/v1/families/{id}/links", tags: ["families"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
+    createFamilyLink: { id: "createFamilyLink", method: "POST", path: "/api/v1/families/{id}/links", tags: ["families"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     listFamilyPayments: { id: "listFamilyPayments", method: "GET", path: "/api/v1/families/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createFamilyPayment: { id: "createFamilyPayment", method: "POST", path: "/api/v1/families/{id}/payments", tags: ["payments"], params: [{ name: "id", in: "path" }, { name: "dry_run", in: "query" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     getFamilyStatement: { id: "getFamilyStatement", method: "GET", path: "/api/v1/families/{id}/statement", tags: ["statements"], params: [{ name: "id", in: "path" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
@@ -12175,6 +12491,7 @@ export const OPERATIONS = {
     getLateFeePolicy: { id: "getLateFeePolicy", method: "GET", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], responseHeaders: [{ name: "etag", key: "etag", type: "string" }] },
     deleteLateFeePolicy: { id: "deleteLateFeePolicy", method: "DELETE", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateLateFeePolicy: { id: "updateLateFeePolicy", method: "PATCH", path: "/api/v1/late-fee-policies/{id}", tags: ["late fee policies"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
+    revokeFamilyLink: { id: "revokeFamilyLink", method: "DELETE", path: "/api/v1/links/{id}", tags: ["families"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     getMe: { id: "getMe", method: "GET", path: "/api/v1/me", tags: ["access"], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     listPayments: { id: "listPayments", method: "GET", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "invoice_id", in: "query" }, { name: "student_id", in: "query" }, { name: "family_id", in: "query" }, { name: "school_id", in: "query" }, { name: "method", in: "query" }, { name: "reference", in: "query" }, { name: "paid_from", in: "query" }, { name: "paid_to", in: "query" }, { name: "updated_since", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     createPayment: { id: "createPayment", method: "POST", path: "/api/v1/payments", tags: ["payments"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
@@ -14084,4 +14401,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, withdrawEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, getFamilyAging, applyCredit, listGuardians, createGuardian, getFamilyLedger, listFamilyPayments, createFamilyPayment, getFamilyStatement, getGuardian, deleteGuardian, updateGuardian, eraseGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, importBalances, importFamilies, importStudents, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, eraseStudent, getStudentLedger, getPersonalData, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, withdrawEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, getFamilyAging, applyCredit, listGuardians, createGuardian, getFamilyLedger, listFamilyLinks, createFamilyLink, listFamilyPayments, createFamilyPayment, getFamilyStatement, getGuardian, deleteGuardian, updateGuardian, eraseGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, revokeFamilyLink, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, importBalances, importFamilies, importStudents, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, eraseStudent, getStudentLedger, getPersonalData, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;

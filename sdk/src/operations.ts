@@ -27,6 +27,7 @@ export const FILES = {
   listDiscounts: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listEnrolments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listFamilies: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  listFamilyLinks: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listFamilyPayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listGuardians: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
   listInvoicePayments: { csv: 'text/csv', xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
@@ -281,6 +282,28 @@ export type ProblemCodes = {
     | 'school_not_found'
     | 'school_not_active'
     | 'family_external_id_taken'
+    | 'scope_missing';
+  createFamilyLink: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'idempotency_key_reused'
+    | 'idempotency_in_flight'
+    | 'idempotency_answer_erased'
+    | 'family_not_found'
+    | 'grant_exceeds_own'
     | 'scope_missing';
   createFamilyPayment: 
     | 'api_key_missing'
@@ -1472,6 +1495,19 @@ export type ProblemCodes = {
     | 'not_acceptable'
     | 'cursor_outdated'
     | 'scope_missing';
+  listFamilyLinks: 
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'not_acceptable'
+    | 'family_not_found'
+    | 'scope_missing';
   listFamilyPayments: 
     | 'api_key_invalid'
     | 'session_over'
@@ -1767,6 +1803,24 @@ export type ProblemCodes = {
     | 'api_key_not_found'
     | 'api_key_revoked'
     | 'scope_missing';
+  revokeFamilyLink: 
+    | 'api_key_missing'
+    | 'api_key_invalid'
+    | 'session_over'
+    | 'origin_refused'
+    | 'outcome_unknown'
+    | 'json_invalid'
+    | 'body_too_large'
+    | 'media_type_unsupported'
+    | 'request_invalid'
+    | 'rate_limited'
+    | 'overloaded'
+    | 'database_unavailable'
+    | 'database_busy'
+    | 'database_full'
+    | 'internal_error'
+    | 'link_not_found'
+    | 'scope_missing';
   rotateApiKey: 
     | 'api_key_missing'
     | 'api_key_invalid'
@@ -1803,6 +1857,7 @@ export type ProblemCodes = {
     | 'database_full'
     | 'internal_error'
     | 'credentials_wrong'
+    | 'link_over'
     | 'sign_in_throttled'
     | 'origin_refused';
   signOut: 

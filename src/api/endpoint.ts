@@ -53,6 +53,8 @@ export type Operation<P extends TSchema> = Readonly<{
   scope: Access;
   /** That scope is needed for all schools, those to come too: what it makes belongs to none of those there are. */
   needsAllSchools?: boolean;
+  /** A family's link may use it, and sees of it what is the family's. */
+  isForLinks?: boolean;
   /** Codes of the business it can refuse with. */
   refusals?: readonly ProblemCode[];
   /** Schema of what the path names. */
@@ -298,12 +300,12 @@ export function queryOf(parameters: TProperties): { querystring?: TSchema } {
 }
 
 export function optionsOf(
-  { config, params, scope, needsAllSchools = false }: Operation<TSchema>,
+  { config, params, scope, needsAllSchools = false, isForLinks = false }: Operation<TSchema>,
   schema: object,
 ): RouteShorthandOptions {
   return {
     schema: { ...schema, ...(params === undefined ? {} : { params }) },
-    config: { ...config, scope, needsAllSchools },
+    config: { ...config, scope, needsAllSchools, isForLinks },
   };
 }
 

@@ -39,6 +39,8 @@ type Operation = Readonly<{
   /** What is needed to use it. */
   scope: Access;
   needsAllSchools?: boolean;
+  /** A family's link may use it. */
+  isForLinks?: boolean;
   /** Codes of the business this route can refuse with. */
   refusals?: readonly ProblemCode[];
   success: Readonly<{
@@ -128,6 +130,7 @@ function docs(
     description,
     scope,
     needsAllSchools,
+    isForLinks = false,
     success,
     preview,
     formats = [],
@@ -150,6 +153,7 @@ function docs(
       files.length === 0 ? '' : filesSentence(files),
       isConditional ? CONDITIONAL : '',
       scopeSentence(scope, needsAllSchools),
+      isForLinks ? FOR_LINKS : '',
     ),
     security,
     response: {
@@ -167,6 +171,7 @@ function docs(
     },
     'x-scope': scope,
     ...(needsAllSchools === true ? { 'x-all-schools': true } : {}),
+    ...(isForLinks ? { 'x-family-links': true } : {}),
     // Turned into the answers of these codes where the document is put together: see ops/openapi-document.ts.
     'x-problem-codes': [
       ...new Set([...codes, ...(isScope(scope) || scope === 'root' ? (['scope_missing'] as const) : [])]),
@@ -185,6 +190,7 @@ function scopeSentence(scope: Access, needsAllSchools = false): string {
   return `Scope: \`${scope}\`${needsAllSchools ? ' for all schools' : ''}.`;
 }
 
+const FOR_LINKS = "A family's link reads what is the family's.";
 const PAGED = 'One page at a time: `Link` names the next one, and is absent on the last.';
 const CONDITIONAL = 'With `If-None-Match` and the `ETag` of an earlier answer it is 304 while nothing has changed.';
 const IDEMPOTENT = 'Send an `Idempotency-Key` and repeat it as often as it takes: it is done once.';

@@ -18,6 +18,8 @@ declare module 'fastify' {
     scope?: Access;
     /** The scope is needed for all schools, those to come too. */
     needsAllSchools?: boolean;
+    /** A family's link may use it. Absent: it may not, whatever its scopes are. */
+    isForLinks?: boolean;
     /** Nothing but a refusal, of whatever is asked. */
     isRefusal?: boolean;
     /** The same for who has no key, whatever the method. */
@@ -109,9 +111,11 @@ function keyMissing(): HttpError {
 
 function actorOf(
   grants: readonly [Actor, ...Actor[]],
-  { scope, needsAllSchools = false }: FastifyContextConfig,
+  { scope, needsAllSchools = false, isForLinks = false }: FastifyContextConfig,
 ): Actor | undefined {
   const [first] = grants;
+  // Where there is nothing but a refusal to be had, it is the same one for all.
+  if (first.kind === 'link' && !isForLinks && scope !== undefined) return undefined;
   if (scope === 'root') return first.kind === 'root' ? first : undefined;
   if (scope === undefined || !isScope(scope)) return first;
   return actorFor(needsAllSchools ? grants.filter(({ schools }) => schools === 'all') : grants, scope);

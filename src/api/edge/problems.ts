@@ -123,6 +123,8 @@ export const PROBLEMS = {
   membership_repeated: { status: 422, title: 'School has two roles' },
   invitation_not_found: { status: 404, title: 'Invitation not found' },
   password_common: { status: 422, title: 'Password is too common' },
+  link_not_found: { status: 404, title: 'Link not found' },
+  link_over: { status: 403, title: 'Link is over' },
   credentials_wrong: { status: 403, title: 'E-mail or password is wrong' },
   sign_in_throttled: { status: 429, title: 'Too many failed sign-ins' },
   oidc_not_configured: { status: 404, title: 'No OpenID provider' },

@@ -102,6 +102,12 @@ export const MeResponse = Type.Object(
       examples: [[1]],
     }),
     scopes: Type.Array(ScopeSchema, { examples: [['payments:write']] }),
+    family_id: Type.Unsafe<number | null>({
+      ...Id,
+      type: ['integer', 'null'],
+      description: 'Whose link it is. Null for all others.',
+      examples: [null],
+    }),
   },
   { $id: 'Me' },
 );
@@ -127,7 +133,7 @@ export function toApiKeyChanges(body: Static<typeof ApiKeyUpdate>, now: Date): A
 }
 
 /** Belongs to the form of the request, but no schema knows what time it is. */
-function toExpiry(text: string | null, now: Date): Date | null {
+export function toExpiry(text: string | null, now: Date): Date | null {
   if (text === null) return null;
   const expiresAt = parseTimestamp(text);
   if (expiresAt > now) return expiresAt;

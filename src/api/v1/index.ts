@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../domain/shared/ports.ts';
 import type { ApiKeyService } from '../../services/access/api-key-service.ts';
+import type { FamilyLinkService } from '../../services/access/family-link-service.ts';
 import type { InvitationService } from '../../services/access/invitation-service.ts';
 import type { OidcService } from '../../services/access/oidc-service.ts';
 import type { PrivacyService } from '../../services/access/privacy-service.ts';
@@ -33,6 +34,7 @@ import { closingRoutes } from './closings.ts';
 import { creditNoteRoutes } from './credit-notes.ts';
 import { familyRoutes } from './families/families.ts';
 import { guardianRoutes } from './families/guardians.ts';
+import { familyLinkRoutes } from './families/links.ts';
 import { familyPaymentRoutes } from './family-payments.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { ledgerRoutes } from './ledger.ts';
@@ -67,6 +69,7 @@ export type Services = CatalogueServices &
     reports: ReportService;
     users: UserService;
     sessions: SessionService;
+    familyLinks: FamilyLinkService;
     invitations: InvitationService;
     billingRuns: BillingRunService;
     oidc: OidcService;
@@ -89,6 +92,7 @@ export function v1Routes(routes: FastifyInstance, services: Services, { release,
   studentRoutes(routes, services.students);
   familyRoutes(routes, services.families);
   guardianRoutes(routes, services.guardians);
+  familyLinkRoutes(routes, services, publicUrl);
   invoiceRoutes(routes, services);
   creditNoteRoutes(routes, services);
   closingRoutes(routes, services.closings);

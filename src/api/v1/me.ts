@@ -8,14 +8,19 @@ export function meRoute(routes: FastifyInstance): void {
     tag: 'access',
     id: 'getMe',
     scope: 'principal',
+    isForLinks: true,
     summary: 'Who asks, and what they may do',
     description: 'Whatever the key may do, it may ask this.',
     answer: { schema: MeResponse, description: 'The principal.' },
-    json: async ({ actor: { kind, schools, scopes }, request: { identity } }) => ({
-      kind,
-      name: typeof identity === 'object' ? identity.name : '',
-      school_ids: schools === 'all' ? null : schools,
-      scopes: shortestOf(scopes),
-    }),
+    json: async ({ actor, request: { identity } }) => {
+      const { kind, schools, scopes } = actor;
+      return {
+        kind,
+        name: typeof identity === 'object' ? identity.name : '',
+        school_ids: kind === 'link' ? [actor.family.schoolId] : schools === 'all' ? null : schools,
+        scopes: shortestOf(scopes),
+        family_id: kind === 'link' ? actor.family.id : null,
+      };
+    },
   });
 }

@@ -61,6 +61,7 @@ function statementRoute(
     tag: 'statements',
     id: KINDS[kind].id,
     scope: 'reports:read',
+    isForLinks: kind !== 'school',
     summary: `What a ${kind} was invoiced, has paid, and owes`,
     description:
       'One snapshot: totals are the sum of all lines. Lines are complete by default, at any size; `limit` and `offset` page the lines alone.',

@@ -25,8 +25,11 @@ export type Actor = Grant &
          */
         kind: 'root' | 'key' | 'user' | 'anonymous';
       }>
-    /** A family's address: reads what is the family's, and nothing else of its school. */
-    | Readonly<{ kind: 'link'; familyId: number }>
+    /**
+     * A family's address. Its `schools` are none, so that whatever asks for schools alone shows it nothing: only what asks
+     * for the family as well does (docs/decisions/0057).
+     */
+    | Readonly<{ kind: 'link'; family: Readonly<{ id: number; schoolId: number }> }>
   );
 
 /** @param principalId names the key without holding it */
@@ -37,6 +40,19 @@ export function rootActor(principalId: string): Actor {
 /** Whether what belongs to the school exists for the actor. */
 export function sees({ schools }: Pick<Grant, 'schools'>, schoolId: number): boolean {
   return schools === 'all' || schools.includes(schoolId);
+}
+
+/**
+ * Whether a row exists for the actor.
+ *
+ * @param row.familyId whose it is; absent where rows of its kind are no family's
+ */
+export function seesRow(
+  actor: Actor,
+  { schoolId, familyId }: Readonly<{ schoolId: number; familyId?: number | null }>,
+): boolean {
+  if (actor.kind !== 'link') return sees(actor, schoolId);
+  return schoolId === actor.family.schoolId && familyId === actor.family.id;
 }
 
 export function hasScope({ scopes }: Pick<Grant, 'scopes'>, scope: Scope): boolean {
@@ -89,6 +105,16 @@ export const ANONYMOUS: Actor = {
   schools: 'all',
   scopes: ROLES.viewer,
 };
+
+/**
+ * Who reads what stands on a paper beside its subject, such as the school's letterhead: whoever was found to see the subject
+ * may read that, a family's link too, which sees no school.
+ */
+export function readerOfParts(actor: Actor): Actor {
+  if (actor.kind !== 'link') return actor;
+  const { principalId, family } = actor;
+  return { principalId, kind: 'anonymous', schools: [family.schoolId], scopes: scopesOf() };
+}
 
 /** Whoever can start a program beside the database may do all there is. */
 export const COMMAND_LINE: Actor = rootActor('command line');

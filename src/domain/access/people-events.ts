@@ -21,11 +21,14 @@ export type UserFacts = Readonly<{ isActive: boolean; memberships: readonly Memb
 /** How somebody said who they are. */
 export type SignInMethod = 'password' | 'oidc' | 'link';
 
-/** Who came, who went, and who was not let in. `userId` is null where nobody has that e-mail, and for links. */
+/**
+ * Who came, who went, and who was not let in. `userId` is null where nobody has that e-mail, and for links, whose `linkId` is
+ * told.
+ */
 export type SessionEvent =
-  | Readonly<{ type: 'signed_in'; method: SignInMethod; userId: number | null }>
+  | Readonly<{ type: 'signed_in'; method: SignInMethod; userId: number | null; linkId?: number }>
   | Readonly<{ type: 'sign_in_refused'; method: SignInMethod; userId: number | null; reason: SignInRefusal }>
-  | Readonly<{ type: 'signed_out'; userId: number | null }>;
+  | Readonly<{ type: 'signed_out'; userId: number | null; linkId?: number }>;
 
 /** Who was forgotten, and whose data was given out. */
 export type PrivacyEvent =
@@ -40,6 +43,7 @@ export type PrivacyEvent =
 
 export type SignInRefusal =
   | 'wrong_credentials'
+  | 'link_over'
   | 'too_many_failures'
   | 'not_invited'
   | 'email_not_verified'

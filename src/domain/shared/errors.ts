@@ -89,6 +89,8 @@ export type ErrorCode =
   | 'credentials_wrong'
   | 'sign_in_throttled'
   | 'session_not_found'
+  | 'link_not_found'
+  | 'link_over'
   | 'oidc_not_configured'
   | 'oidc_refused'
   | 'user_not_invited'

@@ -1,25 +1,26 @@
+import type { FamilyLink } from '../../domain/access/family-link.ts';
 import type { Role } from '../../domain/access/roles.ts';
 import type { Membership } from '../../domain/access/user.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
-import { sql } from '../../infrastructure/postgres/sql.ts';
+import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isoTime } from '../shared/sql-fragments.ts';
 
 /** Whom a session is of, as of now. */
-export type Session = Readonly<{
-  userId: number;
-  name: string;
-  usedAt: Date;
-  memberships: readonly Membership[];
-}>;
+export type Session = Readonly<{ name: string; usedAt: Date }> &
+  (Readonly<{ userId: number; memberships: readonly Membership[] }> | Readonly<{ link: FamilyLink }>);
+
+/** A user's, or one that was opened with a family's link. */
+export type SessionOwner = Readonly<{ userId: number | null; linkId: number | null }>;
 
 /** What signing in needs to know of an account. */
 export type Account = Readonly<{ id: number; passwordHash: string | null; isActive: boolean }>;
 
 type SessionRow = {
-  user_id: number;
   name: string;
   used_at: Date;
+  user_id: number | null;
   memberships: { schoolId: number | null; role: Role }[];
+  link: FamilyLink | null;
 };
 
 /** Sessions, and the accounts they are opened for. Who asks is what these find out, so nobody does yet. */
@@ -55,33 +56,58 @@ export class SessionRepository {
     return made > 0;
   }
 
+  /**
+   * Opens a session for whoever has the token of a family's link, or returns undefined where that is none, or none any more.
+   * The link's row is held until this is committed, so that whoever ends it finds this session, or it is not made.
+   */
+  async insertOfLink(
+    tokenHash: Uint8Array,
+    linkHash: Uint8Array,
+    { now, expiresAt }: { now: Date; expiresAt: Date },
+  ): Promise<{ linkId: number; expiresAt: Date } | undefined> {
+    return await this.#sql.first<{ linkId: number; expiresAt: Date }>(sql`
+      with link as (
+        update family_links set last_used_at = ${now}
+        where token_hash = ${linkHash} and (expires_at is null or expires_at > ${now})
+        returning id, expires_at
+      )
+      insert into sessions (token_hash, link_id, created_at, used_at, expires_at)
+      select ${tokenHash}, id, ${now}::timestamptz, ${now}::timestamptz, least(expires_at, ${expiresAt}::timestamptz)
+      from link returning link_id as "linkId", expires_at as "expiresAt"`);
+  }
+
   /** A session that lives. @param idleSince when it must have been used last */
   async find(tokenHash: Uint8Array, now: Date, idleSince: Date): Promise<Session | undefined> {
     const row = await this.#sql.first<SessionRow>(sql`
-      select s.user_id, u.name, s.used_at, (
+      select coalesce(u.name, f.name) as name, s.used_at, u.id as user_id, (
         select coalesce(json_agg(json_build_object('schoolId', m.school_id, 'role', m.role)), '[]'::json)
         from memberships m where m.user_id = s.user_id
-      ) as memberships
-      from sessions s join users u on u.id = s.user_id
-      where s.token_hash = ${tokenHash} and s.expires_at > ${now} and s.used_at > ${idleSince} and u.disabled_at is null`);
-    return row && { userId: row.user_id, name: row.name, usedAt: row.used_at, memberships: row.memberships };
+      ) as memberships,
+      case when l.id is not null
+        then json_build_object('id', l.id, 'familyId', l.family_id, 'schoolId', l.school_id) end as link
+      from ${alive(tokenHash, now, idleSince)}`);
+    if (row === undefined) return undefined;
+    const { name, used_at: usedAt, user_id: userId, memberships, link } = row;
+    if (link !== null) return { name, usedAt, link };
+    return userId === null ? undefined : { name, usedAt, userId, memberships };
   }
 
   /** Who is signed in, as the API shows it. @param idleSince when the session must have been used last */
   async findJson(tokenHash: Uint8Array, now: Date, idleSince: Date): Promise<string | undefined> {
     const row = await this.#sql.first<{ body: string }>(sql`
-      select row_to_json(one)::text as body
-      from sessions s join users u on u.id = s.user_id
-      cross join lateral (
-        select 'user' as kind,
-          (select row_to_json(shown) from (select u.id, u.email, u.name, u.locale) shown) as user,
+      select (
+        select row_to_json(one)::text from (
+        select case when l.id is null then 'user' else 'link' end as kind,
+          (select row_to_json(shown) from (select u.id, u.email, u.name, u.locale) shown where u.id is not null) as user,
           (
             select coalesce(json_agg((select row_to_json(one) from (select m.school_id, m.role) one) order by m.school_id nulls first), '[]'::json)
             from memberships m where m.user_id = u.id
           ) as memberships,
+          (select row_to_json(shown) from (select f.id, f.school_id, f.name) shown where f.id is not null) as family,
           ${isoTime(sql`s.created_at`)} as created_at, ${isoTime(sql`s.expires_at`)} as expires_at
-      ) one
-      where s.token_hash = ${tokenHash} and s.expires_at > ${now} and s.used_at > ${idleSince} and u.disabled_at is null`);
+        ) one
+      ) as body
+      from ${alive(tokenHash, now, idleSince)}`);
     return row?.body;
   }
 
@@ -91,10 +117,9 @@ export class SessionRepository {
   }
 
   /** Whose it was; undefined where there is none. */
-  async delete(tokenHash: Uint8Array): Promise<number | undefined> {
-    const row = await this.#sql.first<{ id: number }>(sql`
-      delete from sessions where token_hash = ${tokenHash} returning user_id as id`);
-    return row?.id;
+  async delete(tokenHash: Uint8Array): Promise<SessionOwner | undefined> {
+    return await this.#sql.first<SessionOwner>(sql`
+      delete from sessions where token_hash = ${tokenHash} returning user_id as "userId", link_id as "linkId"`);
   }
 
   /** Ends all sessions of a user, whose row must be locked: else one may be opened at this moment. */
@@ -110,4 +135,14 @@ export class SessionRepository {
         limit ${limit} for update skip locked
       )`);
   }
+}
+
+/** A session that is not over, of a user who is let in or of a link that is one still. */
+function alive(tokenHash: Uint8Array, now: Date, idleSince: Date): Statement {
+  return sql`sessions s
+    left join users u on u.id = s.user_id and u.disabled_at is null
+    left join family_links l on l.id = s.link_id and (l.expires_at is null or l.expires_at > ${now})
+    left join families f on f.id = l.family_id and f.school_id = l.school_id
+    where s.token_hash = ${tokenHash} and s.expires_at > ${now} and s.used_at > ${idleSince}
+      and (u.id is not null or f.id is not null)`;
 }

@@ -42,6 +42,7 @@ const PROJECTION = {
   json: FAMILY_JSON_COLUMNS,
   id: sql`f.id`,
   schoolId: sql`f.school_id`,
+  familyId: sql`f.id`,
 };
 
 /** The same in a file: with the guardian to call. */
@@ -109,7 +110,7 @@ export class FamilyRepository {
     return await this.#sql.first<BilledFamily>(sql`
       select f.id, f.school_id as "schoolId", f.name, f.tax_id as "taxId", f.tax_name as "taxName",
              f.tax_address as "taxAddress"
-      from families f where f.id = ${id} and ${visibleTo(actor, sql`f.school_id`)}`);
+      from families f where f.id = ${id} and ${visibleTo(actor, sql`f.school_id`, sql`f.id`)}`);
   }
 
   /** Families as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */

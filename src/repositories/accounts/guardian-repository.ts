@@ -20,6 +20,7 @@ const PROJECTION = {
   json: GUARDIAN_JSON_COLUMNS,
   id: sql`g.id`,
   schoolId: sql`g.school_id`,
+  familyId: sql`g.family_id`,
 };
 
 const FACTS = sql`g.id as "guardianId", g.family_id as "familyId", g.school_id as "schoolId"`;
@@ -142,7 +143,7 @@ export class GuardianRepository {
 }
 
 function toConditions(actor: Actor, familyId: number): Statement[] {
-  return [visibleTo(actor, sql`g.school_id`), sql`g.family_id = ${familyId}`];
+  return [visibleTo(actor, sql`g.school_id`, sql`g.family_id`), sql`g.family_id = ${familyId}`];
 }
 
 function toList(actor: Actor, familyId: number): List {

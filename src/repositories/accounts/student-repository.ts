@@ -44,6 +44,7 @@ const PROJECTION = {
   json: STUDENT_JSON_COLUMNS,
   id: sql`st.id`,
   schoolId: sql`st.school_id`,
+  familyId: sql`st.family_id`,
 };
 
 const FACTS = sql`st.id as "studentId", st.school_id as "schoolId"`;
@@ -68,7 +69,7 @@ export class StudentRepository {
 
   async find(actor: Actor, id: number): Promise<Student | undefined> {
     const row = await this.#sql.first<StudentRow>(
-      sql`select ${COLUMNS} from students where id = ${id} and ${visibleTo(actor, sql`school_id`)}`,
+      sql`select ${COLUMNS} from students where id = ${id} and ${visibleTo(actor, sql`school_id`, sql`family_id`)}`,
     );
     return row && toStudent(row);
   }
@@ -229,7 +230,7 @@ function toConditions(
   actor: Actor,
   { schoolId, familyId, externalId, words, updatedSince }: StudentFilter,
 ): Statement[] {
-  const conditions = [visibleTo(actor, sql`st.school_id`)];
+  const conditions = [visibleTo(actor, sql`st.school_id`, sql`st.family_id`)];
   if (schoolId !== undefined) conditions.push(sql`st.school_id = ${schoolId}`);
   if (familyId !== undefined) conditions.push(sql`st.family_id = ${familyId}`);
   if (externalId !== undefined) conditions.push(sql`st.external_id = ${externalId}`);

@@ -26,8 +26,9 @@ const ORDER: Order = {
   direction: 'desc',
 };
 
-export function isCountedByNumber({ schoolId: _, now: __, ...others }: InvoiceFilter): boolean {
-  return Object.values(others).every((value) => value === undefined);
+/** All of a school: a family's numbers have gaps. */
+export function isCountedByNumber({ kind }: Actor, { schoolId: _, now: __, ...others }: InvoiceFilter): boolean {
+  return kind !== 'link' && Object.values(others).every((value) => value === undefined);
 }
 
 /** Joined to schools only for the one filter that needs the school's calendar. */
@@ -37,7 +38,7 @@ export function fromOf({ overdue }: InvoiceFilter): Statement {
 
 export function toConditions(actor: Actor, filter: InvoiceFilter): Statement[] {
   const { studentId, familyId, schoolId, number, statuses, dueFrom, dueTo, overdue, updatedSince, now } = filter;
-  const conditions = [visibleTo(actor, sql`i.school_id`)];
+  const conditions = [visibleTo(actor, sql`i.school_id`, sql`i.family_id`)];
   if (studentId !== undefined) conditions.push(sql`i.student_id = ${studentId}`);
   if (familyId !== undefined) conditions.push(sql`i.family_id = ${familyId}`);
   if (schoolId !== undefined) conditions.push(sql`i.school_id = ${schoolId}`);
@@ -62,6 +63,6 @@ export function toList(actor: Actor, filter: InvoiceFilter): List {
     from: fromOf(filter),
     conditions: toConditions(actor, filter),
     order: ORDER,
-    ...(isCountedByNumber(filter) ? { total: countDocuments(actor, 'INVOICE', filter.schoolId) } : {}),
+    ...(isCountedByNumber(actor, filter) ? { total: countDocuments(actor, 'INVOICE', filter.schoolId) } : {}),
   };
 }

@@ -27,4 +27,5 @@ export const INVOICE = {
   json: JSON_COLUMNS,
   id: sql`i.id`,
   schoolId: sql`i.school_id`,
+  familyId: sql`i.family_id`,
 };

@@ -1,4 +1,4 @@
-import { type Actor, sees } from '../../domain/access/actor.ts';
+import { type Actor, seesRow } from '../../domain/access/actor.ts';
 import type { Payable } from '../../domain/billing/allocation-rules.ts';
 import type { EntryDays } from '../../domain/billing/books.ts';
 import type { InvoiceUpdated } from '../../domain/billing/events.ts';
@@ -69,7 +69,7 @@ export class InvoiceRepository {
 
   async find(actor: Actor, id: number): Promise<Invoice | undefined> {
     const row = await this.#sql.first<InvoiceRow>(
-      sql`select ${COLUMNS} from invoices where id = ${id} and ${visibleTo(actor, sql`school_id`)}`,
+      sql`select ${COLUMNS} from invoices where id = ${id} and ${visibleTo(actor, sql`school_id`, sql`family_id`)}`,
     );
     return row && toInvoice(row);
   }
@@ -84,7 +84,7 @@ export class InvoiceRepository {
   /** The invoice as JSON text, as the API shows it. */
   async findJson(actor: Actor, id: number): Promise<string> {
     const [found] = await this.findEach([id]);
-    if (found === undefined || !sees(actor, found.schoolId)) throw new Error(`invoice ${id} vanished under its lock`);
+    if (found === undefined || !seesRow(actor, found)) throw new Error(`invoice ${id} vanished under its lock`);
     return found.body;
   }
 
@@ -139,7 +139,7 @@ export class InvoiceRepository {
   }
 
   async count(actor: Actor, filter: InvoiceFilter): Promise<number> {
-    const counted = isCountedByNumber(filter)
+    const counted = isCountedByNumber(actor, filter)
       ? countDocuments(actor, 'INVOICE', filter.schoolId)
       : sql`select count(*) as total from ${fromOf(filter)} ${where(toConditions(actor, filter))}`;
     const row = await this.#sql.first<{ total: number }>(counted);

@@ -29,8 +29,9 @@ const ORDER: Order = {
   direction: 'asc',
 };
 
-export function isCountedByNumber({ schoolId: _, ...others }: PaymentFilter): boolean {
-  return Object.values(others).every((value) => value === undefined);
+/** All of a school: a family's numbers have gaps. */
+export function isCountedByNumber({ kind }: Actor, { schoolId: _, ...others }: PaymentFilter): boolean {
+  return kind !== 'link' && Object.values(others).every((value) => value === undefined);
 }
 
 export function allocatedTo(invoiceId: number): Statement {
@@ -65,7 +66,7 @@ function isOfStudent(studentId: number): Statement {
 
 export function toConditions(actor: Actor, filter: PaymentFilter): Statement[] {
   const { invoiceId, studentId, familyId, schoolId, method, reference, paidFrom, paidTo, updatedSince } = filter;
-  const conditions = [visibleTo(actor, sql`p.school_id`)];
+  const conditions = [visibleTo(actor, sql`p.school_id`, sql`p.family_id`)];
   if (invoiceId !== undefined) conditions.push(isOfInvoice(invoiceId));
   if (studentId !== undefined) conditions.push(isOfStudent(studentId));
   if (familyId !== undefined) conditions.push(sql`p.family_id = ${familyId}`);
@@ -103,6 +104,6 @@ export function toList(actor: Actor, filter: PaymentFilter, from: Statement = PA
     from,
     conditions: toConditions(actor, filter),
     order: ORDER,
-    ...(isCountedByNumber(filter) ? { total: countDocuments(actor, 'RECEIPT', filter.schoolId) } : {}),
+    ...(isCountedByNumber(actor, filter) ? { total: countDocuments(actor, 'RECEIPT', filter.schoolId) } : {}),
   };
 }

@@ -58,7 +58,14 @@ export const PAYMENT_FACTS = sql`p.id as "paymentId", p.invoice_id as "invoiceId
 
 const FROM = sql`payments p left join payment_reversals r on r.payment_id = p.id and r.school_id = p.school_id`;
 
-export const PAYMENT = { alias: sql`p`, from: FROM, json: JSON_COLUMNS, id: sql`p.id`, schoolId: sql`p.school_id` };
+export const PAYMENT = {
+  alias: sql`p`,
+  from: FROM,
+  json: JSON_COLUMNS,
+  id: sql`p.id`,
+  schoolId: sql`p.school_id`,
+  familyId: sql`p.family_id`,
+};
 
 /** The same in a file: whose it was, for what, and what is left of it once it is refunded or reversed. */
 export const PAYMENT_ROW = {

@@ -53,7 +53,7 @@ export class PaymentRepository {
 
   async find(actor: Actor, id: number): Promise<Payment | undefined> {
     const row = await this.#sql.first<PaymentRow>(
-      sql`select ${COLUMNS} from ${PAYMENT.from} where p.id = ${id} and ${visibleTo(actor, sql`p.school_id`)}`,
+      sql`select ${COLUMNS} from ${PAYMENT.from} where p.id = ${id} and ${visibleTo(actor, sql`p.school_id`, sql`p.family_id`)}`,
     );
     return row && toPayment(row);
   }
@@ -109,7 +109,7 @@ export class PaymentRepository {
   }
 
   async count(actor: Actor, filter: PaymentFilter): Promise<number> {
-    const counted = isCountedByNumber(filter)
+    const counted = isCountedByNumber(actor, filter)
       ? countDocuments(actor, 'RECEIPT', filter.schoolId)
       : sql`select count(*) as total from ${PAYMENT.from} ${where(toConditions(actor, filter))}`;
     const row = await this.#sql.first<{ total: number }>(counted);

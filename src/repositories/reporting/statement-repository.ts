@@ -32,7 +32,14 @@ export type WholeStatement = Readonly<{ schoolId: number; header: StatementHeade
 type WholeRow = HeaderRow & { school_id: number; lines: string; line_count: number };
 
 /** Whose statement, in terms of its statement. */
-type Account = Readonly<{ kind: AccountOwner['kind']; id: Statement; from: Statement; where: Statement }>;
+type Account = Readonly<{
+  kind: AccountOwner['kind'];
+  id: Statement;
+  from: Statement;
+  where: Statement;
+  /** A further condition of its invoices. */
+  narrowed: Statement;
+}>;
 
 /**
  * Calendar day of the school; the due day itself is not overdue. A subquery, because then PostgreSQL looks at the
@@ -96,6 +103,7 @@ export class StatementRepository {
         join students st on st.id = asked.student_id
         join schools sc on sc.id = st.school_id`,
       where: sql``,
+      narrowed: sql``,
     };
     const page = lines(each, now, sql`${newestFirst(each)} limit asked.line_limit offset asked.line_offset`);
     const rows = await this.#sql.rows<WholeRow & { place: number }>(whole(each, now, page, sql`, asked.place`));
@@ -133,14 +141,27 @@ export class StatementRepository {
 }
 
 function accountOf(actor: Actor, { kind, id }: AccountOwner): Account {
-  const { from, ownerId } = ACCOUNTS[kind];
-  return { kind, id: sql`${id}`, from, where: sql`where ${ownerId} = ${id} and ${visibleTo(actor, sql`sc.id`)}` };
+  const { from, ownerId, familyId } = ACCOUNTS[kind];
+  return {
+    kind,
+    id: sql`${id}`,
+    from,
+    where: sql`where ${ownerId} = ${id} and ${visibleTo(actor, sql`sc.id`, familyId)}`,
+    // What a student was billed in another family is that one's.
+    narrowed: actor.kind === 'link' ? sql` and i.family_id = ${actor.family.id}` : sql``,
+  };
 }
 
-const ACCOUNTS: Readonly<Record<AccountOwner['kind'], Readonly<{ from: Statement; ownerId: Statement }>>> = {
+const ACCOUNTS: Readonly<
+  Record<AccountOwner['kind'], Readonly<{ from: Statement; ownerId: Statement; familyId?: Statement }>>
+> = {
   school: { from: sql`schools sc left join school_totals t on t.school_id = sc.id`, ownerId: sql`sc.id` },
-  family: { from: sql`families f join schools sc on sc.id = f.school_id`, ownerId: sql`f.id` },
-  student: { from: sql`students st join schools sc on sc.id = st.school_id`, ownerId: sql`st.id` },
+  family: { from: sql`families f join schools sc on sc.id = f.school_id`, ownerId: sql`f.id`, familyId: sql`f.id` },
+  student: {
+    from: sql`students st join schools sc on sc.id = st.school_id`,
+    ownerId: sql`st.id`,
+    familyId: sql`st.family_id`,
+  },
 };
 
 /** Header and lines. @param more further columns */
@@ -232,8 +253,8 @@ const STUDENT_NAME = sql`, (
   select s.first_name || ' ' || s.last_name from students s where s.id = i.student_id and s.school_id = i.school_id
 ) as student_name`;
 
-function ownedBy({ kind, id }: Account): Statement {
-  return sql`${OWNED_BY[kind]} = ${id} and i.voided_at is null`;
+function ownedBy({ kind, id, narrowed }: Account): Statement {
+  return sql`${OWNED_BY[kind]} = ${id} and i.voided_at is null${narrowed}`;
 }
 
 const OWNED_BY: Readonly<Record<AccountOwner['kind'], Statement>> = {

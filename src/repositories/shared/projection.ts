@@ -9,8 +9,8 @@ import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 /** What a write made of a row: facts for whoever tells what happened, and the row as JSON text, as the API shows it. */
 export type Written<Facts extends object> = Facts & Readonly<{ body: string }>;
 
-/** A row as JSON text, as the API shows it, and the school it belongs to: whoever is answered must see that school. */
-export type Found = Readonly<{ schoolId: number; body: string }>;
+/** A row as JSON text, as the API shows it, and whose it is: whoever is answered must see it (`seesRow`). */
+export type Found = Readonly<{ schoolId: number; familyId: number | null; body: string }>;
 
 /** How a row is shown: `json` are the members of its object. Columns are those of `alias`. */
 export type Projection = Readonly<{
@@ -19,6 +19,8 @@ export type Projection = Readonly<{
   json: Statement;
   id: Statement;
   schoolId: Statement;
+  /** Absent where rows are no family's. */
+  familyId?: Statement;
 }>;
 
 /**
@@ -37,14 +39,16 @@ export function writing(
     select ${facts}, row_to_json(one)::text as body from ${alias} cross join lateral (select ${json}) one`;
 }
 
+const NO_FAMILY = sql`null::bigint`;
+
 /** Rows by their ids, for several callers at once: in the order of `ids`, undefined where there is none. */
 export async function findEach(
   on: Sql,
-  { from, json, id, schoolId }: Projection,
+  { from, json, id, schoolId, familyId = NO_FAMILY }: Projection,
   ids: readonly number[],
 ): Promise<(Found | undefined)[]> {
   const rows = await on.rows<Found & { id: number }>(sql`
-    select ${id} as id, ${schoolId} as "schoolId", row_to_json(one)::text as body
+    select ${id} as id, ${schoolId} as "schoolId", ${familyId} as "familyId", row_to_json(one)::text as body
     from ${from} cross join lateral (select ${json}) one
     where ${id} = any (${ids}::bigint[])`);
   const byId = new Map(rows.map((row) => [row.id, row]));

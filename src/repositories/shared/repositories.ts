@@ -1,5 +1,6 @@
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { ApiKeyRepository } from '../access/api-key-repository.ts';
+import { FamilyLinkRepository } from '../access/family-link-repository.ts';
 import { InvitationRepository } from '../access/invitation-repository.ts';
 import { OidcRepository } from '../access/oidc-repository.ts';
 import { PrivacyRepository } from '../access/privacy-repository.ts';
@@ -77,6 +78,7 @@ export type Repositories = Readonly<{
   apiKeys: ApiKeyRepository;
   users: UserRepository;
   sessions: SessionRepository;
+  familyLinks: FamilyLinkRepository;
   invitations: InvitationRepository;
   signInFailures: SignInFailureRepository;
   oidc: OidcRepository;
@@ -122,6 +124,7 @@ export function repositoriesOn(sql: Sql): Repositories {
     apiKeys: new ApiKeyRepository(sql),
     users: new UserRepository(sql),
     sessions: new SessionRepository(sql),
+    familyLinks: new FamilyLinkRepository(sql),
     invitations: new InvitationRepository(sql),
     signInFailures: new SignInFailureRepository(sql),
     oidc: new OidcRepository(sql),

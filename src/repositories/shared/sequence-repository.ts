@@ -12,6 +12,7 @@ export const TABLES_WITH_IDS = {
   refunds: sql`refunds`,
   families: sql`families`,
   guardians: sql`guardians`,
+  family_links: sql`family_links`,
   payment_reversals: sql`payment_reversals`,
   credit_notes: sql`credit_notes`,
   credit_note_reversals: sql`credit_note_reversals`,

@@ -3,9 +3,20 @@ import { CURRENCIES_WITHOUT_DECIMALS } from '../../domain/shared/iso.ts';
 import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 
 const EVERYTHING = sql`true`;
+const NOTHING = sql`false`;
 
-/** A condition: the row exists for the actor. @param schoolId the column that says whose it is */
-export function visibleTo({ schools }: Actor, schoolId: Statement): Statement {
+/**
+ * A condition: the row exists for the actor.
+ *
+ * @param schoolId the column that says whose it is
+ * @param familyId the one that says which family's: without it nothing exists for a family's link
+ */
+export function visibleTo(actor: Actor, schoolId: Statement, familyId?: Statement): Statement {
+  if (actor.kind === 'link') {
+    const { id, schoolId: ofSchool } = actor.family;
+    return familyId === undefined ? NOTHING : sql`(${schoolId} = ${ofSchool} and ${familyId} = ${id})`;
+  }
+  const { schools } = actor;
   return schools === 'all' ? EVERYTHING : sql`${schoolId} = any (${schools}::bigint[])`;
 }
 

@@ -6,6 +6,7 @@ import type { ErasedPeople, Subject, TypedTexts } from '../../repositories/acces
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
+import { endLinks } from './family-link-service.ts';
 
 /** Why, and what was typed that names the person. */
 export type StudentErasure = Readonly<{ reason: string }> & TypedTexts;
@@ -105,17 +106,19 @@ export class PrivacyService {
   /** What was said of whom was erased with the student. */
   async #eraseFamily(
     actor: Actor,
-    { privacy }: Repositories,
+    repositories: Repositories,
     student: Subject,
     now: Date,
   ): Promise<ErasedPeople & { texts: readonly string[] }> {
     if (student.familyId === null) return { ...NOBODY, texts: [] };
+    const { privacy } = repositories;
     // First, and it holds the family: of two of its last students who are erased at once the second sees the first.
     const names = await privacy.findFamilyForUpdate(actor, student);
     if (await privacy.hasStudentsLeft(actor, student)) return { ...NOBODY, texts: [] };
     const guardians = await privacy.listGuardiansForUpdate(actor, student);
     for (const { id } of guardians) await privacy.updateGuardianErased(actor, id, now);
     await privacy.updateFamilyErased(actor, student, now);
+    await endLinks(actor, repositories, student.familyId);
     return {
       ...NOBODY,
       guardianIds: guardians.map(({ id }) => id),

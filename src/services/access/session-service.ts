@@ -1,4 +1,5 @@
 import type { Actor } from '../../domain/access/actor.ts';
+import { actorOfLink } from '../../domain/access/family-link.ts';
 import type { SessionEvent, SignInMethod, SignInRefusal } from '../../domain/access/people-events.ts';
 import { SESSION_IDLE_MS, SESSION_MAX_MS, SESSION_USED_EVERY_MS } from '../../domain/access/sign-in.ts';
 import { grantOf, type Membership } from '../../domain/access/user.ts';
@@ -90,6 +91,31 @@ export class SessionService {
     return { token, expiresAt, event };
   }
 
+  /**
+   * Opens a session that reads what is a family's, for whoever has the token of its link; ends that of `previous`, as
+   * {@link signIn}. It ends with the link.
+   *
+   * @throws DomainError `link_over`
+   */
+  async signInByLink(linkToken: string, previous: string | undefined): Promise<OpenedSession> {
+    const now = this.#clock.now();
+    const token = this.#tokens.make();
+    const until = { now, expiresAt: new Date(now.getTime() + SESSION_MAX_MS) };
+    const opened = await this.#unitOfWork.transaction(async ({ sessions }) => {
+      const made = await sessions.insertOfLink(this.#tokens.digest(token), this.#tokens.digest(linkToken), until);
+      if (made !== undefined && previous !== undefined) await sessions.delete(this.#tokens.digest(previous));
+      return made;
+    });
+    if (opened === undefined) {
+      announce(this.#log, { type: 'sign_in_refused', method: 'link', userId: null, reason: 'link_over' });
+      throw new DomainError('link_over', 'This link has expired, was taken back, or never was one');
+    }
+    const { linkId, expiresAt } = opened;
+    const event = { type: 'signed_in', method: 'link', userId: null, linkId } as const;
+    announce(this.#log, event);
+    return { token, expiresAt, event };
+  }
+
   /** Who somebody with this token is; undefined when the session is over, or never was. */
   async findPrincipal(token: string): Promise<{ name: string; grants: Grants } | undefined> {
     const now = this.#clock.now();
@@ -101,7 +127,10 @@ export class SessionService {
     if (session.usedAt.getTime() + SESSION_USED_EVERY_MS < now.getTime()) {
       await this.#unitOfWork.write(async ({ sessions }) => await sessions.updateUsed(tokenHash, now));
     }
-    return { name: session.name, grants: grantsOf(session.userId, session.memberships) };
+    const { name } = session;
+    return 'link' in session
+      ? { name, grants: [actorOfLink(session.link)] }
+      : { name, grants: grantsOf(session.userId, session.memberships) };
   }
 
   /** Who is signed in, as the API shows it. @throws DomainError `session_not_found` */
@@ -119,11 +148,12 @@ export class SessionService {
 
   /** Ends the session. Undefined if there was none, which is as well. */
   async signOut(token: string): Promise<SessionEvent | undefined> {
-    const userId = await this.#unitOfWork.write(
+    const owner = await this.#unitOfWork.write(
       async ({ sessions }) => await sessions.delete(this.#tokens.digest(token)),
     );
-    if (userId === undefined) return undefined;
-    const event = { type: 'signed_out', userId } as const;
+    if (owner === undefined) return undefined;
+    const { userId, linkId } = owner;
+    const event = { type: 'signed_out', userId, ...(linkId === null ? {} : { linkId }) } as const;
     announce(this.#log, event);
     return event;
   }

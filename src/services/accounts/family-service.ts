@@ -1,4 +1,4 @@
-import { type Actor, sees } from '../../domain/access/actor.ts';
+import { type Actor, seesRow } from '../../domain/access/actor.ts';
 import type { FamilyEvent } from '../../domain/accounts/events.ts';
 import type { FamilyChanges, NewFamily } from '../../domain/accounts/family.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
@@ -8,6 +8,7 @@ import type { FamilyFilter } from '../../repositories/accounts/family-repository
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { endLinks } from '../access/family-link-service.ts';
 import { familyNotFound, lockFamily } from '../billing/locks.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
@@ -44,7 +45,7 @@ export class FamilyService {
   /** The family as JSON text, as the API shows it. @throws DomainError `family_not_found` */
   async findJson(actor: Actor, id: number): Promise<string> {
     const found = await this.#find(id);
-    if (found === undefined || !sees(actor, found.schoolId)) throw familyNotFound(id);
+    if (found === undefined || !seesRow(actor, found)) throw familyNotFound(id);
     return found.body;
   }
 
@@ -92,6 +93,7 @@ export class FamilyService {
       // Held, so that nobody comes to it as a guardian between the two.
       const family = await lockFamily(actor, repositories, id);
       await repositories.guardians.deleteOfFamily(actor, id);
+      await endLinks(actor, repositories, id);
       await repositories.families.delete(actor, id);
       return family;
     });

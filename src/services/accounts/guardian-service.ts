@@ -1,4 +1,4 @@
-import { type Actor, sees } from '../../domain/access/actor.ts';
+import { type Actor, seesRow } from '../../domain/access/actor.ts';
 import type { GuardianEvent } from '../../domain/accounts/events.ts';
 import type { Guardian, GuardianChanges, NewGuardian } from '../../domain/accounts/guardian.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
@@ -32,7 +32,7 @@ export class GuardianService {
   /** The guardian as JSON text, as the API shows it. @throws DomainError `guardian_not_found` */
   async findJson(actor: Actor, id: number): Promise<string> {
     const found = await this.#find(id);
-    if (found === undefined || !sees(actor, found.schoolId)) throw notFound(id);
+    if (found === undefined || !seesRow(actor, found)) throw notFound(id);
     return found.body;
   }
 
@@ -138,7 +138,7 @@ async function lockGuardian(actor: Actor, { families, guardians }: Repositories,
 
 async function lookUp(actor: Actor, { families }: Repositories, id: number): Promise<void> {
   const [family] = await families.findEach([id]);
-  if (family === undefined || !sees(actor, family.schoolId)) throw familyNotFound(id);
+  if (family === undefined || !seesRow(actor, family)) throw familyNotFound(id);
 }
 
 function notFound(id: number): DomainError {

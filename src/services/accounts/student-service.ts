@@ -1,4 +1,4 @@
-import { type Actor, sees } from '../../domain/access/actor.ts';
+import { type Actor, seesRow } from '../../domain/access/actor.ts';
 import type { StudentEvent } from '../../domain/accounts/events.ts';
 import type { NewStudent, StudentChanges } from '../../domain/accounts/student.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
@@ -43,7 +43,7 @@ export class StudentService {
   /** The student as JSON text, as the API shows it. @throws DomainError `student_not_found` */
   async findJson(actor: Actor, id: number): Promise<string> {
     const found = await this.#find(id);
-    if (found === undefined || !sees(actor, found.schoolId)) throw notFound(id);
+    if (found === undefined || !seesRow(actor, found)) throw notFound(id);
     return found.body;
   }
 

@@ -1,4 +1,4 @@
-import { type Actor, sees } from '../../domain/access/actor.ts';
+import { type Actor, seesRow } from '../../domain/access/actor.ts';
 import { assertInRange, assertOpen, daysOfEntry, FIRST_DAY } from '../../domain/billing/books.ts';
 import type { InvoiceCreated, InvoiceUpdated, InvoiceVoided } from '../../domain/billing/events.ts';
 import type { InvoiceChanges, NewInvoice } from '../../domain/billing/invoice.ts';
@@ -58,7 +58,7 @@ export class InvoiceService {
   /** The invoice as JSON text, as the API shows it. @throws DomainError `invoice_not_found` */
   async findJson(actor: Actor, id: number): Promise<string> {
     const found = await this.#find(id);
-    if (found === undefined || !sees(actor, found.schoolId)) throw invoiceNotFound(id);
+    if (found === undefined || !seesRow(actor, found)) throw invoiceNotFound(id);
     return found.body;
   }
 

@@ -1,4 +1,4 @@
-import { type Actor, sees } from '../../domain/access/actor.ts';
+import { type Actor, seesRow } from '../../domain/access/actor.ts';
 import { takenOff } from '../../domain/billing/allocation.ts';
 import { assertReversible } from '../../domain/billing/allocation-rules.ts';
 import { assertInRange, daysOfEntry, FIRST_DAY } from '../../domain/billing/books.ts';
@@ -113,7 +113,7 @@ export class PaymentService {
   /** The payment as JSON text, as the API shows it. @throws DomainError `payment_not_found` */
   async findJson(actor: Actor, id: number): Promise<string> {
     const found = await this.#find(id);
-    if (found === undefined || !sees(actor, found.schoolId)) throw paymentNotFound(id);
+    if (found === undefined || !seesRow(actor, found)) throw paymentNotFound(id);
     return found.body;
   }
 

@@ -1,4 +1,4 @@
-import type { Actor } from '../../domain/access/actor.ts';
+import { type Actor, readerOfParts } from '../../domain/access/actor.ts';
 import type { InvoiceMovement } from '../../domain/billing/allocation.ts';
 import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { Invoice } from '../../domain/billing/invoice.ts';
@@ -55,8 +55,9 @@ export async function readInvoice(
     const invoice = await repositories.invoices.find(actor, id);
     if (invoice === undefined) throw new DomainError('invoice_not_found', `Invoice with id ${id} not found`);
     const page = { limit: DOCUMENT_LINES_MAX, offset: 0, cursor: null };
-    const money = await repositories.allocations.listMovements(actor, id, DOCUMENT_LINES_MAX + 1);
-    const notes = await repositories.creditNotes.list(actor, { invoiceId: id }, page);
+    const reader = readerOfParts(actor);
+    const money = await repositories.allocations.listMovements(reader, id, DOCUMENT_LINES_MAX + 1);
+    const notes = await repositories.creditNotes.list(reader, { invoiceId: id }, page);
     if (notes.next !== null) throw tooLong('whole invoice');
     const parties = await partiesOfInvoice(actor, repositories, invoice);
     const credits: CreditLine[] = JSON.parse(notes.json);

@@ -1,4 +1,4 @@
-import type { Actor } from '../../domain/access/actor.ts';
+import { type Actor, readerOfParts, seesRow } from '../../domain/access/actor.ts';
 import type { BilledFamily } from '../../domain/accounts/family.ts';
 import type { School } from '../../domain/accounts/school.ts';
 import type { Student } from '../../domain/accounts/student.ts';
@@ -18,7 +18,7 @@ export async function partiesOfAccount(
     const student = owner.kind === 'student' ? await students.find(actor, owner.id) : undefined;
     const family = owner.kind === 'family' ? await families.find(actor, owner.id) : undefined;
     const schoolId = owner.kind === 'school' ? owner.id : (student?.schoolId ?? family?.schoolId);
-    const school = schoolId === undefined ? undefined : await schools.find(actor, schoolId);
+    const school = schoolId === undefined ? undefined : await schools.find(readerOfParts(actor), schoolId);
     if (school === undefined) throw accountNotFound(owner);
     return { school, student, family };
   });
@@ -30,9 +30,11 @@ export async function partiesOfInvoice(
   { students, schools, families }: Repositories,
   { id, studentId, schoolId, familyId }: Invoice,
 ): Promise<{ student: Student; school: School; family: BilledFamily | undefined }> {
-  const student = await students.find(actor, studentId);
-  const school = await schools.find(actor, schoolId);
+  const reader = readerOfParts(actor);
+  const student = await students.find(reader, studentId);
+  const school = await schools.find(reader, schoolId);
   if (student === undefined || school === undefined) throw new Error(`invoice ${id} belongs to nobody`);
-  const family = familyId === null ? undefined : await families.find(actor, familyId);
-  return { student, school, family };
+  const family = familyId === null ? undefined : await families.find(reader, familyId);
+  // A student who has gone to another family has left this one the paper, and not how to write to them.
+  return { student: seesRow(actor, student) ? student : { ...student, email: null }, school, family };
 }

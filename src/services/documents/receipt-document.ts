@@ -1,4 +1,4 @@
-import type { Actor } from '../../domain/access/actor.ts';
+import { type Actor, readerOfParts } from '../../domain/access/actor.ts';
 import type { BilledFamily } from '../../domain/accounts/family.ts';
 import type { PaidInvoice } from '../../domain/billing/allocation.ts';
 import type { Payment } from '../../domain/billing/payment.ts';
@@ -70,23 +70,24 @@ export async function readReceipt(
 async function readReceived(repositories: Repositories, actor: Actor, payment: Payment) {
   const { allocations, families, invoices, payments, refunds, schools } = repositories;
   const { id, familyId, schoolId } = payment;
-  const school = await schools.find(actor, schoolId);
+  const reader = readerOfParts(actor);
+  const school = await schools.find(reader, schoolId);
   if (school === undefined) throw new Error(`payment ${id} has no school`);
-  const paid = await allocations.listPaid(actor, id, DOCUMENT_LINES_MAX + 1);
+  const paid = await allocations.listPaid(reader, id, DOCUMENT_LINES_MAX + 1);
   if (paid.length > DOCUMENT_LINES_MAX) throw tooLong('receipt');
-  const family = familyId === null ? undefined : await families.find(actor, familyId);
+  const family = familyId === null ? undefined : await families.find(reader, familyId);
   // Without a family there is no credit, and nowhere for the money to go to.
   const isWhole =
     familyId === null || paid.some((one) => one.invoiceId === payment.invoiceId && one.amount === payment.amount);
   if (payment.invoiceId !== null && isWhole) {
-    const invoice = await invoices.find(actor, payment.invoiceId);
+    const invoice = await invoices.find(reader, payment.invoiceId);
     if (invoice === undefined) throw new Error(`payment ${id} has no invoice`);
-    const before = await payments.sumBefore(actor, payment, invoice.id);
+    const before = await payments.sumBefore(reader, payment, invoice.id);
     const { student } = await partiesOfInvoice(actor, repositories, invoice);
     return { school, payment, paid, family, one: { invoice, before, student }, movedAt: null, refunds: [] };
   }
-  const movedAt = await allocations.findMovedAt(actor, id);
-  const page = await refunds.list(actor, id, { limit: DOCUMENT_LINES_MAX, offset: 0, cursor: null });
+  const movedAt = await allocations.findMovedAt(reader, id);
+  const page = await refunds.list(reader, id, { limit: DOCUMENT_LINES_MAX, offset: 0, cursor: null });
   if (page.next !== null) throw tooLong('receipt');
   const given: RefundLine[] = JSON.parse(page.json);
   return { school, payment, paid, family, one: undefined, movedAt, refunds: given };

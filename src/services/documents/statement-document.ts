@@ -1,4 +1,4 @@
-import type { Actor } from '../../domain/access/actor.ts';
+import { type Actor, readerOfParts } from '../../domain/access/actor.ts';
 import type { Student } from '../../domain/accounts/student.ts';
 import type { CreditNoteReason } from '../../domain/billing/credit-note.ts';
 import type { InvoiceStatus, Settlement } from '../../domain/billing/invoice.ts';
@@ -49,7 +49,7 @@ export async function readStatement(
   const context = renderContext(sources, school, language);
   const { locale, words, now } = context;
   const { header, rows } = await sources.statements.stream(actor, owner);
-  const lines = await readLines(sources, actor, context, rows.batches, owner);
+  const lines = await readLines(sources, readerOfParts(actor), context, rows.batches, owner);
   const { invoiced, credited, paid, overdue, pending, ahead } = header.totals;
   const due = ahead?.balance ?? pending;
   const count: [string, string][] = header.studentCount === null ? [] : [[words.students, String(header.studentCount)]];

@@ -1,4 +1,5 @@
 import type { ApiKeyEvent } from '../../domain/access/events.ts';
+import type { FamilyLinkEvent } from '../../domain/access/family-link.ts';
 import type { PrivacyEvent, SessionEvent, UserEvent } from '../../domain/access/people-events.ts';
 import type { FamilyEvent, GuardianEvent, SchoolEvent, StudentEvent } from '../../domain/accounts/events.ts';
 import type { BillingEvent } from '../../domain/billing/events.ts';
@@ -21,6 +22,7 @@ export type DomainEvent =
   | ReportingEvent
   | PrivacyEvent
   | UserEvent
+  | FamilyLinkEvent
   | SessionEvent
   | BillingRunEvent
   | ImportEvent;

@@ -237,6 +237,7 @@ describe('use', () => {
       name: 'Cash desk',
       school_ids: [a],
       scopes: ['payments:write'],
+      family_id: null,
     });
     expectProblem(await billing.get('/me', { 'x-api-key': '' }), 401, 'api_key_missing');
   });

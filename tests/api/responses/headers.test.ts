@@ -199,16 +199,17 @@ describe('Location', async () => {
     ['/guardians/1/erasure', { reason: 'Asked for' }, () => '/guardians/1'],
   ];
 
-  /** Their answer holds a key, which is told once: a repeat is refused. */
-  const TOLD_ONCE: [path: string, body: Json][] = [
-    ['/api-keys', { name: 'A name', school_ids: null, scopes: ['schools:read'] }],
-    ['/api-keys/1/rotation', { overlap_seconds: 0 }],
+  /** Their answer holds a secret, which is told once: a repeat is refused. */
+  const TOLD_ONCE: [path: string, body: Json, location: string][] = [
+    ['/api-keys', { name: 'A name', school_ids: null, scopes: ['schools:read'] }, '/api-keys/1'],
+    ['/api-keys/1/rotation', { overlap_seconds: 0 }, '/api-keys/1'],
+    [`/families/${familyId}/links`, {}, `/families/${familyId}/links`],
   ];
 
-  test.each(TOLD_ONCE)('201: POST %s says where what it made is found', async (path, body) => {
+  test.each(TOLD_ONCE)('201: POST %s says where what it made is found', async (path, body, location) => {
     const key = { 'idempotency-key': `location ${path}`.replaceAll(' ', '-') };
     const made = await billing.post(path, body, key);
-    expect(made).toMatchObject({ status: 201, headers: { location: '/api/v1/api-keys/1' } });
+    expect(made).toMatchObject({ status: 201, headers: { location: `/api/v1${location}` } });
     expect((await billing.post(path, body, key)).status).toBe(409);
   });
 
@@ -230,7 +231,7 @@ describe('Location', async () => {
     const routes = await withServer((_app, all) => all);
     // What is told once, and kept nowhere, is not repeated; nor what makes nothing.
     const isSecret = (url: string): boolean =>
-      /\/(session|invitation|api-keys(\/:id\/rotation)?)$/.test(url) ||
+      /\/(session|invitation|links|api-keys(\/:id\/rotation)?)$/.test(url) ||
       /\/(billing-runs\/(preview|:id\/void)|imports\/\w+)$/.test(url);
     const posts = routes.filter(
       ({ method, schema, url }) => method === 'POST' && schema?.hide !== true && !isSecret(url),

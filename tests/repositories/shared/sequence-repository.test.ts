@@ -86,6 +86,7 @@ describe('a sequence that is behind its table', () => {
     schools: async (key) => await billing.post('/schools', schoolBody(), key),
     families: async (key) => await billing.post('/families', { school_id: school, name: 'X' }, key),
     guardians: async (key) => await billing.post(`/families/${family}/guardians`, { full_name: 'X' }, key),
+    family_links: async (key) => await billing.post(`/families/${family}/links`, {}, key),
     students: async (key) => await billing.post('/students', studentBody(school), key),
     invoices: async (key) => await billing.post('/invoices', invoiceBody(student), key),
     payments: async (key) => await billing.pay(invoice, '1.00', key),

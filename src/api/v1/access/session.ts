@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { Static } from 'typebox';
 import type { InvitationService } from '../../../services/access/invitation-service.ts';
 import type { SessionService } from '../../../services/access/session-service.ts';
 import { JSON_TYPE } from '../../edge/idempotency-key.ts';
@@ -11,7 +12,13 @@ import {
   setCookie,
 } from '../../edge/sign-in/cookies.ts';
 import { LOCATION_HEADER, openReadDocs, openWriteDocs } from '../../openapi.ts';
-import { InvitationParams, InvitationTake, SessionCreate, SessionResponse } from '../../schemas/access/session.ts';
+import {
+  InvitationParams,
+  InvitationTake,
+  SessionCreate,
+  SessionResponse,
+  toSignIn,
+} from '../../schemas/access/session.ts';
 import { NoBody } from '../../schemas/common.ts';
 
 const tag = 'session';
@@ -31,19 +38,23 @@ export function sessionRoutes(
     tag,
     id: 'signIn',
     scope,
-    summary: 'Sign in with a password',
+    summary: "Sign in with a password, or with a family's link",
     description:
-      'Answers with the cookie of a new session, and ends the one of the cookie that came along. A session ends after 12 hours without use, and after 7 days.',
-    refusals: ['credentials_wrong', 'sign_in_throttled', 'origin_refused'],
+      'Answers with the cookie of a new session, and ends the one of the cookie that came along. A session ends after 12 hours without use, and after 7 days; that of a link with it.',
+    refusals: ['credentials_wrong', 'link_over', 'sign_in_throttled', 'origin_refused'],
     success: { status: 201, ...answer, headers: { ...LOCATION_HEADER, ...COOKIE_HEADERS } },
   } as const;
-  routes.post<{ Body: { email: string; password: string } }>(
+  routes.post<{ Body: Static<typeof SessionCreate> }>(
     '/session',
     { schema: { ...openWriteDocs(signIn), body: SessionCreate }, config },
     async (request, reply) => {
       refusePagesOfOtherSites(request);
       const previous = readCookie(request, 'session');
-      const { token, expiresAt } = await sessions.signIn(request.body, addresses.of(request.raw), previous);
+      const by = toSignIn(request.body);
+      const { token, expiresAt } =
+        'linkToken' in by
+          ? await sessions.signInByLink(by.linkToken, previous)
+          : await sessions.signIn(by, addresses.of(request.raw), previous);
       setCookie(request, reply, 'session', token, expiresAt);
       return await reply
         .code(201)

@@ -56,6 +56,7 @@ export function familyRoutes(routes: FastifyInstance, families: FamilyService): 
     tag,
     id: 'getFamily',
     scope: 'families:read',
+    isForLinks: true,
     summary: 'Get a family',
     refusals: ['family_not_found'],
     answer,

@@ -19,6 +19,7 @@ export function guardianRoutes(routes: FastifyInstance, guardians: GuardianServi
     tag,
     id: 'listGuardians',
     scope: 'families:read',
+    isForLinks: true,
     summary: 'List the guardians of a family',
     refusals: ['family_not_found'],
     row: GuardianResponse,

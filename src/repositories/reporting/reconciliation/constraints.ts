@@ -66,6 +66,10 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     families_credit_check families_external_id_length_check families_id_key families_name_length_check families_pkey
     families_school_external_id_key families_school_fkey families_tax_length_check
   `,
+  family_links: `
+    family_links_family_fkey family_links_id_key family_links_pkey family_links_times_check
+    family_links_token_hash_check family_links_token_key
+  `,
   guardians: `
     guardians_contact_length_check guardians_email_check guardians_family_fkey guardians_family_principal_key
     guardians_full_name_length_check guardians_id_key guardians_pkey
@@ -151,7 +155,8 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
     schools_receipt_prefix_check schools_refund_prefix_check schools_timezone_length_check
   `,
   sessions: `
-    sessions_pkey sessions_times_check sessions_token_hash_check sessions_user_fkey
+    sessions_link_fkey sessions_of_check sessions_pkey sessions_times_check sessions_token_hash_check
+    sessions_user_fkey
   `,
   sign_in_failures: `
     sign_in_failures_failures_check sign_in_failures_pkey sign_in_failures_subject_check
@@ -213,6 +218,9 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   `,
   families: `
     id school_id name auto_apply credit created_at updated_at
+  `,
+  family_links: `
+    id school_id family_id token_hash created_at
   `,
   guardians: `
     id school_id family_id full_name is_principal created_at updated_at
@@ -277,7 +285,7 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
     refund_prefix
   `,
   sessions: `
-    token_hash user_id created_at used_at expires_at
+    token_hash created_at used_at expires_at
   `,
   sign_in_failures: `
     subject failures since retry_at

@@ -72,6 +72,7 @@ export async function aTenant(billing: Billing, canary: string): Promise<Tenant>
   await make('discounts', '/discounts', { ...coded(), kind: 'DISCOUNT', percent: '1' });
   const aRun = { school_id: ids['schools'], kind: 'CHARGES', as_of: '2020-02-01' };
   await make('billing-runs', '/billing-runs', aRun);
+  await make('links', `/families/${ids['families']}/links`, {});
   await make('users', '/users', {
     email: `person.${email}`,
     name: `${canary} person`,
@@ -84,4 +85,17 @@ export async function aTenant(billing: Billing, canary: string): Promise<Tenant>
     scopes: ['schools:read'],
   });
   return { canary, ids };
+}
+
+/** A further family of a school, with one of each of what a family has: its canary stands in every text of it. */
+export async function aFamilyOf(billing: Billing, schoolId: number, canary: string): Promise<Tenant> {
+  const email = `${canary.toLowerCase()}@example.com`;
+  const families = await billing.aFamily({ school_id: schoolId, name: `${canary} family`, external_id: canary });
+  const made = await billing.post(`/families/${families}/guardians`, { full_name: `${canary} guardian`, email });
+  const students = await billing.aStudent({
+    ...{ school_id: schoolId, family_id: families, first_name: canary, last_name: `${canary} last`, email },
+  });
+  const invoices = await billing.anInvoice({ student_id: students, amount_total: '1000.00', description: canary });
+  const payments = await billing.aPayment(invoices, '10.00', { reference: `${canary} ref` });
+  return { canary, ids: { families, guardians: Number(made.body['id']), students, invoices, payments } };
 }
