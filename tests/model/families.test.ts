@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { aFamily, type TestFamily } from '../api/families/support.ts';
 import { type Answer, type Json, startBilling } from '../support/billing.ts';
+import { Books } from './books.ts';
 import { decimal } from './ledger.ts';
 
 /** `MODEL_RUNS=300 MODEL_COMMANDS=60` for the long form. */
@@ -10,74 +11,11 @@ const COMMANDS = Number(process.env['MODEL_COMMANDS'] ?? 25);
 
 const billing = await startBilling();
 
-type Invoice = { id: number; due: string; total: bigint; credited: bigint; isVoid: boolean };
-type Payment = { id: number; at: number; amount: bigint; refunded: bigint; isReversed: boolean };
-
-/** A family's books in the simplest way that is right: what of which payment lies on which invoice, in order. */
-class Books {
-  readonly invoices: Invoice[] = [];
-  readonly payments: Payment[] = [];
-  /** What is moved, in the order it is moved; below zero where it is taken off. */
-  readonly moves: { payment: Payment; invoice: Invoice; amount: bigint }[] = [];
-
-  lying(payment: Payment, invoice: Invoice): bigint {
-    const between = this.moves.filter((move) => move.payment === payment && move.invoice === invoice);
-    return between.reduce((sum, { amount }) => sum + amount, 0n);
-  }
-
-  paid(invoice: Invoice): bigint {
-    return this.payments.reduce((sum, payment) => sum + this.lying(payment, invoice), 0n);
-  }
-
-  pending(invoice: Invoice): bigint {
-    return invoice.isVoid ? 0n : invoice.total - invoice.credited - this.paid(invoice);
-  }
-
-  unapplied(payment: Payment): bigint {
-    if (payment.isReversed) return 0n;
-    const applied = this.invoices.reduce((sum, invoice) => sum + this.lying(payment, invoice), 0n);
-    return payment.amount - payment.refunded - applied;
-  }
-
-  get credit(): bigint {
-    return this.payments.reduce((sum, payment) => sum + this.unapplied(payment), 0n);
-  }
-
-  /** A2: by due date, then id. */
-  spread(payment: Payment, invoices = this.invoices): void {
-    for (const invoice of [...invoices].sort((a, b) => (a.due < b.due ? -1 : a.due > b.due ? 1 : a.id - b.id))) {
-      const [left, open] = [this.unapplied(payment), this.pending(invoice)];
-      const amount = left < open ? left : open;
-      if (amount > 0n) this.moves.push({ payment, invoice, amount });
-    }
-  }
-
-  /** A4: the oldest payment first. All that the first invoice gets, then the second. */
-  useCredit(invoices = this.invoices): void {
-    const oldest = [...this.payments].sort((a, b) => a.at - b.at || a.id - b.id);
-    for (const invoice of [...invoices].sort((a, b) => (a.due < b.due ? -1 : a.due > b.due ? 1 : a.id - b.id))) {
-      for (const payment of oldest) this.spread(payment, [invoice]);
-    }
-  }
-
-  takeOff(invoice: Invoice, amount: bigint): void {
-    let left = amount;
-    const payments = [...new Set(this.moves.filter((move) => move.invoice === invoice).map(({ payment }) => payment))];
-    const newest = (payment: Payment): number =>
-      this.moves.findLastIndex((move) => move.payment === payment && move.invoice === invoice && move.amount > 0n);
-    for (const payment of payments.sort((a, b) => newest(b) - newest(a))) {
-      const lies = this.lying(payment, invoice);
-      const part = lies < left ? lies : left;
-      if (part > 0n) this.moves.push({ payment, invoice, amount: -part });
-      left -= part;
-    }
-  }
-}
-
 type Scene = Readonly<{ family: TestFamily; books: Books }>;
 type Command = (scene: Scene, pick: <T>(list: readonly T[]) => T | undefined, amount: bigint) => Promise<unknown>;
 
 const reason = 'x';
+const TODAY = '2026-09-01';
 
 function expectStatus(answer: Answer, isFine: boolean): boolean {
   expect(answer.status, answer.text).toBeLessThan(500);
@@ -89,7 +27,7 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
   issue: async ({ family, books }, pick, total) => {
     const due = pick(['2026-08-31', '2026-09-30', '2026-10-31']) ?? '';
     const id = await family.anInvoice({ amount_total: decimal(total), due_date: due });
-    const invoice = { id, due, total, credited: 0n, isVoid: false };
+    const invoice = { id, issued: TODAY, due, total, credited: 0n, isVoid: false, origin: null };
     books.invoices.push(invoice);
     books.useCredit([invoice]);
   },
@@ -101,7 +39,7 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
       allocations,
       paid_at: `2026-08-${day}`,
     });
-    const payment = { id: Number(body['id']), at: day, amount, refunded: 0n, isReversed: false };
+    const payment = { id: Number(body['id']), paidOn: `2026-08-${day}`, amount, refunded: 0n, isReversed: false };
     books.payments.push(payment);
     if (allocations === 'auto') books.spread(payment);
   },
@@ -110,9 +48,9 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
     if (invoice === undefined) return;
     const answer = await billing.post('/payments', { invoice_id: invoice.id, amount: decimal(amount) });
     if (!expectStatus(answer, amount <= books.pending(invoice))) return;
-    const payment = { id: Number(answer.body['id']), at: 99, amount, refunded: 0n, isReversed: false };
+    const payment = { id: Number(answer.body['id']), paidOn: TODAY, amount, refunded: 0n, isReversed: false };
     books.payments.push(payment);
-    books.moves.push({ payment, invoice, amount });
+    books.put(payment, invoice, amount);
   },
   allocate: async ({ books }, pick, amount) => {
     const [payment, invoice] = [pick(books.payments), pick(books.invoices)];
@@ -120,7 +58,7 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
     const allocations = [{ invoice_id: invoice.id, amount: decimal(amount) }];
     const answer = await billing.post(`/payments/${payment.id}/allocations`, { allocations });
     const isFine = !payment.isReversed && amount <= books.unapplied(payment) && amount <= books.pending(invoice);
-    if (expectStatus(answer, isFine)) books.moves.push({ payment, invoice, amount });
+    if (expectStatus(answer, isFine)) books.put(payment, invoice, amount);
   },
   release: async ({ books }, pick, amount) => {
     const [payment, invoice] = [pick(books.payments), pick(books.invoices)];
@@ -128,7 +66,7 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
     const body = { invoice_id: invoice.id, amount: decimal(amount), reason };
     const answer = await billing.post(`/payments/${payment.id}/release`, body);
     const isFine = !payment.isReversed && amount <= books.lying(payment, invoice);
-    if (expectStatus(answer, isFine)) books.moves.push({ payment, invoice, amount: -amount });
+    if (expectStatus(answer, isFine)) books.takeOffPayment(payment, invoice, amount, TODAY);
   },
   refund: async ({ books }, pick, amount) => {
     const payment = pick(books.payments);
@@ -143,7 +81,7 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
     if (!expectStatus(answer, !payment.isReversed && payment.refunded === 0n)) return;
     for (const invoice of books.invoices) {
       const lies = books.lying(payment, invoice);
-      if (lies > 0n) books.moves.push({ payment, invoice, amount: -lies });
+      if (lies > 0n) books.takeOffPayment(payment, invoice, lies, TODAY);
     }
     payment.isReversed = true;
   },
@@ -152,7 +90,7 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
     if (invoice === undefined || way === undefined) return;
     const answer = await billing.delete(`/invoices/${invoice.id}${way}`);
     if (!expectStatus(answer, !invoice.isVoid && (way !== '' || books.paid(invoice) === 0n))) return;
-    books.takeOff(invoice, books.paid(invoice));
+    books.takeOff(invoice, books.paid(invoice), TODAY);
     invoice.isVoid = true;
   },
   credit: async ({ books }, pick, amount) => {
@@ -163,7 +101,7 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
     const short = amount - books.pending(invoice);
     const isReleased = excess !== undefined && 'excess' in excess && short <= books.paid(invoice);
     if (!expectStatus(answer, !invoice.isVoid && (short <= 0n || isReleased))) return;
-    if (short > 0n) books.takeOff(invoice, short);
+    if (short > 0n) books.takeOff(invoice, short, TODAY);
     invoice.credited += amount;
   },
   useCredit: async ({ family, books }) => {

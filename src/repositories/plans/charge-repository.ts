@@ -162,6 +162,11 @@ export class ChargeRepository {
     const rows = await this.#sql.rows<{ id: number }>(sql`
       select f.id from families f
       where f.school_id = ${schoolId} and f.credit > 0 and f.auto_apply and ${visibleTo(actor, sql`f.school_id`)}
+        and exists (
+          select from invoices i
+          where i.family_id = f.id and i.school_id = f.school_id and i.voided_at is null
+            and i.amount_paid + i.amount_credited < i.amount_total
+        )
       order by f.id`);
     return rows.map(({ id }) => id);
   }

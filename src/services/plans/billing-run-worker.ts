@@ -4,17 +4,15 @@ import { rootActor } from '../../domain/access/actor.ts';
 import { type BillingRun, type RunItem, RunSum } from '../../domain/plans/billing-run.ts';
 import type { BillingRunFailed, BillingRunFinished } from '../../domain/plans/run-events.ts';
 import { DomainError, describeError, UnavailableError } from '../../domain/shared/errors.ts';
-import { formatMoney } from '../../domain/shared/money.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { RunLease } from '../../repositories/plans/billing-run-repository.ts';
-import type { RunBatch } from '../../repositories/plans/run-insertion.ts';
 import { isFaultOfOne } from '../../repositories/shared/database-failures.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
-import { writeCreditNote } from '../billing/credit-note-writing.ts';
 import { spendCreditOn } from '../billing/family-credit.ts';
-import { lockFamily, lockFamilyInvoice, lockFamilyInvoices } from '../billing/locks.ts';
+import { lockFamily } from '../billing/locks.ts';
 import { announce } from '../shared/events.ts';
 import { readPortion } from './run-work.ts';
+import { creditFees, holdBilled, insertPaying } from './run-writing.ts';
 
 /** Rows of a batch. While one is written, those who pay at the school wait for it: some 50 ms. */
 const BATCH_ROWS = 250;
@@ -143,9 +141,9 @@ export class BillingRunWorker {
       if (after === null) return await finished(repositories, run, now);
       const toCorrect = items.find(({ total }) => total < 0n);
       if (toCorrect !== undefined && !failing) return { toCorrect, run };
-      const written = failing ? items.map(toFailed) : items;
-      const batch = { run, items: written, sum: new RunSum().add(written), after };
-      await insertPaying(repositories, batch, now);
+      const { live, creditors } = await holdBilled(WORKER, repositories, failing ? items.map(toFailed) : items);
+      const batch = { run, items: live, sum: new RunSum().add(live), after };
+      await insertPaying(WORKER, repositories, batch, creditors, now);
       return 'more';
     });
   }
@@ -179,7 +177,7 @@ export class BillingRunWorker {
       });
     try {
       await inTransaction(async (repositories) => {
-        if (await creditFees(repositories, run, item, now))
+        if (await creditFees(WORKER, repositories, run, item, now))
           await repositories.billingRuns.insertItem(WORKER, run, item);
       });
     } catch (error) {
@@ -226,74 +224,6 @@ function toFailed(item: RunItem): RunItem {
     total: 0n,
     earlyDiscounts: [],
   };
-}
-
-/**
- * Writes a batch, and pays its invoices from the credit of the families that have some (A3). What it asks for is held in the
- * one order (docs/decisions/0047): students, so that nobody brings one to a family meanwhile, their families, the invoices that
- * late fees are for, and counters before the totals, which the batch itself takes. The invoices it then pays are its own,
- * which nobody else can hold yet.
- */
-async function insertPaying(repositories: Repositories, batch: RunBatch, now: Date): Promise<void> {
-  const { students, families, earlyPayments, invoices, billingRuns } = repositories;
-  const issued = batch.items.filter(({ outcome }) => outcome === 'CREATED');
-  const studentIds = issued.map(({ studentId }) => studentId);
-  await students.lockForKeyShare(WORKER, studentIds);
-  const paying = (await families.listOfStudentsForUpdate(WORKER, studentIds)).filter(
-    ({ autoApply, credit }) => autoApply && credit.minor > 0n,
-  );
-  const origins = await invoices.listForUpdate(
-    WORKER,
-    issued.flatMap(({ originInvoiceId }) => originInvoiceId ?? []),
-  );
-  // One was voided since it was read, and is no longer among what the run comes to next: that is worked out again.
-  if (origins.some(({ status }) => status === 'VOID')) return;
-  if (paying.length > 0 && issued.some(({ earlyDiscounts }) => earlyDiscounts.length > 0)) {
-    await earlyPayments.lockCounters(WORKER, batch.run.schoolId);
-  }
-  const ids = await billingRuns.insertBatch(WORKER, batch, now);
-  if (paying.length === 0) return;
-  const made = await invoices.listForUpdate(WORKER, ids);
-  for (const family of paying) {
-    const own = made.filter(({ familyId }) => familyId === family.id);
-    await spendCreditOn(WORKER, repositories, family, own, now);
-  }
-}
-
-/**
- * Credit notes on the fees of an invoice, the newest fee first, until `item` is made up for.
- *
- * @returns false where it is something else by now, because somebody credited a fee since it was read: nothing was written
- */
-async function creditFees(repositories: Repositories, run: BillingRun, item: RunItem, now: Date): Promise<boolean> {
-  const { originInvoiceId } = item;
-  let left = -item.total;
-  if (originInvoiceId === null) return false;
-  const feeIds = await repositories.lateCharges.listFees(WORKER, originInvoiceId);
-  await lockFamilyInvoices(WORKER, repositories, feeIds);
-  const before = { id: originInvoiceId - 1, itemId: 0 };
-  const [again] = (await readPortion(WORKER, repositories, run, before, 1)).items;
-  if (again?.originInvoiceId !== originInvoiceId || again.total !== item.total) return false;
-  for (const id of feeIds) {
-    const { invoice: fee } = await lockFamilyInvoice(WORKER, repositories, id);
-    const open = fee.total.minor - fee.credited.minor;
-    const part = open < left ? open : left;
-    if (part <= 0n || fee.status === 'VOID') continue;
-    const amount = formatMoney({ minor: part, currency: run.currency });
-    const datedOn = run.asOf > fee.issuedOn ? run.asOf : fee.issuedOn;
-    const { description } = item;
-    const note = {
-      invoiceId: id,
-      amount,
-      reason: 'late_fee_corrected',
-      description,
-      datedOn,
-      excessToCredit: true,
-    } as const;
-    await writeCreditNote(WORKER, repositories, note, now);
-    left -= part;
-  }
-  return true;
 }
 
 function leaseFrom(now: Date): Date {
