@@ -96,7 +96,9 @@ function feeOf(value: PercentOrAmount, { base }: LateFeeTerms, invoice: LateInvo
     (sum, { amount, lowersOriginal }) => (lowersOriginal ? sum + amount : sum),
     invoice.total,
   );
-  return rateOf(value, base === 'PENDING' ? open : original, smallestUnit(invoice.currency));
+  // Where more was credited than was billed nothing is charged, and nothing given either.
+  const of = base === 'PENDING' ? open : original;
+  return rateOf(value, of > 0n ? of : 0n, smallestUnit(invoice.currency));
 }
 
 function rateOf(value: PercentOrAmount, of: bigint, unit: bigint): bigint {

@@ -136,6 +136,17 @@ test('the original is without credit notes but with those for early payment; the
   expect(posted({ ...MONTHLY, base: 'PENDING' }, invoice, ['2026-09-01'])).toEqual(['52.00']);
 });
 
+test('where more is credited than was billed nothing is charged, and nothing given', () => {
+  const on = '2026-08-31';
+  const movements = [
+    { on, amount: minor('50.01'), lowersOriginal: false },
+    { on, amount: minor('-1050.00'), lowersOriginal: true },
+  ];
+  const invoice: LateInvoice = { ...anInvoice('1000.00', on), movements };
+  const daily = { ...DAILY, value: { percent: '0.01', amount: null } };
+  expect(posted(daily, invoice, ['2026-09-01', '2026-09-02'])).toEqual(['0.00', '0.00']);
+});
+
 test('months are counted from the first day late: a short one shortens none after it', () => {
   const due = anInvoice('100.00', '2027-01-30');
   const days = ['2027-01-31', '2027-02-27', '2027-02-28', '2027-03-30', '2027-03-31'];
