@@ -22,8 +22,8 @@ export type Payable = Pick<
 export type Unapplied = Readonly<{
   paymentId: number;
   unapplied: Money;
-  /** YYYY-MM-DD. */
-  paidOn: string;
+  /** The day it was paid, or later the last on which money of it was taken off an invoice: YYYY-MM-DD. */
+  countsFrom: string;
 }>;
 
 /**

@@ -29,6 +29,19 @@ export function netMoney(moved: readonly MovedMoney[]): MoneyOnInvoice[] {
   return there.filter(({ amount }) => amount > 0n).map(({ valueOn, amount }) => ({ valueOn, amount }));
 }
 
+/**
+ * The day from which money of a payment counts that is put on an invoice by itself: the later of both, and no day before it
+ * lay there last or the invoice was reopened.
+ */
+export function valueDay(
+  moved: readonly MovedMoney[],
+  { paymentId, countsFrom }: Readonly<{ paymentId: number | null; countsFrom: string }>,
+  issuedOn: string,
+): string {
+  const before = moved.filter((one) => one.amount < 0n || one.paymentId === paymentId).map(({ on }) => on);
+  return [issuedOn, ...before].reduce((last, day) => (day > last ? day : last), countsFrom);
+}
+
 export type EarlyPayable = Readonly<{
   total: bigint;
   /** Of its credit notes that stand, those of early payment aside. */

@@ -160,14 +160,18 @@ export class PaymentRepository {
 
   /** Payments of a family of which something lies on no invoice, the oldest first (A4). The transaction has locked it. */
   async listUnapplied(actor: Actor, family: FamilyAccount): Promise<Unapplied[]> {
-    const rows = await this.#sql.rows<{ id: number; amount_unapplied: string; paid_on: string }>(sql`
-      select p.id, p.amount_unapplied, p.paid_on from payments p
+    const rows = await this.#sql.rows<{ id: number; amount_unapplied: string; counts_from: string }>(sql`
+      select p.id, p.amount_unapplied, greatest(p.paid_on, (
+               select max(a.allocated_on) from payment_allocations a
+               where a.payment_id = p.id and a.school_id = p.school_id and a.kind = 'RELEASE'
+             )) as counts_from
+      from payments p
       where p.family_id = ${family.id} and p.amount_unapplied > 0 and ${visibleTo(actor, sql`p.school_id`)}
       order by p.paid_at, p.id`);
     return rows.map((row) => ({
       paymentId: row.id,
       unapplied: parseMoney(row.amount_unapplied, family.credit.currency),
-      paidOn: row.paid_on,
+      countsFrom: row.counts_from,
     }));
   }
 

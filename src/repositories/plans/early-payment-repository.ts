@@ -10,6 +10,7 @@ export type EarlyInvoice = EarlyPayable &
   Readonly<{
     invoiceId: number;
     currency: string;
+    moved: readonly MovedMoney[];
     noteIds: readonly number[];
     noted: bigint;
     /** The day of the last of its other credit notes that stand, YYYY-MM-DD. */
@@ -104,6 +105,7 @@ function toEarlyInvoice(row: Row): EarlyInvoice {
     currency: row.currency,
     total: minor(row.amount_total),
     credited: minor(row.amount_credited) - noted,
+    moved,
     money: netMoney(moved),
     discounts: row.early_discounts.map(({ until_on: untilOn, amount }) => ({ untilOn, amount: minor(amount) })),
     noteIds: notes.map(({ id }) => id),

@@ -3,8 +3,8 @@ import type { Payable } from '../../domain/billing/allocation-rules.ts';
 import { EARLY_NOT_EARNED } from '../../domain/billing/automatic-reasons.ts';
 import { daysOfEntry } from '../../domain/billing/books.ts';
 import { reverseCredit } from '../../domain/billing/invoice-rules.ts';
-import { earnedEarly, mostToAllocate } from '../../domain/plans/early-payment.ts';
-import { formatMoney } from '../../domain/shared/money.ts';
+import { earnedEarly, mostToAllocate, netMoney, valueDay } from '../../domain/plans/early-payment.ts';
+import { addMoney, formatMoney, parseMoney } from '../../domain/shared/money.ts';
 import type { EarlyInvoice } from '../../repositories/plans/early-payment-repository.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
 import { writeCreditNote } from './credit-note-writing.ts';
@@ -30,29 +30,59 @@ export async function settlingEarly<T>(
   return moved;
 }
 
-/**
- * The same invoices, each with the most that automatic allocation puts on it for money that counts from a day: where less than
- * what is pending earns a discount, that is enough.
- *
- * @param paidOn YYYY-MM-DD; money counts from no earlier day than that of the invoice
- */
-export async function withMost(
+/** Invoices that money may go to, some of which are cheaper for who pays early. */
+export type EarlyPayables = Readonly<{
+  invoices: readonly Payable[];
+  early: ReadonlyMap<number, EarlyInvoice>;
+}>;
+
+export async function findEarly(
   actor: Actor,
   { earlyPayments }: Repositories,
   invoices: readonly Payable[],
-  paidOn: string,
-): Promise<Payable[]> {
-  const early = await earlyPayments.list(
-    actor,
-    invoices.map(({ id }) => id),
-  );
-  const byId = new Map(early.map((one) => [one.invoiceId, one]));
+): Promise<EarlyPayables> {
+  const ids = invoices.map(({ id }) => id);
+  const found = await earlyPayments.list(actor, ids);
+  return { invoices, early: new Map(found.map((one) => [one.invoiceId, one])) };
+}
+
+/** Money of a payment, null for one that is not recorded yet, and the day from which it counts where nothing came later. */
+export type MoneyToPut = Readonly<{ paymentId: number | null; countsFrom: string }>;
+
+/**
+ * The invoices, each with the most that automatic allocation puts on it of that money: where less than what is pending earns a
+ * discount, that is enough.
+ */
+export function withMost({ invoices, early }: EarlyPayables, money: MoneyToPut): Payable[] {
   return invoices.map((invoice) => {
-    const found = byId.get(invoice.id);
+    const found = early.get(invoice.id);
     if (found === undefined) return invoice;
-    const valueOn = paidOn > invoice.issuedOn ? paidOn : invoice.issuedOn;
-    return { ...invoice, most: { minor: mostToAllocate(found, valueOn), currency: found.currency } };
+    const most = mostToAllocate(found, valueDay(found.moved, money, invoice.issuedOn));
+    return { ...invoice, most: { minor: most, currency: found.currency } };
   });
+}
+
+/** The same once money of a payment was put on some of them. @param puts at most one for each invoice */
+export function afterPutting(
+  { invoices, early }: EarlyPayables,
+  money: MoneyToPut & Readonly<{ paymentId: number }>,
+  puts: readonly Readonly<{ invoiceId: number; amount: string }>[],
+): EarlyPayables {
+  const after = new Map(early);
+  const byId = new Map(puts.map(({ invoiceId, amount }) => [invoiceId, amount]));
+  const paid = invoices.map((invoice) => {
+    const put = byId.get(invoice.id);
+    if (put === undefined) return invoice;
+    const amount = parseMoney(put, invoice.paid.currency);
+    const found = early.get(invoice.id);
+    if (found !== undefined) {
+      const on = valueDay(found.moved, money, invoice.issuedOn);
+      const moved = [...found.moved, { paymentId: money.paymentId, on, amount: amount.minor }];
+      after.set(invoice.id, { ...found, moved, money: netMoney(moved) });
+    }
+    return { ...invoice, paid: addMoney(invoice.paid, amount) };
+  });
+  return { invoices: paid, early: after };
 }
 
 async function settle(actor: Actor, repositories: Repositories, early: EarlyInvoice, now: Date): Promise<void> {

@@ -3,7 +3,7 @@ import type { FamilyAccount } from '../../domain/accounts/family.ts';
 import { type Allocated, putOn } from '../../domain/billing/allocation.ts';
 import { type Payable, spendCredit } from '../../domain/billing/allocation-rules.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
-import { settlingEarly, withMost } from './early-payment.ts';
+import { afterPutting, findEarly, settlingEarly, withMost } from './early-payment.ts';
 
 /**
  * Pays invoices from a family's credit, the oldest payment first (A2 to A4). The transaction holds the family and the
@@ -21,8 +21,14 @@ export async function spendCreditOn(
   if (family.credit.minor === 0n) return [];
   const { payments, allocations } = repositories;
   const credits = await payments.listUnapplied(actor, family);
-  const newest = credits.reduce((day, { paidOn }) => (paidOn > day ? paidOn : day), '');
-  const spent = spendCredit(credits, await withMost(actor, repositories, invoices, newest), family.credit.currency);
+  let open = await findEarly(actor, repositories, invoices);
+  const spent: Allocated[] = [];
+  // One by one: what of an older one comes in time earns a discount also where the rest would come too late.
+  for (const credit of credits) {
+    const puts = spendCredit([credit], withMost(open, credit), family.credit.currency);
+    open = afterPutting(open, credit, puts);
+    spent.push(...puts);
+  }
   const moves = spent.map((one) => putOn(one, null));
   await settlingEarly(
     actor,

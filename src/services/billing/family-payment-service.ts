@@ -29,7 +29,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
-import { settlingEarly, withMost } from './early-payment.ts';
+import { findEarly, type MoneyToPut, settlingEarly, withMost } from './early-payment.ts';
 import { spendCreditOn } from './family-credit.ts';
 import { findBooks, invoiceNotFound, lockFamily, lockPayment, paymentNotFound } from './locks.ts';
 
@@ -102,8 +102,9 @@ export class FamilyPaymentService {
       const familyId = assertOfFamily(payment);
       if (family === null) throw new Error(`payment ${paymentId} lost its family`);
       const available = parseMoney(payment.unapplied, family.credit.currency);
-      const { paidOn } = payment;
-      const decided = await decideAllocations(actor, repositories, { family, available, order, paidOn });
+      const credit = (await payments.listUnapplied(actor, family)).find((one) => one.paymentId === paymentId);
+      const money = credit ?? { paymentId, countsFrom: payment.paidOn };
+      const decided = await decideAllocations(actor, repositories, { family, available, order, money });
       const { today } = await findBooks(actor, repositories, family.schoolId, now);
       const moves = decided.map((one) => putOn({ paymentId, ...one }, order === 'auto' ? null : today));
       await moveSettling(actor, repositories, { schoolId: family.schoolId, familyId, moves }, now);
@@ -236,7 +237,8 @@ async function pay(
     typeof payment.paidAt === 'string'
       ? payment.paidAt
       : (await findBooks(actor, repositories, family.schoolId, payment.paidAt)).today;
-  const allocations = await decideAllocations(actor, repositories, { family, available, order, paidOn });
+  const money = { paymentId: null, countsFrom: paidOn };
+  const allocations = await decideAllocations(actor, repositories, { family, available, order, money });
   const allocatedOn = typeof order === 'string' ? null : today;
   const made = await settlingEarly(
     actor,
@@ -261,14 +263,14 @@ async function decideAllocations(
     family,
     available,
     order,
-    paidOn,
-  }: Readonly<{ family: FamilyAccount; available: Money; order: AllocationOrder; paidOn: string }>,
+    money,
+  }: Readonly<{ family: FamilyAccount; available: Money; order: AllocationOrder; money: MoneyToPut }>,
 ): Promise<readonly Allocation[]> {
   const { invoices } = repositories;
   if (order === 'none') return [];
   if (order === 'auto') {
     const open = await invoices.listOpenForUpdate(actor, family.id);
-    return allocateByDueDate(available, await withMost(actor, repositories, open, paidOn));
+    return allocateByDueDate(available, withMost(await findEarly(actor, repositories, open), money));
   }
   const named = await invoices.listForUpdate(
     actor,

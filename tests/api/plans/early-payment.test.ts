@@ -185,3 +185,45 @@ test('a payment of an instant that is past counts from its own day, however late
   expect((await billing.post(`/families/${familyId}/payments`, paid)).body).toMatchObject({ unapplied: '20.00' });
   expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID', paid: '980.00', credited: '20.00' });
 });
+
+describe('credit of several days', () => {
+  const paidAhead = async (familyId: number, amount: string, day: string): Promise<number> => {
+    billing.clock.travelTo(`${day}T18:00:00Z`);
+    const answer = await billing.post(`/families/${familyId}/payments`, { amount, allocations: 'none' });
+    expect(answer.status, answer.text).toBe(201);
+    return Number(answer.body['id']);
+  };
+  const creditOf = async (familyId: number): Promise<unknown> =>
+    (await billing.get(`/families/${familyId}`)).body['credit'];
+
+  test('what came in time is enough where it earns the discount, and what came later stays credit', async () => {
+    const { invoiceId, familyId } = await aBill({ amount: '1000.00', ...UNTIL_0108, family: true });
+    await paidAhead(familyId, '600.00', '2027-01-03');
+    await paidAhead(familyId, '500.00', '2027-01-04');
+    await paidAhead(familyId, '100.00', '2027-01-10');
+    await billing.post(`/families/${familyId}/apply-credit`, {});
+    expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID', paid: '980.00', credited: '20.00' });
+    expect(await creditOf(familyId)).toBe('220.00');
+  });
+
+  test('what came off an invoice too late for the discount pays all that is pending', async () => {
+    const { invoiceId, familyId } = await aBill({ amount: '1000.00', ...UNTIL_0108, family: true });
+    const payment = await paidAhead(familyId, '2000.00', '2027-01-03');
+    const allocations = [{ invoice_id: invoiceId, amount: '500.00' }];
+    await billing.post(`/payments/${payment}/allocations`, { allocations });
+    billing.clock.travelTo('2027-01-20T18:00:00Z');
+    await billing.post(`/payments/${payment}/release`, { invoice_id: invoiceId, reason: 'Wrong invoice' });
+    await billing.post(`/payments/${payment}/allocations`, { allocations: 'auto' });
+    expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID', paid: '1000.00', credited: '0.00' });
+    expect(await creditOf(familyId)).toBe('1000.00');
+  });
+
+  test('a payment of an early day finds an invoice that was reopened later: it pays all that is pending', async () => {
+    const { invoiceId, familyId } = await aBill({ amount: '1000.00', ...UNTIL_0108, family: true });
+    const bounced = await pay(invoiceId, '980.00', '2027-01-05');
+    billing.clock.travelTo('2027-01-20T18:00:00Z');
+    await billing.post(`/payments/${bounced}/reversal`, { reason: 'Bounced' });
+    await billing.post(`/families/${familyId}/payments`, { amount: '1000.00', paid_at: '2027-01-06' });
+    expect(await billing.invoice(invoiceId)).toMatchObject({ status: 'PAID', paid: '1000.00', credited: '0.00' });
+  });
+});
