@@ -38,6 +38,17 @@ function expectStatus(what: string, answer: Answer, isFine: boolean): boolean {
   return isFine;
 }
 
+/** Runs after a preview, which the run is begun with and must be as. */
+async function previewedRun(catalogue: Catalogue, kind: 'CHARGES' | 'LATE_FEES'): Promise<{ run: Run; preview: Json }> {
+  const asked = { school_id: catalogue.schoolId, kind };
+  const { body: preview } = await billing.post('/billing-runs/preview', asked);
+  return { preview, run: await bill(catalogue, { kind, preview_hash: preview['preview_hash'] }) };
+}
+
+function expectAsPreviewed({ run, preview }: { run: Run; preview: Json }): void {
+  expect({ totals: run.totals, counts: run.counts }).toEqual({ totals: preview['totals'], counts: preview['counts'] });
+}
+
 /** As the API lists what a run made. */
 async function madeBy(run: Run): Promise<(Json & { invoice_id: number })[]> {
   const items = await itemsOf(billing, run.id, '&outcome=CREATED');
@@ -63,7 +74,8 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
   charge: async (scene) => {
     const { catalogue, books, today } = scene;
     const expected = books.charges(MONTHS, today);
-    const run = await bill(catalogue);
+    const { run, preview } = await previewedRun(catalogue, 'CHARGES');
+    expectAsPreviewed({ run, preview });
     const made = await madeBy(run);
     const toText = (student: unknown, due: unknown, amount: string): string => `${student} ${due} ${amount}`;
     const shown = await Promise.all(
@@ -90,7 +102,9 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
     books.useAllCredit();
     const corrected = books.correctFees(today);
     const fees = books.fees(today);
-    const run = await bill(catalogue, { kind: 'LATE_FEES' });
+    const { run, preview } = await previewedRun(catalogue, 'LATE_FEES');
+    // That a fee which was paid cannot be taken back shows only when it is tried.
+    if (corrected.refused === 0) expectAsPreviewed({ run, preview });
     const made = await madeBy(run);
     const text = (origin: unknown, amount: bigint): string => `${origin} ${decimal(amount)}`;
     expect(made.map((item) => `${item['origin_invoice_id']} ${item['amount']}`).sort()).toEqual(

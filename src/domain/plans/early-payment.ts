@@ -80,6 +80,16 @@ export function earnedEarly(invoice: EarlyPayable): bigint {
 }
 
 /**
+ * The day the last of what earned a discount came.
+ *
+ * @param from the day of the invoice, or of what was credited on it last: none before it, YYYY-MM-DD
+ */
+export function earnedOn({ discounts, money }: Pick<EarlyPayable, 'discounts' | 'money'>, from: string): string {
+  const until = discounts.at(-1)?.untilOn ?? '';
+  return money.reduce((day, { valueOn }) => (valueOn <= until && valueOn > day ? valueOn : day), from);
+}
+
+/**
  * The most that automatic allocation puts on an invoice on a day: what is pending, or less where that earns a discount which
  * settles the rest. Whoever paid more would have paid what is then taken off.
  */

@@ -73,6 +73,20 @@ export class AllocationRepository {
       order by a.id limit ${limit}`);
   }
 
+  /** The day on which each of these would be put on its invoice, if that happened now, by {@link insertMany}. In no order. */
+  async listDays(actor: Actor, moves: readonly Allocated[]): Promise<(Allocated & { on: string })[]> {
+    const of = <T>(field: (move: Allocated) => T): T[] => moves.map(field);
+    return await this.#sql.rows<Allocated & { on: string }>(sql`
+      select p.id as "paymentId", i.id as "invoiceId", asked.amount::text as amount,
+             greatest(p.paid_on, i.issued_on, before.allocated_on) as on
+      from unnest(${of(({ paymentId }) => paymentId)}::bigint[], ${of(({ invoiceId }) => invoiceId)}::bigint[],
+                  ${of(({ amount }) => amount)}::numeric[]) asked (payment_id, invoice_id, amount)
+      join payments p on p.id = asked.payment_id
+      join invoices i on i.id = asked.invoice_id and i.school_id = p.school_id
+      cross join lateral (${LAST_MOVED}) before
+      where ${visibleTo(actor, sql`p.school_id`)}`);
+  }
+
   async #list(actor: Actor, condition: Statement, order: Statement): Promise<Allocated[]> {
     return await this.#sql.rows<Allocated>(sql`
       select a.payment_id as "paymentId", a.invoice_id as "invoiceId", sum(a.amount)::text as amount

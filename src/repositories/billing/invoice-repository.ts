@@ -108,10 +108,12 @@ export class InvoiceRepository {
 
   /** The open invoices of a family, held until the transaction ends. No limit: all of them may be paid at once. */
   async listOpenForUpdate(actor: Actor, familyId: number): Promise<Payable[]> {
-    return await this.#listForUpdate(
-      actor,
-      sql`i.family_id = ${familyId} and i.voided_at is null and i.amount_paid + i.amount_credited < i.amount_total`,
-    );
+    return await this.#listForUpdate(actor, isOpenOf(familyId));
+  }
+
+  /** The open invoices of a family, as they are at the moment. No limit. */
+  async listOpen(actor: Actor, familyId: number): Promise<Payable[]> {
+    return await this.#listPayables(actor, isOpenOf(familyId), sql``);
   }
 
   /** Those of the invoices that there are, held until the transaction ends. No limit: the caller bounds the ids. */
@@ -121,12 +123,16 @@ export class InvoiceRepository {
 
   /** Locked in the order of their ids, as everywhere. What is paid on a row is read after the wait for it. */
   async #listForUpdate(actor: Actor, condition: Statement): Promise<Payable[]> {
+    return await this.#listPayables(actor, condition, sql`for no key update of i`);
+  }
+
+  async #listPayables(actor: Actor, condition: Statement, lock: Statement): Promise<Payable[]> {
     const rows = await this.#sql.rows<PayableRow>(sql`
       select ${COLUMNS}, origin_invoice_id, (
         select o.due_date from invoices o where o.id = i.origin_invoice_id and o.school_id = i.school_id
       ) as origin_due_date
       from invoices i where ${condition} and ${visibleTo(actor, sql`i.school_id`)}
-      order by i.id for no key update of i`);
+      order by i.id ${lock}`);
     return rows.map(toPayable);
   }
 
@@ -303,4 +309,8 @@ function toInvoice(row: InvoiceRow): Invoice {
     voidReason: row.void_reason,
     hasLines: row.has_lines,
   };
+}
+
+function isOpenOf(familyId: number): Statement {
+  return sql`i.family_id = ${familyId} and i.voided_at is null and i.amount_paid + i.amount_credited < i.amount_total`;
 }

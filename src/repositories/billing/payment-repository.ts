@@ -1,5 +1,4 @@
 import type { Actor } from '../../domain/access/actor.ts';
-import type { FamilyAccount } from '../../domain/accounts/family.ts';
 import type { Unapplied } from '../../domain/billing/allocation-rules.ts';
 import type { EntryDays } from '../../domain/billing/books.ts';
 import type { PaymentReversed } from '../../domain/billing/events.ts';
@@ -158,8 +157,11 @@ export class PaymentRepository {
     return row.body;
   }
 
-  /** Payments of a family of which something lies on no invoice, the oldest first (A4). The transaction has locked it. */
-  async listUnapplied(actor: Actor, family: FamilyAccount): Promise<Unapplied[]> {
+  /** Payments of a family of which something lies on no invoice, the oldest first (A4). To be spent under the family's lock. */
+  async listUnapplied(
+    actor: Actor,
+    family: Readonly<{ id: number; credit: Readonly<{ currency: string }> }>,
+  ): Promise<Unapplied[]> {
     const rows = await this.#sql.rows<{ id: number; amount_unapplied: string; counts_from: string }>(sql`
       select p.id, p.amount_unapplied, greatest(p.paid_on, (
                select max(a.allocated_on) from payment_allocations a

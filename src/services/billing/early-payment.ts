@@ -3,7 +3,7 @@ import type { Payable } from '../../domain/billing/allocation-rules.ts';
 import { EARLY_NOT_EARNED } from '../../domain/billing/automatic-reasons.ts';
 import { daysOfEntry } from '../../domain/billing/books.ts';
 import { reverseCredit } from '../../domain/billing/invoice-rules.ts';
-import { earnedEarly, mostToAllocate, netMoney, valueDay } from '../../domain/plans/early-payment.ts';
+import { earnedEarly, earnedOn, mostToAllocate, netMoney, valueDay } from '../../domain/plans/early-payment.ts';
 import { addMoney, formatMoney, parseMoney } from '../../domain/shared/money.ts';
 import type { EarlyInvoice } from '../../repositories/plans/early-payment-repository.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
@@ -90,15 +90,11 @@ async function settle(actor: Actor, repositories: Repositories, early: EarlyInvo
   if (earned === early.noted) return;
   for (const id of early.noteIds) await takeBack(actor, repositories, early.invoiceId, id, now);
   if (earned === 0n) return;
-  const { invoiceId, currency, money, creditedOn } = early;
+  const { invoiceId, currency } = early;
   const invoice = await lockInvoice(actor, repositories, invoiceId);
   const books = await repositories.books.find(actor, invoice.schoolId, now);
-  // The day the last of what earned it came, money or a credit note; where that is closed, today.
-  const until = early.discounts.at(-1)?.untilOn ?? '';
-  const reached = money.reduce(
-    (day, { valueOn }) => (valueOn <= until && valueOn > day ? valueOn : day),
-    creditedOn ?? invoice.issuedOn,
-  );
+  // Where the day is closed, today.
+  const reached = earnedOn(early, early.creditedOn ?? invoice.issuedOn);
   const isOpen = books?.closedThrough == null || reached > books.closedThrough;
   const amount = formatMoney({ minor: earned, currency });
   const note = { invoiceId, amount, reason: 'early_payment', description: null, excessToCredit: false } as const;

@@ -1,9 +1,9 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import type { FamilyAccount } from '../../domain/accounts/family.ts';
 import { type Allocated, putOn } from '../../domain/billing/allocation.ts';
-import { type Payable, spendCredit } from '../../domain/billing/allocation-rules.ts';
+import { type Payable, spendCredit, type Unapplied } from '../../domain/billing/allocation-rules.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
-import { afterPutting, findEarly, settlingEarly, withMost } from './early-payment.ts';
+import { afterPutting, type EarlyPayables, findEarly, settlingEarly, withMost } from './early-payment.ts';
 
 /**
  * Pays invoices from a family's credit, the oldest payment first (A2 to A4). The transaction holds the family and the
@@ -21,14 +21,7 @@ export async function spendCreditOn(
   if (family.credit.minor === 0n) return [];
   const { payments, allocations } = repositories;
   const credits = await payments.listUnapplied(actor, family);
-  let open = await findEarly(actor, repositories, invoices);
-  const spent: Allocated[] = [];
-  // One by one: what of an older one comes in time earns a discount also where the rest would come too late.
-  for (const credit of credits) {
-    const puts = spendCredit([credit], withMost(open, credit), family.credit.currency);
-    open = afterPutting(open, credit, puts);
-    spent.push(...puts);
-  }
+  const { spent } = spend(credits, await findEarly(actor, repositories, invoices), family.credit.currency);
   const moves = spent.map((one) => putOn(one, null));
   await settlingEarly(
     actor,
@@ -38,4 +31,21 @@ export async function spendCreditOn(
     async () => await allocations.insertMany(actor, { schoolId: family.schoolId, familyId: family.id, moves }, now),
   );
   return spent;
+}
+
+/** What of a family's credit goes to which of its invoices, and how these are then. */
+export function spend(
+  credits: readonly Unapplied[],
+  invoices: EarlyPayables,
+  currency: string,
+): { spent: Allocated[]; after: EarlyPayables } {
+  let after = invoices;
+  const spent: Allocated[] = [];
+  // One by one: what of an older one comes in time earns a discount also where the rest would come too late.
+  for (const credit of credits) {
+    const puts = spendCredit([credit], withMost(after, credit), currency);
+    after = afterPutting(after, credit, puts);
+    spent.push(...puts);
+  }
+  return { spent, after };
 }

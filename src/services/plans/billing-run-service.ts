@@ -55,11 +55,11 @@ export class BillingRunService {
   async preview(actor: Actor, { limit, after, ...asked }: PreviewRun): Promise<string> {
     const now = this.#of.clock.now();
     const preview = await this.#of.unitOfWork.snapshot(async (repositories) => {
-      const { run, today } = await lookUp(actor, repositories, asked, now);
-      const worked = await workOut(actor, repositories, run, { limit, after: after ?? BEGINNING });
+      const { run, ...books } = await lookUp(actor, repositories, asked, now);
+      const worked = await workOut(actor, repositories, { run, books }, { limit, after: after ?? BEGINNING });
       const ids = worked.byConcept.flatMap(({ conceptId }) => conceptId ?? []);
       const names = new Map((await repositories.charges.listConcepts(actor, ids)).map((one) => [one.id, one]));
-      return previewJson(run, worked, names, await warningsOf(actor, repositories, run, today));
+      return previewJson(run, worked, names, await warningsOf(actor, repositories, run, books.today));
     });
     return JSON.stringify(preview);
   }
@@ -79,13 +79,13 @@ export class BillingRunService {
     const { unitOfWork, clock, log, worker } = this.#of;
     const now = clock.now();
     const inTransaction = async (repositories: Repositories): Promise<Outcome<BillingRunStarted>> => {
-      const { run, today, closedThrough } = await lookUp(actor, repositories, asked, now);
-      assertInRange(run.asOf, FIRST_DAY, today);
-      assertOpen(run.asOf, { today, closedThrough }, 'issued on that day');
+      const { run, ...books } = await lookUp(actor, repositories, asked, now);
+      assertInRange(run.asOf, FIRST_DAY, books.today);
+      assertOpen(run.asOf, books, 'issued on that day');
       // First, so that of two who begin at once one is refused and has not worked it out in vain.
       const made = await repositories.billingRuns.insert(actor, run, now);
       if (made === undefined) throw accountNotFound({ kind: 'school', id: run.schoolId });
-      if (previewHash !== null && (await workOut(actor, repositories, run, NO_ITEMS)).hash !== previewHash) {
+      if (previewHash !== null && (await workOut(actor, repositories, { run, books }, NO_ITEMS)).hash !== previewHash) {
         throw new DomainError(
           'billing_preview_stale',
           'Another preview would come out now: look at it before you bill',

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Actor } from '../../domain/access/actor.ts';
+import type { Books } from '../../domain/billing/books.ts';
 import { BEGINNING, type Place, type RunItem, RunSum } from '../../domain/plans/billing-run.ts';
 import { formatMoney } from '../../domain/shared/money.ts';
 import type { Repositories } from '../../repositories/shared/unit-of-work.ts';
+import { creditSpentBefore } from './credit-preview.ts';
 import { type RunOrPreview, readPortion } from './run-work.ts';
 
 /** Rows that are read and priced at once. */
@@ -26,16 +28,17 @@ export type Preview = Readonly<{
 export async function workOut(
   actor: Actor,
   repositories: Repositories,
-  run: RunOrPreview,
+  { run, books }: Readonly<{ run: RunOrPreview; books: Books }>,
   page: PreviewPage,
 ): Promise<Preview> {
+  const spent = await creditSpentBefore(actor, repositories, run, books);
   const sum = new RunSum();
   const concepts = new Map<number | null, ConceptSum>();
   const hash = createHash('sha256').update(JSON.stringify([run.kind, run.schoolId, run.periodId, run.asOf]));
   const shown: RunItem[] = [];
   let after: Place | null = BEGINNING;
   while (after !== null) {
-    const portion = await readPortion(actor, repositories, run, after, PORTION_ROWS);
+    const portion = await readPortion(actor, repositories, run, after, PORTION_ROWS, spent);
     sum.add(portion.items);
     for (const item of portion.items) {
       if (item.outcome === 'EXISTS') continue;
