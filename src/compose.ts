@@ -23,6 +23,7 @@ import { ANSWER_WITHIN_MS, Readiness } from './infrastructure/postgres/readiness
 import { TracedPool } from './infrastructure/postgres/traced-pool.ts';
 import { CountryTimeZones } from './infrastructure/time-zones.ts';
 import { VERSION } from './infrastructure/version.ts';
+import { auditJob } from './jobs/audit.ts';
 import { billingRunsJob } from './jobs/billing-runs.ts';
 import { idempotencyKeysJob } from './jobs/idempotency-keys.ts';
 import { JobRunner } from './jobs/runner.ts';
@@ -30,9 +31,7 @@ import { signInJob } from './jobs/sign-in.ts';
 import { Batches } from './repositories/shared/batches.ts';
 import { Retries } from './repositories/shared/retries.ts';
 import { UnitOfWork } from './repositories/shared/unit-of-work.ts';
-import { ApiKeyService } from './services/access/api-key-service.ts';
-import { ApiKeyVerifier } from './services/access/api-key-verifier.ts';
-import { type PeopleServices, peopleServices } from './services/access/services.ts';
+import { type AccessServices, accessServices } from './services/access/services.ts';
 import { FamilyService } from './services/accounts/family-service.ts';
 import { GuardianService } from './services/accounts/guardian-service.ts';
 import { SchoolService } from './services/accounts/school-service.ts';
@@ -76,7 +75,7 @@ const BATCH_HELD_MAX_MS = 250;
 const STREAM_IDLE_TIMEOUT_MS = 60_000;
 
 export type Services = CatalogueServices &
-  PeopleServices &
+  AccessServices &
   Readonly<{
     schools: SchoolService;
     students: StudentService;
@@ -91,8 +90,6 @@ export type Services = CatalogueServices &
     ledgers: LedgerService;
     documents: DocumentService;
     reports: ReportService;
-    apiKeys: ApiKeyService;
-    apiKeyVerifier: ApiKeyVerifier;
     reconciliation: ReconciliationService;
     idempotencyCleaner: IdempotencyCleaner;
     billingRuns: BillingRunService;
@@ -182,10 +179,13 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
   const ledgers = new LedgerService(dependencies);
   const reports = new ReportService(dependencies);
   const renderer = new PdfPool({ writes });
-  const apiKeyVerifier = new ApiKeyVerifier(dependencies);
   const idempotencyCleaner = new IdempotencyCleaner(dependencies);
-  const provider = config.oidc === null ? null : new OidcProvider(config.oidc);
-  const people = peopleServices({ ...dependencies, passwords: new ScryptPasswords(), tokens: randomTokens, provider });
+  const access = accessServices({
+    ...dependencies,
+    passwords: new ScryptPasswords(),
+    tokens: randomTokens,
+    provider: config.oidc === null ? null : new OidcProvider(config.oidc),
+  });
   const invoices = new InvoiceService(dependencies);
   const billingRunWorker = new BillingRunWorker(dependencies);
   const worker = config.worker ? billingRunWorker : null;
@@ -201,6 +201,7 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       payments: new PaymentService(dependencies),
       familyPayments: new FamilyPaymentService(dependencies),
       ...catalogueServices(dependencies),
+      ...access,
       billingRuns: new BillingRunService({ ...dependencies, invoices, worker }),
       statements,
       ledgers,
@@ -208,9 +209,6 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
       reports,
       reconciliation: new ReconciliationService(dependencies),
       idempotencyCleaner,
-      apiKeys: new ApiKeyService({ ...dependencies, verifier: apiKeyVerifier }),
-      apiKeyVerifier,
-      ...people,
     },
     unitOfWork,
     batches,
@@ -218,7 +216,12 @@ export async function compose({ config, databaseUrl, log, clock = systemClock }:
     readiness: new Readiness({ pool: probePool, newestMigration: await newestMigration(), diskSpace }),
     jobs: new JobRunner({
       ...dependencies,
-      jobs: [idempotencyKeysJob(idempotencyCleaner), signInJob(people.signInCleaner), billingRunsJob(billingRunWorker)],
+      jobs: [
+        idempotencyKeysJob(idempotencyCleaner),
+        signInJob(access.signInCleaner),
+        auditJob(access.auditSealer),
+        billingRunsJob(billingRunWorker),
+      ],
       leases: new JobLeases(dependencies),
     }),
     billingRunWorker,

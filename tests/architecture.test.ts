@@ -52,7 +52,7 @@ const FILES_MAX = 17;
  * a new school or account; the check of all books; and who it is that asks, which nobody is before it was found out.
  */
 const ASKS_NOBODY =
-  /^(\w+\.(findEach|findEachOfStudents|insertMany)|user\.insert|privacy\.eraseAnswers|school\.(findNamesake|findPrefixOfOtherKind|insert)|(reconciliation|session|invitation|sign-in-failure|oidc)\.\w+|api-key\.(findValid|updateLastUsed))$/;
+  /^(\w+\.(findEach|findEachOfStudents|insertMany)|user\.(insert|findOnlySchool)|privacy\.eraseAnswers|school\.(findNamesake|findPrefixOfOtherKind|insert)|(reconciliation|session|invitation|sign-in-failure|oidc|audit-seal)\.\w+|api-key\.(findValid|updateLastUsed))$/;
 
 describe('architecture', () => {
   test('the sources are found', () => {

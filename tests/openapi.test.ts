@@ -28,7 +28,7 @@ const SIZE_MAX_BYTES_EACH = 4_000;
 const NEEDS_KEY = [{ apiKey: [] }];
 /** Reads that need the key whatever READ_ACCESS says. */
 const GUARDED =
-  /^(\/api\/v1\/(reconciliation|me|api-keys.*|users(\/\{id\})?|students\/\{id\}\/personal-data)|\/metrics)$/;
+  /^(\/api\/v1\/(reconciliation|me|audit|api-keys.*|users(\/\{id\})?|students\/\{id\}\/personal-data)|\/metrics)$/;
 /** Answers that hold a secret, which is kept nowhere: so nothing repeats them. */
 const SECRET = /\/(session|invitation)$/;
 /** What is asked with a POST and leaves nothing that a repeat would make twice. */

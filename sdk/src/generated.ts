@@ -279,6 +279,48 @@ export type ApplyCreditCreate = {
     invoice_id?: number;
 };
 
+export type AuditEntry = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    id: number;
+    /**
+     * @format date-time
+     */
+    at: string;
+    /**
+     * The school it concerns; null for what concerns none, or several.
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id: number | null;
+    /**
+     * Who did it: `user 7`, `key 12`, the name of a program such as `command line`; of the key of the environment the first half of its SHA-256, as hexadecimal text.
+     */
+    principal_id: string;
+    /**
+     * The `X-Request-Id` it was done with.
+     */
+    request_id: string | null;
+    /**
+     * What happened.
+     */
+    action: string;
+    /**
+     * What it happened to.
+     */
+    object: string;
+    /**
+     * What it was; of a change, the members that changed. Null where it was not there.
+     */
+    before: Record<string, unknown> | null;
+    /**
+     * What it became. Null where it is no more. What may name a person, or is a secret, stands here as `set` or `changed`.
+     */
+    after: Record<string, unknown> | null;
+};
+
 export type BillingPreview = {
     /**
      * @minimum 1
@@ -3617,6 +3659,10 @@ export type Reconciliation = {
         /**
          * @minimum 0
          */
+        audit_seals: number;
+        /**
+         * @minimum 0
+         */
         constraints: number;
     };
     /**
@@ -3637,7 +3683,7 @@ export type ReconciliationFinding = {
     /**
      * What is wrong.
      */
-    code: "id_shared" | "school_name_duplicate" | "student_email_duplicate" | "inactive_school_has_students" | "student_without_school" | "invoice_without_school" | "invoice_without_student" | "invoice_school_differs" | "invoice_currency_differs" | "family_not_of_school" | "family_without_school" | "guardian_principal_duplicate" | "paid_sum_differs" | "credited_sum_differs" | "written_off_sum_differs" | "invoice_overpaid" | "amount_has_fraction" | "status_differs" | "void_invoice_has_payments" | "invoice_lines_differ" | "plan_item_billed_twice" | "late_fee_without_origin" | "late_fee_of_other_student" | "late_fee_on_late_fee" | "late_fee_without_run" | "late_fee_exceeds_policy" | "billing_run_counts_differ" | "billing_run_totals_differ" | "billing_run_items_differ" | "payment_parts_differ" | "reversed_payment_has_money" | "refunded_sum_differs" | "allocation_below_zero" | "allocation_without_payment" | "allocation_without_invoice" | "allocation_school_differs" | "allocation_of_other_family" | "refund_without_payment" | "refund_school_differs" | "family_credit_differs" | "school_credit_differs" | "money_received_differs" | "payment_without_invoice" | "payment_school_differs" | "reversal_without_payment" | "payment_reversed_twice" | "reversal_school_differs" | "credit_note_without_invoice" | "credit_note_school_differs" | "reversal_without_credit_note" | "credit_note_reversed_twice" | "document_number_missing" | "document_number_unknown" | "document_number_duplicate" | "document_number_gap" | "document_counter_differs" | "document_number_year_differs" | "counter_without_school" | "time_in_future" | "time_out_of_order" | "day_differs" | "booked_too_early" | "closing_not_next" | "closing_figures_differ" | "closed_day_differs" | "totals_without_school" | "school_totals_differ" | "idempotency_key_unanswered" | "idempotency_answer_differs" | "idempotency_answer_without_row" | "constraint_missing" | "constraint_not_enforced" | "sequence_behind";
+    code: "id_shared" | "school_name_duplicate" | "student_email_duplicate" | "inactive_school_has_students" | "student_without_school" | "invoice_without_school" | "invoice_without_student" | "invoice_school_differs" | "invoice_currency_differs" | "family_not_of_school" | "family_without_school" | "guardian_principal_duplicate" | "paid_sum_differs" | "credited_sum_differs" | "written_off_sum_differs" | "invoice_overpaid" | "amount_has_fraction" | "status_differs" | "void_invoice_has_payments" | "invoice_lines_differ" | "plan_item_billed_twice" | "late_fee_without_origin" | "late_fee_of_other_student" | "late_fee_on_late_fee" | "late_fee_without_run" | "late_fee_exceeds_policy" | "billing_run_counts_differ" | "billing_run_totals_differ" | "billing_run_items_differ" | "payment_parts_differ" | "reversed_payment_has_money" | "refunded_sum_differs" | "allocation_below_zero" | "allocation_without_payment" | "allocation_without_invoice" | "allocation_school_differs" | "allocation_of_other_family" | "refund_without_payment" | "refund_school_differs" | "family_credit_differs" | "school_credit_differs" | "money_received_differs" | "payment_without_invoice" | "payment_school_differs" | "reversal_without_payment" | "payment_reversed_twice" | "reversal_school_differs" | "credit_note_without_invoice" | "credit_note_school_differs" | "reversal_without_credit_note" | "credit_note_reversed_twice" | "document_number_missing" | "document_number_unknown" | "document_number_duplicate" | "document_number_gap" | "document_counter_differs" | "document_number_year_differs" | "counter_without_school" | "time_in_future" | "time_out_of_order" | "day_differs" | "booked_too_early" | "closing_not_next" | "closing_figures_differ" | "closed_day_differs" | "totals_without_school" | "school_totals_differ" | "idempotency_key_unanswered" | "idempotency_answer_differs" | "idempotency_answer_without_row" | "audit_entries_differ" | "audit_seal_not_next" | "constraint_missing" | "constraint_not_enforced" | "sequence_behind";
     /**
      * The rows it is about.
      */
@@ -5171,6 +5217,123 @@ export type RotateApiKeyVariables = {
      */
     "Idempotency-Key"?: string;
 } & RotateApiKeyBody;
+
+export type ListAuditEntriesResult = AuditEntry[];
+
+export type ListAuditEntriesQuery = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * @minLength 1
+     * @maxLength 64
+     */
+    principal_id?: string;
+    /**
+     * @minLength 1
+     * @maxLength 40
+     */
+    action?: string;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    object?: string;
+    /**
+     * From this day on: of the school of each entry, in UTC where it has none.
+     * @format date
+     */
+    from?: string;
+    /**
+     * Up to this day, which counts.
+     * @format date
+     */
+    to?: string;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
+
+export type ListAuditEntriesResponseHeaders = {
+    xTotalCount?: number;
+    link?: string;
+};
+
+export type ListAuditEntriesVariables = {
+    /**
+     * @minimum 1
+     * @maximum 9007199254740991
+     */
+    school_id?: number;
+    /**
+     * @minLength 1
+     * @maxLength 64
+     */
+    principal_id?: string;
+    /**
+     * @minLength 1
+     * @maxLength 40
+     */
+    action?: string;
+    /**
+     * @minLength 1
+     * @maxLength 50
+     */
+    object?: string;
+    /**
+     * From this day on: of the school of each entry, in UTC where it has none.
+     * @format date
+     */
+    from?: string;
+    /**
+     * Up to this day, which counts.
+     * @format date
+     */
+    to?: string;
+    /**
+     * Rows on a page.
+     * @minimum 1
+     * @maximum 1000
+     */
+    limit?: number;
+    /**
+     * Rows to skip. Default 0.
+     * @minimum 0
+     * @maximum 9007199254740991
+     */
+    offset?: number;
+    /**
+     * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+     * @minLength 1
+     * @maxLength 500
+     */
+    cursor?: string;
+    /**
+     * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+     */
+    count?: "exact" | "none";
+};
 
 export type ListBillingRunsResult = BillingRun[];
 
@@ -9932,6 +10095,68 @@ export type Ops = {
             idempotencyHit?: string;
         };
     };
+    listAuditEntries: {
+        args: {
+            /**
+             * @minimum 1
+             * @maximum 9007199254740991
+             */
+            school_id?: number;
+            /**
+             * @minLength 1
+             * @maxLength 64
+             */
+            principal_id?: string;
+            /**
+             * @minLength 1
+             * @maxLength 40
+             */
+            action?: string;
+            /**
+             * @minLength 1
+             * @maxLength 50
+             */
+            object?: string;
+            /**
+             * From this day on: of the school of each entry, in UTC where it has none.
+             * @format date
+             */
+            from?: string;
+            /**
+             * Up to this day, which counts.
+             * @format date
+             */
+            to?: string;
+            /**
+             * Rows on a page.
+             * @minimum 1
+             * @maximum 1000
+             */
+            limit?: number;
+            /**
+             * Rows to skip. Default 0.
+             * @minimum 0
+             * @maximum 9007199254740991
+             */
+            offset?: number;
+            /**
+             * Opaque place in the list, as given by `Link`. Any page costs the same this way. Excludes `offset`.
+             * @minLength 1
+             * @maxLength 500
+             */
+            cursor?: string;
+            /**
+             * Whether `X-Total-Count` is sent. Without it, long walks through what a filter matches need not count it at every page.
+             */
+            count?: "exact" | "none";
+        };
+        result: ListAuditEntriesResult;
+        headers: {
+            xTotalCount?: number;
+            link?: string;
+        };
+        item: AuditEntry;
+    };
     listBillingRuns: {
         args: {
             /**
@@ -12430,6 +12655,7 @@ export const OPERATIONS = {
     revokeApiKey: { id: "revokeApiKey", method: "DELETE", path: "/api/v1/api-keys/{id}", tags: ["access"], params: [{ name: "id", in: "path" }], responseKind: "void", security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     updateApiKey: { id: "updateApiKey", method: "PATCH", path: "/api/v1/api-keys/{id}", tags: ["access"], params: [{ name: "id", in: "path" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
     rotateApiKey: { id: "rotateApiKey", method: "POST", path: "/api/v1/api-keys/{id}/rotation", tags: ["access"], params: [{ name: "id", in: "path" }, { name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
+    listAuditEntries: { id: "listAuditEntries", method: "GET", path: "/api/v1/audit", tags: ["audit"], params: [{ name: "school_id", in: "query" }, { name: "principal_id", in: "query" }, { name: "action", in: "query" }, { name: "object", in: "query" }, { name: "from", in: "query" }, { name: "to", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     listBillingRuns: { id: "listBillingRuns", method: "GET", path: "/api/v1/billing-runs", tags: ["billing runs"], params: [{ name: "school_id", in: "query" }, { name: "kind", in: "query" }, { name: "status", in: "query" }, { name: "limit", in: "query" }, { name: "offset", in: "query" }, { name: "cursor", in: "query" }, { name: "count", in: "query" }], responseHeaders: [{ name: "x-total-count", key: "xTotalCount", type: "number" }, { name: "link", key: "link", type: "string" }], pagination: { style: "link", limitParam: "limit", items: "" } },
     startBillingRun: { id: "startBillingRun", method: "POST", path: "/api/v1/billing-runs", tags: ["billing runs"], params: [{ name: "Idempotency-Key", in: "header" }], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]], responseHeaders: [{ name: "location", key: "location", type: "string" }, { name: "idempotency-hit", key: "idempotencyHit", type: "string" }] },
     previewBillingRun: { id: "previewBillingRun", method: "POST", path: "/api/v1/billing-runs/preview", tags: ["billing runs"], body: { contentType: "application/json" }, security: [[{ scheme: "apiKey", kind: "apiKey", name: "X-API-Key", in: "header" }]] },
@@ -14401,4 +14627,4 @@ export function createClient<
 export const client = createClient<Ops, OperationId, OperationPath, OperationTag>(OPERATIONS, { serverUrl: "/", argsStyle: "flat", clientHeader: "redocly-client-generator" });
 
 export const { configure, use } = client;
-export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, withdrawEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, getFamilyAging, applyCredit, listGuardians, createGuardian, getFamilyLedger, listFamilyLinks, createFamilyLink, listFamilyPayments, createFamilyPayment, getFamilyStatement, getGuardian, deleteGuardian, updateGuardian, eraseGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, revokeFamilyLink, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, importBalances, importFamilies, importStudents, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, eraseStudent, getStudentLedger, getPersonalData, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;
+export const { listApiKeys, createApiKey, getApiKey, revokeApiKey, updateApiKey, rotateApiKey, listAuditEntries, listBillingRuns, startBillingRun, previewBillingRun, getBillingRun, listBillingRunItems, voidBillingRun, getClosing, reopenBooks, listConcepts, createConcept, getConcept, deleteConcept, updateConcept, listAllCreditNotes, getCreditNote, reverseCreditNote, listDiscounts, createDiscount, getDiscount, deleteDiscount, updateDiscount, listEnrolments, createEnrolment, getEnrolment, deleteEnrolment, updateEnrolment, withdrawEnrolment, listFamilies, createFamily, getFamily, deleteFamily, updateFamily, getFamilyAging, applyCredit, listGuardians, createGuardian, getFamilyLedger, listFamilyLinks, createFamilyLink, listFamilyPayments, createFamilyPayment, getFamilyStatement, getGuardian, deleteGuardian, updateGuardian, eraseGuardian, takeInvitation, listInvoices, createInvoice, getInvoice, voidInvoice, updateInvoice, listCreditNotes, createCreditNote, listInvoicePayments, createInvoicePayment, listLateFeePolicies, createLateFeePolicy, getLateFeePolicy, deleteLateFeePolicy, updateLateFeePolicy, revokeFamilyLink, getMe, listPayments, createPayment, getPayment, allocatePayment, listRefunds, createRefund, releasePayment, reversePayment, listPeriods, createPeriod, getPeriod, deletePeriod, updatePeriod, listPlans, createPlan, getPlan, deletePlan, updatePlan, reconcile, listSchools, createSchool, getSchool, deactivateSchool, updateSchool, activateSchool, getSchoolAging, listClosings, closeBooks, listDebtors, importBalances, importFamilies, importStudents, getSchoolLedger, getSchoolStatement, getSchoolSummary, getSession, signIn, signOut, listStudents, createStudent, getStudent, deleteStudent, updateStudent, getStudentAging, getClearance, eraseStudent, getStudentLedger, getPersonalData, getStudentStatement, listUsers, createUser, getUser, deleteUser, updateUser, inviteUser, getHealth, getReadiness, getMetrics, getProblemPage } = client;

@@ -59,20 +59,23 @@ export function authorization({ readAccess, addresses, onLimited }: Authorizatio
   };
   return (request, _reply, done) => {
     const { config } = request.routeOptions;
+    const asks = (actor: Actor): void => {
+      request.actor = { ...actor, requestId: request.id };
+    };
     if (isOpen(request)) {
-      request.actor = ANONYMOUS;
+      asks(ANONYMOUS);
       done();
     } else if (typeof request.identity === 'string') {
       // One that is revoked must not see more than it did before.
       const mayRead =
         request.identity !== 'invalid' && readAccess === 'public' && READS.has(request.method) && isForAnybody(config);
-      request.actor = ANONYMOUS;
+      asks(ANONYMOUS);
       done(mayRead ? undefined : request.identity === 'nobody' ? keyMissing() : wrongKey(request));
     } else {
       const actor = actorOf(request.identity.grants, config);
       if (actor === undefined) done(scopeMissing(config));
       else {
-        request.actor = actor;
+        asks(actor);
         done();
       }
     }

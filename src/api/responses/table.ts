@@ -61,12 +61,13 @@ function kindOf(member: object): ColumnKind {
   return types.includes('boolean') ? 'flag' : 'text';
 }
 
-/** What a column shows of a row: a list with spaces between; undefined where the row has no such member. */
+/** What a column shows of a row: a list with spaces between, an object of any members as JSON; undefined where the row has no such member. */
 export function valueAt(row: unknown, { path }: Column): unknown {
   const found = path.reduce((value: unknown, name): unknown => {
     return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
   }, row);
-  return Array.isArray(found) ? found.join(' ') : found;
+  if (Array.isArray(found)) return found.join(' ');
+  return typeof found === 'object' && found !== null ? JSON.stringify(found) : found;
 }
 
 type Owner = Readonly<{

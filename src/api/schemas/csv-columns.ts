@@ -1,5 +1,6 @@
 import type { AccountOwner } from '../../domain/reporting/statement.ts';
 import { type Column, columnsOf } from '../responses/table.ts';
+import { AuditEntryResponse } from './access/audit.ts';
 import { UserResponse } from './access/user.ts';
 import { ClosingResponse } from './closing.ts';
 import { CreditNoteRow } from './credit-note.ts';
@@ -79,6 +80,7 @@ export const CSV_COLUMNS = {
   debtors: columnsOf(DebtorRow),
   familyDebtors: columnsOf(FamilyDebtorRow),
   summary: columnsOf(SummaryRow),
+  audit: columnsOf(AuditEntryResponse),
   // A row of a file has no list in it.
   users: columnsOf(UserResponse).filter(({ name }) => name !== 'memberships'),
 } as const;

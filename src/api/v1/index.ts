@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../domain/shared/ports.ts';
 import type { ApiKeyService } from '../../services/access/api-key-service.ts';
+import type { AuditService } from '../../services/access/audit-service.ts';
 import type { FamilyLinkService } from '../../services/access/family-link-service.ts';
 import type { InvitationService } from '../../services/access/invitation-service.ts';
 import type { OidcService } from '../../services/access/oidc-service.ts';
@@ -25,6 +26,7 @@ import type { ReportService } from '../../services/reporting/report-service.ts';
 import type { StatementService } from '../../services/reporting/statement-service.ts';
 import type { ClientAddresses } from '../edge/load/client-address.ts';
 import { importRoutes } from '../imports/routes.ts';
+import { auditRoutes } from './access/audit.ts';
 import { oidcRoutes } from './access/oidc.ts';
 import { privacyRoutes } from './access/privacy.ts';
 import { sessionRoutes } from './access/session.ts';
@@ -74,6 +76,7 @@ export type Services = CatalogueServices &
     billingRuns: BillingRunService;
     oidc: OidcService;
     privacy: PrivacyService;
+    audit: AuditService;
     clock: Clock;
   }>;
 
@@ -110,6 +113,7 @@ export function v1Routes(routes: FastifyInstance, services: Services, { release,
   sessionRoutes(routes, services, addresses);
   oidcRoutes(routes, services.oidc);
   privacyRoutes(routes, services.privacy);
+  auditRoutes(routes, services.audit);
   userRoutes(routes, services.users, publicUrl);
   billingRunRoutes(routes, services.billingRuns);
 }

@@ -16,6 +16,8 @@ export type Actor = Grant &
   Readonly<{
     /** Names the principal and stays the same for as long as it is one; under it its idempotency keys are kept. */
     principalId: string;
+    /** Of the request that it asks with. Absent for the command line, and for what the product does by itself. */
+    requestId?: string;
   }> &
   (
     | Readonly<{
@@ -35,6 +37,11 @@ export type Actor = Grant &
 /** @param principalId names the key without holding it */
 export function rootActor(principalId: string): Actor {
   return { principalId, kind: 'root', schools: 'all', scopes: EVERYTHING };
+}
+
+/** What names a person as a principal. */
+export function principalIdOfUser(id: number): string {
+  return `user ${id}`;
 }
 
 /** Whether what belongs to the school exists for the actor. */

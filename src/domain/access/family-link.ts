@@ -18,12 +18,17 @@ export type FamilyLinkEvent = Readonly<{
 /** Whoever signed in with the link: sees no school, and of one the family. */
 export function actorOfLink({ id, familyId, schoolId }: FamilyLink): Actor {
   return {
-    principalId: `link ${id}`,
+    principalId: principalIdOfLink(id),
     kind: 'link',
     schools: [],
     family: { id: familyId, schoolId },
     scopes: SCOPES_OF_LINKS,
   };
+}
+
+/** What names a link as a principal. */
+export function principalIdOfLink(id: number): string {
+  return `link ${id}`;
 }
 
 /**

@@ -26,9 +26,17 @@ export type SignInMethod = 'password' | 'oidc' | 'link';
  * told.
  */
 export type SessionEvent =
-  | Readonly<{ type: 'signed_in'; method: SignInMethod; userId: number | null; linkId?: number }>
+  | Readonly<{ type: 'signed_in'; method: SignInMethod; userId: number | null; linkId?: number; schoolId?: number }>
   | Readonly<{ type: 'sign_in_refused'; method: SignInMethod; userId: number | null; reason: SignInRefusal }>
   | Readonly<{ type: 'signed_out'; userId: number | null; linkId?: number }>;
+
+/** A file of people was given out: of one school or family, or of all there are for who asked. */
+export type PeopleExported = Readonly<{
+  type: 'people_exported';
+  what: 'students' | 'families' | 'guardians' | 'users';
+  schoolId: number | null;
+  familyId: number | null;
+}>;
 
 /** Who was forgotten, and whose data was given out. */
 export type PrivacyEvent =
@@ -39,7 +47,8 @@ export type PrivacyEvent =
       studentId: number | null;
       guardianId: number | null;
     }>
-  | Readonly<{ type: 'personal_data_given'; schoolId: number; studentId: number }>;
+  | Readonly<{ type: 'personal_data_given'; schoolId: number; studentId: number }>
+  | PeopleExported;
 
 export type SignInRefusal =
   | 'wrong_credentials'

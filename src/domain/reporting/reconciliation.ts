@@ -111,6 +111,10 @@ export const FINDING_CODES = [
   'idempotency_answer_differs',
   /** A repeat would be told of a row that is not there. */
   'idempotency_answer_without_row',
+  /** An entry of the audit log was changed, added or deleted since it was sealed. */
+  'audit_entries_differ',
+  /** A seal of the audit log does not go on where the one before it ended: one was changed or deleted. */
+  'audit_seal_not_next',
   /** A constraint, a unique index, a trigger or NOT NULL that the migrations made is gone. */
   'constraint_missing',
   /** It is there, and was never compared with the rows, or is switched off. */
@@ -147,6 +151,7 @@ export const SUBJECTS = [
   'school_totals',
   'document_numbers',
   'idempotency_keys',
+  'audit_seals',
   'constraints',
 ] as const;
 export type Subject = (typeof SUBJECTS)[number];

@@ -64,16 +64,17 @@ export class SessionRepository {
     tokenHash: Uint8Array,
     linkHash: Uint8Array,
     { now, expiresAt }: { now: Date; expiresAt: Date },
-  ): Promise<{ linkId: number; expiresAt: Date } | undefined> {
-    return await this.#sql.first<{ linkId: number; expiresAt: Date }>(sql`
+  ): Promise<{ linkId: number; schoolId: number; expiresAt: Date } | undefined> {
+    return await this.#sql.first<{ linkId: number; schoolId: number; expiresAt: Date }>(sql`
       with link as (
         update family_links set last_used_at = ${now}
         where token_hash = ${linkHash} and (expires_at is null or expires_at > ${now})
-        returning id, expires_at
+        returning id, school_id, expires_at
       )
       insert into sessions (token_hash, link_id, created_at, used_at, expires_at)
       select ${tokenHash}, id, ${now}::timestamptz, ${now}::timestamptz, least(expires_at, ${expiresAt}::timestamptz)
-      from link returning link_id as "linkId", expires_at as "expiresAt"`);
+      from link
+      returning link_id as "linkId", (select school_id from link) as "schoolId", expires_at as "expiresAt"`);
   }
 
   /** A session that lives. @param idleSince when it must have been used last */

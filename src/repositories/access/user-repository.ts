@@ -50,6 +50,14 @@ export class UserRepository {
     return row && { id, isActive: row.disabled_at === null, memberships: await this.#memberships(id) };
   }
 
+  /** The school that all memberships of the user are of; null where they are of several, of all schools, or none. */
+  async findOnlySchool(id: number): Promise<number | null> {
+    const row = await this.#sql.first<{ school_id: number | null }>(sql`
+      select case when count(*) = count(school_id) and count(distinct school_id) = 1 then min(school_id) end as school_id
+      from memberships where user_id = ${id}`);
+    return row?.school_id ?? null;
+  }
+
   async list(actor: Actor, filter: UserFilter, page: PageRequest): Promise<Page> {
     return await readPage(this.#sql, toList(actor, filter), page);
   }

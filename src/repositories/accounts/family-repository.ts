@@ -7,7 +7,7 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../shared/database-failures.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
-import { type Found, findEach, type Written, writing } from '../shared/projection.ts';
+import { type Found, findEach, findJsonForUpdate, type Written, writing } from '../shared/projection.ts';
 import { containsWords, isoTime, visibleTo } from '../shared/sql-fragments.ts';
 import { GUARDIAN_JSON_COLUMNS, GUARDIAN_SEARCHED } from './guardian-repository.ts';
 import { STUDENT_SEARCHED } from './student-repository.ts';
@@ -116,6 +116,11 @@ export class FamilyRepository {
   /** Families as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
   async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
     return await findEach(this.#sql, PROJECTION, ids);
+  }
+
+  /** The family as the API shows it before it is changed, held until the transaction ends. Undefined when there is none. */
+  async findJsonForUpdate(actor: Actor, id: number): Promise<string | undefined> {
+    return await findJsonForUpdate(this.#sql, PROJECTION, actor, id);
   }
 
   /** @throws DomainError `cursor_outdated` */

@@ -5,7 +5,7 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { eraseAnswersAbout } from '../shared/idempotency-keys.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
-import { type Found, findEach, type Written, writing } from '../shared/projection.ts';
+import { type Found, findEach, findJsonForUpdate, type Written, writing } from '../shared/projection.ts';
 import { isoTime, visibleTo } from '../shared/sql-fragments.ts';
 
 type GuardianFacts = Readonly<{ guardianId: number; familyId: number; schoolId: number }>;
@@ -55,6 +55,11 @@ export class GuardianRepository {
   /** Guardians as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
   async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
     return await findEach(this.#sql, PROJECTION, ids);
+  }
+
+  /** The guardian as the API shows it before it is changed, held until the transaction ends. Undefined when there is none. */
+  async findJsonForUpdate(actor: Actor, id: number): Promise<string | undefined> {
+    return await findJsonForUpdate(this.#sql, PROJECTION, actor, id);
   }
 
   async listOfFamily(actor: Actor, familyId: number, page: PageRequest): Promise<Page> {

@@ -6,7 +6,7 @@ import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
 import { isForeignKeyViolation, isInvalidParameter, isUniqueViolation } from '../shared/database-failures.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
-import { type Found, findEach, type Written, writing } from '../shared/projection.ts';
+import { type Found, findEach, findJsonForUpdate, type Written, writing } from '../shared/projection.ts';
 import { containsWords, isoTime, visibleTo } from '../shared/sql-fragments.ts';
 
 type SchoolRow = {
@@ -81,6 +81,11 @@ export class SchoolRepository {
   /** Schools as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
   async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
     return await findEach(this.#sql, PROJECTION, ids);
+  }
+
+  /** The school as the API shows it before it is changed, held until the transaction ends. Undefined when there is none. */
+  async findJsonForUpdate(actor: Actor, id: number): Promise<string | undefined> {
+    return await findJsonForUpdate(this.#sql, PROJECTION, actor, id);
   }
 
   /** Finds a school and holds its row lock: nobody can enrol, invoice or change it until the transaction ends. */

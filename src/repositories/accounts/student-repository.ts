@@ -7,7 +7,7 @@ import { joinSql, type Statement, sql } from '../../infrastructure/postgres/sql.
 import { isForeignKeyViolation, isUniqueViolation } from '../shared/database-failures.ts';
 import { eraseAnswersAbout } from '../shared/idempotency-keys.ts';
 import { type List, type Order, readPage, streamRows, where } from '../shared/paging.ts';
-import { type Found, findEach, type Written, writing } from '../shared/projection.ts';
+import { type Found, findEach, findJsonForUpdate, type Written, writing } from '../shared/projection.ts';
 import { containsWords, isoTime, visibleTo } from '../shared/sql-fragments.ts';
 
 type StudentRow = {
@@ -108,6 +108,11 @@ export class StudentRepository {
   /** Students as the API shows them, for several callers: in the order of `ids`, undefined where there is none. */
   async findEach(ids: readonly number[]): Promise<(Found | undefined)[]> {
     return await findEach(this.#sql, PROJECTION, ids);
+  }
+
+  /** The student as the API shows it before it is changed, held until the transaction ends. Undefined when there is none. */
+  async findJsonForUpdate(actor: Actor, id: number): Promise<string | undefined> {
+    return await findJsonForUpdate(this.#sql, PROJECTION, actor, id);
   }
 
   /** Full names, in no order, of those of the students that there are. No limit: the caller bounds the ids. */

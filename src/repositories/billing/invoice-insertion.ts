@@ -1,7 +1,8 @@
-import type { Schools } from '../../domain/access/actor.ts';
+import type { Actor } from '../../domain/access/actor.ts';
 import type { InvoiceCreated } from '../../domain/billing/events.ts';
 import type { NewInvoice } from '../../domain/billing/invoice.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { CALLER_COLUMNS, callerArrays, isSet, keepEntries, maskedJson } from '../shared/audit-entries.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
 import { isSuspect, type LockMode, lockTimeoutOf, looks } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
@@ -11,12 +12,12 @@ import { answers, heldSchools } from './held-schools.ts';
 import { INVOICE } from './invoice-projection.ts';
 import { addToTotals, bookedOn } from './school-totals.ts';
 
-/** An invoice to issue at the instant `now`, under an idempotency key if it came with one, by who sees `schools`. */
+/** An invoice that `actor` issues at the instant `now`, under an idempotency key if it came with one. */
 export type InvoiceRequest = Readonly<{
   invoice: NewInvoice;
   now: Date;
   claim: IdempotencyClaim | null;
-  schools: Schools;
+  actor: Actor;
 }>;
 
 export type IssuedInvoice = Written<Omit<InvoiceCreated, 'type'>>;
@@ -57,6 +58,7 @@ function freeFamilies(locks: LockMode): Statement {
  */
 export function invoiceInsertion(requests: readonly InvoiceRequest[], locks: LockMode): Statement {
   const of = <T>(field: (invoice: NewInvoice) => T): T[] => requests.map(({ invoice }) => field(invoice));
+  const actors = requests.map(({ actor }) => actor);
   return sql`
     with asked as (
       select each.* from ${lockTimeoutOf(locks)}, unnest(
@@ -64,11 +66,11 @@ export function invoiceInsertion(requests: readonly InvoiceRequest[], locks: Loc
         ${of(({ currency }) => currency)}::text[], ${of(({ dueDate }) => dueDate)}::date[],
         ${of(({ description }) => description)}::text[], ${of(({ issuedOn }) => issuedOn)}::date[],
         ${of(({ conceptId }) => conceptId)}::bigint[],
-        ${requests.map(({ now }) => now)}::timestamptz[], ${schoolsOfEach(requests)},
+        ${requests.map(({ now }) => now)}::timestamptz[], ${schoolsOfEach(actors)}, ${callerArrays(actors)},
         ${claimArrays(requests.map(({ claim }) => claim))}
       ) with ordinality
         each (student_id, amount, asked_currency, due_date, description, issued_day, concept_id, now, schools,
-          ${CLAIM_COLUMNS}, place)
+          ${CALLER_COLUMNS}, ${CLAIM_COLUMNS}, place)
     ), student as (
       ${heldStudents(locks)}
     ), family as (
@@ -96,12 +98,15 @@ export function invoiceInsertion(requests: readonly InvoiceRequest[], locks: Loc
       returning *
     ), answer as (
       select place, i.id as "invoiceId", i.student_id as "studentId", i.school_id as "schoolId",
-             i.amount_total as "amountTotal", i.currency, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
+             i.amount_total as "amountTotal", i.currency, now, ${CALLER_COLUMNS}, ${CLAIM_COLUMNS}, row_to_json(one)::text as body,
+             ${maskedJson(sql`one`, sql`jsonb_build_object('description', ${isSet(sql`one.description`)})`)} as made
       from i
       join numbered using (school_id, number)
       cross join lateral (select ${INVOICE.json}) one
     ), kept as (
       ${keepAnswers(sql`answer`)}
+    ), entry as (
+      ${keepEntries({ from: sql`answer`, action: 'invoice_created', object: sql`'invoice:' || "invoiceId"` })}
     )
     select place, "invoiceId", "studentId", "schoolId", "amountTotal", currency, body, held_school_id
     from ${answers(locks)}`;

@@ -177,8 +177,7 @@ export class InvoiceRepository {
    */
   async insert(actor: Actor, invoice: NewInvoice, now: Date): Promise<IssuedInvoice | undefined> {
     try {
-      const { schools } = actor;
-      const statement = invoiceInsertion([{ invoice, now, claim: null, schools }], 'patient');
+      const statement = invoiceInsertion([{ invoice, now, claim: null, actor }], 'patient');
       const [made] = inOrder([invoice], await this.#sql.rows<Placed<IssuedInvoice>>(statement));
       return made instanceof Held ? undefined : made;
     } catch (error) {
@@ -192,8 +191,7 @@ export class InvoiceRepository {
    * @throws DomainError as {@link insert}, for the first
    */
   async insertBatch(actor: Actor, invoices: readonly NewInvoice[], now: Date): Promise<(IssuedInvoice | undefined)[]> {
-    const { schools } = actor;
-    const requests = invoices.map((invoice) => ({ invoice, now, claim: null, schools }));
+    const requests = invoices.map((invoice) => ({ invoice, now, claim: null, actor }));
     const statement = invoiceInsertion(requests, 'patient');
     const made = inOrder(invoices, await this.#sql.rows<Placed<IssuedInvoice>>(statement));
     return made.map((one) => (one instanceof Held ? undefined : one));

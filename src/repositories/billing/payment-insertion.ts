@@ -1,8 +1,9 @@
-import type { Schools } from '../../domain/access/actor.ts';
+import type { Actor } from '../../domain/access/actor.ts';
 import { FIRST_DAY } from '../../domain/billing/books.ts';
 import type { PaymentProcessed } from '../../domain/billing/events.ts';
 import type { NewPayment } from '../../domain/billing/payment.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { CALLER_COLUMNS, callerArrays, isSet, keepEntries, maskedJson } from '../shared/audit-entries.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
 import { isSuspect, type LockMode, lockTimeoutOf, looks } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
@@ -12,12 +13,12 @@ import { answers, heldSchools } from './held-schools.ts';
 import { oneAllocation, PAYMENT_FACTS, paymentJson } from './payment-projection.ts';
 import { bookedOn, changeTotals } from './school-totals.ts';
 
-/** A payment to record at the instant `now`, under an idempotency key if it came with one, by who sees `schools`. */
+/** A payment that `actor` records at the instant `now`, under an idempotency key if it came with one. */
 export type PaymentRequest = Readonly<{
   payment: NewPayment;
   now: Date;
   claim: IdempotencyClaim | null;
-  schools: Schools;
+  actor: Actor;
 }>;
 
 export type RecordedPayment = Written<Omit<PaymentProcessed, 'type'>>;
@@ -57,6 +58,7 @@ const IS_NOT_HELD = sql`asked.place not in (select place from held)`;
  */
 export function paymentInsertion(requests: readonly PaymentRequest[], locks: LockMode): Statement {
   const of = <T>(field: (payment: NewPayment) => T): T[] => requests.map(({ payment }) => field(payment));
+  const actors = requests.map(({ actor }) => actor);
   return sql`
     with asked as (
       select each.* from ${lockTimeoutOf(locks)}, unnest(
@@ -64,9 +66,9 @@ export function paymentInsertion(requests: readonly PaymentRequest[], locks: Loc
         ${of(({ method }) => method)}::text[], ${of(({ reference }) => reference)}::text[],
         ${of(({ paidAt }) => (paidAt instanceof Date ? paidAt : null))}::timestamptz[],
         ${of(({ paidAt }) => (paidAt instanceof Date ? null : paidAt))}::date[], ${requests.map(({ now }) => now)}::timestamptz[],
-        ${schoolsOfEach(requests)}, ${claimArrays(requests.map(({ claim }) => claim))}
+        ${schoolsOfEach(actors)}, ${callerArrays(actors)}, ${claimArrays(requests.map(({ claim }) => claim))}
       ) with ordinality
-        each (invoice_id, amount, method, reference, paid_at, paid_day, now, schools, ${CLAIM_COLUMNS}, place)
+        each (invoice_id, amount, method, reference, paid_at, paid_day, now, schools, ${CALLER_COLUMNS}, ${CLAIM_COLUMNS}, place)
     ), ${looks(locks) ? wantedAndHeld(locks) : sql``} free as (
       select asked.* from asked join invoices i on i.id = asked.invoice_id
       where ${IS_VISIBLE} and ${FITS} and ${HAS_BEGUN} and ${IS_FREE} ${locks === 'patient' ? sql`` : EARNS_NOTHING}
@@ -78,8 +80,8 @@ export function paymentInsertion(requests: readonly PaymentRequest[], locks: Loc
       where i.id = invoice_id and ${FITS}
       returning i.school_id, i.family_id, i.student_id, i.number as invoice_number, free.*
     ), document as (
-      select school_id, family_id, invoice_id, student_id, invoice_number, amount, method, reference, now, ${CLAIM_COLUMNS},
-             place,
+      select school_id, family_id, invoice_id, student_id, invoice_number, amount, method, reference, now, ${CALLER_COLUMNS},
+             ${CLAIM_COLUMNS}, place,
              coalesce(paid_at, ${noonOf(sql`paid_day`, sql`now`)}) as paid_at,
              coalesce(paid_day, ${dayOf(sql`paid_at`)}) as paid_on,
              ${seriesOf(sql`sc.receipt_prefix`, dayOf(sql`now`))} as series
@@ -99,13 +101,16 @@ export function paymentInsertion(requests: readonly PaymentRequest[], locks: Loc
       insert into payment_allocations (school_id, payment_id, invoice_id, amount, kind, allocated_on, booked_on, created_at)
       select school_id, id, invoice_id, amount, 'ALLOCATION', paid_on, booked_on, created_at from p
     ), answer as (
-      select ${PAYMENT_FACTS}, p.method, place, now, ${CLAIM_COLUMNS}, row_to_json(one)::text as body
+      select ${PAYMENT_FACTS}, p.method, place, now, ${CALLER_COLUMNS}, ${CLAIM_COLUMNS}, row_to_json(one)::text as body,
+             ${maskedJson(sql`one`, sql`jsonb_build_object('reference', ${isSet(sql`one.reference`)})`)} as made
       from p
       join numbered using (invoice_id)
       cross join (select null::timestamptz as reversed_at, null::date as reversed_on, null::text as reason) r
       cross join lateral (select ${paymentJson(oneAllocation(sql`numbered.invoice_number`, sql`numbered.student_id`))}) one
     ), kept as (
       ${keepAnswers(sql`answer`)}
+    ), entry as (
+      ${keepEntries({ from: sql`answer`, action: 'payment_processed', object: sql`'payment:' || "paymentId"` })}
     )
     select place, "paymentId", "invoiceId", "familyId", "schoolId", amount, method, body, held_school_id from ${answers(locks)}`;
 }

@@ -133,8 +133,7 @@ export class PaymentRepository {
 
   /** Records a payment of an invoice that the transaction has locked. Undefined when the invoice cannot take it. */
   async insert(actor: Actor, payment: NewPayment, now: Date): Promise<RecordedPayment | undefined> {
-    const { schools } = actor;
-    const statement = paymentInsertion([{ payment, now, claim: null, schools }], 'patient');
+    const statement = paymentInsertion([{ payment, now, claim: null, actor }], 'patient');
     const [made] = inOrder([payment], await this.#sql.rows<Placed<RecordedPayment>>(statement));
     return made instanceof Held ? undefined : made;
   }

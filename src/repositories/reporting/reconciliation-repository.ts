@@ -6,6 +6,7 @@ import { visibleTo } from '../shared/sql-fragments.ts';
 import { walkSchools, walkStudents, walkTotals } from './reconciliation/accounts.ts';
 import { walkAllocations } from './reconciliation/allocations.ts';
 import { walkAnswers } from './reconciliation/answers.ts';
+import { walkAuditSeals } from './reconciliation/audit-log.ts';
 import { walkBillingRuns } from './reconciliation/billing-runs.ts';
 import { walkClosings } from './reconciliation/closings.ts';
 import { walkCreditNotes } from './reconciliation/credit-notes.ts';
@@ -57,7 +58,7 @@ export class ReconciliationRepository {
   }
 }
 
-const OF_NO_SCHOOL: ReadonlySet<Subject> = new Set(['idempotency_keys', 'constraints']);
+const OF_NO_SCHOOL: ReadonlySet<Subject> = new Set(['idempotency_keys', 'audit_seals', 'constraints']);
 
 const WALKS: Readonly<Record<Subject, (step: Step) => Statement>> = {
   schools: walkSchools,
@@ -76,6 +77,7 @@ const WALKS: Readonly<Record<Subject, (step: Step) => Statement>> = {
   school_totals: walkTotals,
   document_numbers: walkNumbers,
   idempotency_keys: walkAnswers,
+  audit_seals: walkAuditSeals,
   constraints: walkStructure,
 };
 
@@ -97,5 +99,6 @@ const EXTENTS: Readonly<Record<Subject, Statement>> = {
   school_totals: sql`select max(id) from schools`,
   document_numbers: sql`select sum(last_number) from document_counters`,
   idempotency_keys: sql`select 0`,
+  audit_seals: sql`select max(id) from audit_seals`,
   constraints: sql`select ${PARTS_COUNT}::int`,
 };

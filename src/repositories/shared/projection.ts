@@ -1,5 +1,7 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { visibleTo } from './sql-fragments.ts';
 
 /*
  * A resource's JSON is written once, as the columns its repository exports, and answered by reads and writes alike
@@ -53,4 +55,21 @@ export async function findEach(
     where ${id} = any (${ids}::bigint[])`);
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.map((one) => byId.get(one));
+}
+
+/**
+ * A row as it is before it is changed, as JSON text, and held until the transaction ends: others may go on to refer to it.
+ * Undefined where there is none for the actor.
+ */
+export async function findJsonForUpdate(
+  on: Sql,
+  { alias, from, json, id: column, schoolId }: Projection,
+  actor: Actor,
+  id: number,
+): Promise<string | undefined> {
+  const row = await on.first<{ body: string }>(sql`
+    select row_to_json(one)::text as body from ${from} cross join lateral (select ${json}) one
+    where ${column} = ${id} and ${visibleTo(actor, schoolId)}
+    for no key update of ${alias}`);
+  return row?.body;
 }

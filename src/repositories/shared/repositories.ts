@@ -1,5 +1,7 @@
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { ApiKeyRepository } from '../access/api-key-repository.ts';
+import { AuditRepository } from '../access/audit-repository.ts';
+import { AuditSealRepository } from '../access/audit-seal-repository.ts';
 import { FamilyLinkRepository } from '../access/family-link-repository.ts';
 import { InvitationRepository } from '../access/invitation-repository.ts';
 import { OidcRepository } from '../access/oidc-repository.ts';
@@ -83,6 +85,8 @@ export type Repositories = Readonly<{
   signInFailures: SignInFailureRepository;
   oidc: OidcRepository;
   privacy: PrivacyRepository;
+  audit: AuditRepository;
+  auditSeals: AuditSealRepository;
 }>;
 
 /** @param sql a pool or an open transaction: where their statements run */
@@ -129,5 +133,7 @@ export function repositoriesOn(sql: Sql): Repositories {
     signInFailures: new SignInFailureRepository(sql),
     oidc: new OidcRepository(sql),
     privacy: new PrivacyRepository(sql),
+    audit: new AuditRepository(sql),
+    auditSeals: new AuditSealRepository(sql),
   };
 }

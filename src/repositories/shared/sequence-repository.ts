@@ -30,6 +30,8 @@ export const TABLES_WITH_IDS = {
   users: sql`users`,
   memberships: sql`memberships`,
   erasures: sql`erasures`,
+  audit_log: sql`audit_log`,
+  audit_seals: sql`audit_seals`,
 } as const satisfies Readonly<Record<string, Statement>>;
 
 export type TableWithIds = keyof typeof TABLES_WITH_IDS;

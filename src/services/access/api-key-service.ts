@@ -13,6 +13,7 @@ import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
+import { type Changed, changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -84,12 +85,13 @@ export class ApiKeyService {
     const until = new Date(now.getTime() + overlapMs);
     return await this.#forgetting(id, async () =>
       this.#issue(actor, key, now, async ({ apiKeys }, secret) => {
-        const before = await apiKeys.findForUpdate(actor, id);
-        if (before === undefined) throw notFound(id);
-        assertNotRevoked(before);
-        assertGrantable(actor, grantOf(before));
-        const body = await apiKeys.updateSecret(actor, before, secret, until, now);
-        return { body, event: { type: 'api_key_rotated', apiKeyId: id } };
+        const key = await apiKeys.findForUpdate(actor, id);
+        const before = await apiKeys.findJson(actor, id);
+        if (key === undefined) throw notFound(id);
+        assertNotRevoked(key);
+        assertGrantable(actor, grantOf(key));
+        const body = await apiKeys.updateSecret(actor, key, secret, until, now);
+        return { before, body, event: { type: 'api_key_rotated', apiKeyId: id } };
       }),
     );
   }
@@ -124,7 +126,7 @@ export class ApiKeyService {
     make: (
       repositories: Repositories,
       secret: Readonly<{ digest: string; start: string }>,
-    ) => Promise<Readonly<{ body: string; event: ApiKeyEvent }>>,
+    ) => Promise<Changed<ApiKeyEvent>>,
   ): Promise<Outcome<ApiKeyEvent>> {
     const outcome = await createOnce<ApiKeyEvent>(this.#unitOfWork, {
       actor,
@@ -133,8 +135,8 @@ export class ApiKeyService {
       isSecret: true,
       inTransaction: async (repositories) => {
         const secret = makeKey();
-        const { body, event } = await make(repositories, { digest: digestOf(secret), start: startOf(secret) });
-        return { body: `${body.slice(0, -1)},"key":${JSON.stringify(secret)}}`, event };
+        const made = await make(repositories, { digest: digestOf(secret), start: startOf(secret) });
+        return { ...made, body: `${made.body.slice(0, -1)},"key":${JSON.stringify(secret)}}` };
       },
     });
     announce(this.#log, outcome.event);
@@ -165,17 +167,18 @@ export class ApiKeyService {
     type: ApiKeyEvent['type'],
     decide: (before: ApiKey, repositories: Repositories) => Promise<string>,
   ): Promise<Outcome<ApiKeyEvent>> {
-    const body = await this.#forgetting(id, async () =>
-      this.#unitOfWork.transaction(async (repositories) => {
-        const before = await repositories.apiKeys.findForUpdate(actor, id);
-        if (before === undefined) throw notFound(id);
-        assertNotRevoked(before);
-        return await decide(before, repositories);
+    const now = this.#clock.now();
+    const outcome = await this.#forgetting(id, async () =>
+      changeAudited<ApiKeyEvent>(this.#unitOfWork, { actor, now }, async (repositories) => {
+        const key = await repositories.apiKeys.findForUpdate(actor, id);
+        const before = await repositories.apiKeys.findJson(actor, id);
+        if (key === undefined) throw notFound(id);
+        assertNotRevoked(key);
+        return { before, body: await decide(key, repositories), event: { type, apiKeyId: id } };
       }),
     );
-    const event = { type, apiKeyId: id };
-    announce(this.#log, event);
-    return { body, event };
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 }
 

@@ -5,6 +5,7 @@ import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log, Tokens } from '../../domain/shared/ports.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
+import { changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -80,13 +81,14 @@ export class FamilyLinkService {
 
   /** Ends a link, and whoever signed in with it is signed out. @throws DomainError `link_not_found` */
   async revoke(actor: Actor, id: number): Promise<FamilyLinkEvent> {
-    const { familyId, schoolId } = await this.#unitOfWork.transaction(async ({ familyLinks }) => {
+    const now = this.#clock.now();
+    const { event } = await changeAudited(this.#unitOfWork, { actor, now }, async ({ familyLinks }) => {
       const link = await familyLinks.findForUpdate(actor, id);
       if (link === undefined) throw new DomainError('link_not_found', `Link with id ${id} not found`);
       await familyLinks.delete(actor, link);
-      return link;
+      const { familyId, schoolId } = link;
+      return { body: '', event: { type: 'family_link_revoked', linkId: id, familyId, schoolId } as const };
     });
-    const event = { type: 'family_link_revoked', linkId: id, familyId, schoolId } as const;
     announce(this.#log, event);
     return event;
   }

@@ -1,3 +1,4 @@
+import type { Actor } from '../../domain/access/actor.ts';
 import type { SignInRefusal } from '../../domain/access/people-events.ts';
 import { OIDC_REQUEST_MAX_MS } from '../../domain/access/sign-in.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
@@ -11,6 +12,7 @@ import {
   type Tokens,
 } from '../../domain/shared/ports.ts';
 import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { keepEntry } from '../shared/audit.ts';
 import { announce } from '../shared/events.ts';
 import type { OpenedSession, SessionService } from './session-service.ts';
 
@@ -56,32 +58,41 @@ export class OidcService {
   /**
    * Opens a session for who comes back from the provider.
    *
-   * @param token of {@link start}, from the same browser
+   * @param actor who asks, before anybody knows who it is @param token of {@link start}, from the same browser
    * @throws DomainError `oidc_not_configured`, `oidc_refused`, `user_not_invited`
    * @throws UnavailableError `identity_provider_unavailable`
    */
-  async finish(query: string, token: string | undefined, previous: string | undefined): Promise<OpenedSession> {
+  async finish(
+    actor: Actor,
+    query: string,
+    token: string | undefined,
+    previous: string | undefined,
+  ): Promise<OpenedSession> {
     const provider = this.#configured();
     const now = this.#clock.now();
     const isOurs =
       token !== undefined &&
       (await this.#unitOfWork.write(async ({ oidc }) => await oidc.delete(this.#tokens.digest(token), now)));
-    if (!isOurs) throw this.#refused();
-    const identity = await this.#identify(provider, query, token);
+    if (!isOurs) throw await this.#refused(actor);
+    const identity = await this.#identify(actor, provider, query, token);
     const userId = await this.#findUser(identity, now);
     if (userId === undefined) {
-      throw this.#refuse(identity.email === null ? 'email_not_verified' : 'not_invited', 'user_not_invited');
+      throw await this.#refuse(
+        actor,
+        identity.email === null ? 'email_not_verified' : 'not_invited',
+        'user_not_invited',
+      );
     }
-    const opened = await this.#sessions.open({ userId, method: 'oidc' }, previous);
-    if (opened === undefined) throw this.#refuse('not_invited', 'user_not_invited');
+    const opened = await this.#sessions.open(actor, { userId, method: 'oidc' }, previous);
+    if (opened === undefined) throw await this.#refuse(actor, 'not_invited', 'user_not_invited');
     return opened;
   }
 
-  async #identify(provider: IdentityProvider, query: string, token: string): Promise<ProvenIdentity> {
+  async #identify(actor: Actor, provider: IdentityProvider, query: string, token: string): Promise<ProvenIdentity> {
     try {
       return await provider.identify(query, this.#secretsOf(token));
     } catch (error) {
-      throw error instanceof IdentityRefused ? this.#refused() : error;
+      throw error instanceof IdentityRefused ? await this.#refused(actor) : error;
     }
   }
 
@@ -104,12 +115,18 @@ export class OidcService {
     throw new DomainError('oidc_not_configured', 'This server has no OpenID provider');
   }
 
-  #refused(): DomainError {
-    return this.#refuse('provider', 'oidc_refused');
+  async #refused(actor: Actor): Promise<DomainError> {
+    return await this.#refuse(actor, 'provider', 'oidc_refused');
   }
 
-  #refuse(reason: SignInRefusal, code: 'oidc_refused' | 'user_not_invited'): DomainError {
-    announce(this.#log, { type: 'sign_in_refused', method: 'oidc', userId: null, reason });
+  /** The refusal, which is kept before it is told. */
+  async #refuse(actor: Actor, reason: SignInRefusal, code: 'oidc_refused' | 'user_not_invited'): Promise<DomainError> {
+    const event = { type: 'sign_in_refused', method: 'oidc', userId: null, reason } as const;
+    const now = this.#clock.now();
+    await this.#unitOfWork.write(
+      async (repositories) => await keepEntry(actor, repositories, { body: '', event }, now),
+    );
+    announce(this.#log, event);
     return code === 'oidc_refused'
       ? new DomainError(code, 'What came back from the OpenID provider proves nothing; begin again')
       : new DomainError(code, 'Nobody was invited whom the OpenID provider says you are');

@@ -4,6 +4,7 @@ import { DomainError } from '../../domain/shared/errors.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { ErasedPeople, Subject, TypedTexts } from '../../repositories/access/privacy-repository.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { keepEntry } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { endLinks } from './family-link-service.ts';
@@ -99,7 +100,13 @@ export class PrivacyService {
   async personalDataOf(actor: Actor, id: number): Promise<string> {
     const found = await this.#unitOfWork.read(async ({ privacy }) => await privacy.findPersonalData(actor, id));
     if (found === undefined) throw new DomainError('student_not_found', `Student with id ${id} not found`);
-    announce(this.#log, { type: 'personal_data_given', studentId: id, schoolId: found.schoolId });
+    const event = { type: 'personal_data_given', studentId: id, schoolId: found.schoolId } as const;
+    const now = this.#clock.now();
+    // Before it is given: what could not be kept has not happened.
+    await this.#unitOfWork.write(
+      async (repositories) => await keepEntry(actor, repositories, { body: '', event }, now),
+    );
+    announce(this.#log, event);
     return found.body;
   }
 

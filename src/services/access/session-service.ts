@@ -1,11 +1,12 @@
-import type { Actor } from '../../domain/access/actor.ts';
-import { actorOfLink } from '../../domain/access/family-link.ts';
+import { type Actor, principalIdOfUser } from '../../domain/access/actor.ts';
+import { actorOfLink, principalIdOfLink } from '../../domain/access/family-link.ts';
 import type { SessionEvent, SignInMethod, SignInRefusal } from '../../domain/access/people-events.ts';
 import { SESSION_IDLE_MS, SESSION_MAX_MS, SESSION_USED_EVERY_MS } from '../../domain/access/sign-in.ts';
 import { grantOf, type Membership } from '../../domain/access/user.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Clock, Log, Passwords, PasswordTurn, Tokens } from '../../domain/shared/ports.ts';
 import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { keepEntry } from '../shared/audit.ts';
 import { announce } from '../shared/events.ts';
 import type { SignInThrottle } from './sign-in-throttle.ts';
 
@@ -46,10 +47,11 @@ export class SessionService {
    * Opens a new session. That of `previous`, if there is one, ends: nobody goes on with a cookie that was theirs before they
    * said who they are.
    *
-   * @param address where it comes from
+   * @param actor who asks, before anybody knows who it is @param address where it comes from
    * @throws DomainError `sign_in_throttled`, `credentials_wrong`
    */
   async signIn(
+    actor: Actor,
     { email, password }: Credentials,
     address: string,
     previous: string | undefined,
@@ -61,10 +63,10 @@ export class SessionService {
       return await this.#findAccount(email, password, turn);
     });
     const userId = account?.id ?? null;
-    if (account?.passwordHash == null || !account.isRight) throw this.#refuse('password', userId, 'wrong_credentials');
+    if (account?.passwordHash == null || !account.isRight) throw await this.#refuse(actor, userId);
     const { passwordHash } = account;
-    const opened = await this.open({ userId: account.id, method: 'password', passwordHash }, previous);
-    if (opened === undefined) throw this.#refuse('password', userId, 'wrong_credentials');
+    const opened = await this.open(actor, { userId: account.id, method: 'password', passwordHash }, previous);
+    if (opened === undefined) throw await this.#refuse(actor, userId);
     await this.#throttle.succeed(attempt);
     return opened;
   }
@@ -74,19 +76,23 @@ export class SessionService {
    * the one that was looked at.
    */
   async open(
+    actor: Actor,
     { userId, method, passwordHash }: { userId: number; method: SignInMethod; passwordHash?: string },
     previous: string | undefined,
   ): Promise<OpenedSession | undefined> {
     const now = this.#clock.now();
     const token = this.#tokens.make();
     const expiresAt = new Date(now.getTime() + SESSION_MAX_MS);
-    const isOpen = await this.#unitOfWork.transaction(async ({ sessions }) => {
+    const event = { type: 'signed_in', method, userId } as const;
+    const isOpen = await this.#unitOfWork.transaction(async (repositories) => {
+      const { sessions } = repositories;
       if (previous !== undefined) await sessions.delete(this.#tokens.digest(previous));
       const session = { tokenHash: this.#tokens.digest(token), userId, passwordHash };
-      return await sessions.insert(session, { now, expiresAt });
+      if (!(await sessions.insert(session, { now, expiresAt }))) return false;
+      await keepEntry({ ...actor, principalId: principalIdOfUser(userId) }, repositories, { body: '', event }, now);
+      return true;
     });
     if (!isOpen) return undefined;
-    const event = { type: 'signed_in', method, userId } as const;
     announce(this.#log, event);
     return { token, expiresAt, event };
   }
@@ -97,21 +103,26 @@ export class SessionService {
    *
    * @throws DomainError `link_over`
    */
-  async signInByLink(linkToken: string, previous: string | undefined): Promise<OpenedSession> {
+  async signInByLink(actor: Actor, linkToken: string, previous: string | undefined): Promise<OpenedSession> {
     const now = this.#clock.now();
     const token = this.#tokens.make();
     const until = { now, expiresAt: new Date(now.getTime() + SESSION_MAX_MS) };
-    const opened = await this.#unitOfWork.transaction(async ({ sessions }) => {
+    const opened = await this.#unitOfWork.transaction(async (repositories) => {
+      const { sessions } = repositories;
       const made = await sessions.insertOfLink(this.#tokens.digest(token), this.#tokens.digest(linkToken), until);
-      if (made !== undefined && previous !== undefined) await sessions.delete(this.#tokens.digest(previous));
-      return made;
+      if (made === undefined) return undefined;
+      if (previous !== undefined) await sessions.delete(this.#tokens.digest(previous));
+      const { linkId, schoolId, expiresAt } = made;
+      const event = { type: 'signed_in', method: 'link', userId: null, linkId, schoolId } as const;
+      const who = { ...actor, principalId: principalIdOfLink(linkId) };
+      await keepEntry(who, repositories, { body: '', event }, now);
+      return { expiresAt, event };
     });
     if (opened === undefined) {
-      announce(this.#log, { type: 'sign_in_refused', method: 'link', userId: null, reason: 'link_over' });
+      await this.#keepRefusal(actor, { type: 'sign_in_refused', method: 'link', userId: null, reason: 'link_over' });
       throw new DomainError('link_over', 'This link has expired, was taken back, or never was one');
     }
-    const { linkId, expiresAt } = opened;
-    const event = { type: 'signed_in', method: 'link', userId: null, linkId } as const;
+    const { expiresAt, event } = opened;
     announce(this.#log, event);
     return { token, expiresAt, event };
   }
@@ -147,13 +158,17 @@ export class SessionService {
   }
 
   /** Ends the session. Undefined if there was none, which is as well. */
-  async signOut(token: string): Promise<SessionEvent | undefined> {
-    const owner = await this.#unitOfWork.write(
-      async ({ sessions }) => await sessions.delete(this.#tokens.digest(token)),
-    );
-    if (owner === undefined) return undefined;
-    const { userId, linkId } = owner;
-    const event = { type: 'signed_out', userId, ...(linkId === null ? {} : { linkId }) } as const;
+  async signOut(actor: Actor, token: string): Promise<SessionEvent | undefined> {
+    const now = this.#clock.now();
+    const event = await this.#unitOfWork.transaction(async (repositories) => {
+      const owner = await repositories.sessions.delete(this.#tokens.digest(token));
+      if (owner === undefined) return undefined;
+      const { userId, linkId } = owner;
+      const signedOut = { type: 'signed_out', userId, ...(linkId === null ? {} : { linkId }) } as const;
+      const principalId = linkId === null ? principalIdOfUser(userId ?? 0) : principalIdOfLink(linkId);
+      await keepEntry({ ...actor, principalId }, repositories, { body: '', event: signedOut }, now);
+      return signedOut;
+    });
     announce(this.#log, event);
     return event;
   }
@@ -162,7 +177,7 @@ export class SessionService {
     try {
       await this.#throttle.begin(attempt);
     } catch (error) {
-      if (error instanceof DomainError) this.#refuse('password', null, 'too_many_failures');
+      if (error instanceof DomainError) announce(this.#log, refusalOf(null, 'too_many_failures'));
       throw error;
     }
   }
@@ -180,11 +195,23 @@ export class SessionService {
     return account && { ...account, isRight: isRight && account.isActive };
   }
 
-  /** The refusal, which says neither what was wrong nor whether there is such an account. */
-  #refuse(method: SignInMethod, userId: number | null, reason: SignInRefusal): DomainError {
-    announce(this.#log, { type: 'sign_in_refused', method, userId, reason });
+  async #keepRefusal(actor: Actor, event: SessionEvent): Promise<void> {
+    const now = this.#clock.now();
+    await this.#unitOfWork.write(
+      async (repositories) => await keepEntry(actor, repositories, { body: '', event }, now),
+    );
+    announce(this.#log, event);
+  }
+
+  /** The refusal, which says neither what was wrong nor whether there is such an account. It is kept before it is told. */
+  async #refuse(actor: Actor, userId: number | null): Promise<DomainError> {
+    await this.#keepRefusal(actor, refusalOf(userId, 'wrong_credentials'));
     return new DomainError('credentials_wrong', 'The e-mail or the password is wrong');
   }
+}
+
+function refusalOf(userId: number | null, reason: SignInRefusal): SessionEvent {
+  return { type: 'sign_in_refused', method: 'password', userId, reason };
 }
 
 /** When a session must have been used last. */
@@ -195,7 +222,7 @@ export function idleSince(now: Date): Date {
 /** What a user was granted: one for each role, with the schools they have it in. */
 function grantsOf(userId: number, memberships: readonly Membership[]): Grants {
   const byRole = new Map<string, Actor>();
-  const principalId = `user ${userId}`;
+  const principalId = principalIdOfUser(userId);
   for (const membership of memberships) {
     const { schools, scopes } = grantOf(membership);
     const name = schools === 'all' ? `all ${membership.role}` : membership.role;

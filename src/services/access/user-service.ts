@@ -18,6 +18,7 @@ import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log, Tokens } from '../../domain/shared/ports.ts';
 import type { UserFilter } from '../../repositories/access/user-repository.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { changeAudited, openPeople } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -47,8 +48,11 @@ export class UserService {
   }
 
   async stream(actor: Actor, filter: UserFilter): Promise<Rows> {
-    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ users }, batchSize) =>
-      users.stream(actor, filter, batchSize),
+    const of = { what: 'users', schoolId: filter.schoolId ?? null, familyId: null } as const;
+    return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
+      openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ users }, batchSize) =>
+        users.stream(actor, filter, batchSize),
+      ),
     );
   }
 
@@ -102,10 +106,11 @@ export class UserService {
     if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
     if (changes.memberships !== undefined) assertEachSchoolOnce(changes.memberships);
     const now = this.#clock.now();
-    const outcome = await this.#unitOfWork.transaction(async (repositories) => {
+    const outcome = await changeAudited<UserEvent>(this.#unitOfWork, { actor, now }, async (repositories) => {
       const { users, sessions, invitations } = repositories;
       const user = await users.findForUpdate(actor, id);
       if (user === undefined) throw notFound(id);
+      const shownBefore = await users.findJson(actor, id);
       const { memberships, ...account } = changes;
       if (Object.keys(account).length > 0) assertMayManage(actor, user);
       const before = factsOf(actor, user);
@@ -121,6 +126,7 @@ export class UserService {
       const body = await this.#regrant(actor, repositories, id, regranted.length > 0 ? memberships : undefined);
       const after = { isActive, memberships: memberships ?? before.memberships };
       return {
+        before: shownBefore,
         body,
         event: { type: 'user_updated', userId: id, changed: Object.keys(changes), before, after } as const,
       };
@@ -131,14 +137,16 @@ export class UserService {
 
   /** The account, what it was granted and its sessions, for good. @throws DomainError `user_not_found`, `grant_exceeds_own` */
   async delete(actor: Actor, id: number): Promise<UserEvent> {
-    const memberships = await this.#unitOfWork.transaction(async ({ users }) => {
+    const now = this.#clock.now();
+    const { event } = await changeAudited(this.#unitOfWork, { actor, now }, async ({ users }) => {
       const user = await users.findForUpdate(actor, id);
       if (user === undefined) throw notFound(id);
       assertMayManage(actor, user);
+      const before = await users.findJson(actor, id);
       await users.delete(actor, id);
-      return user.memberships;
+      const { memberships } = user;
+      return { before, body: '', event: { type: 'user_deleted', userId: id, memberships } as const };
     });
-    const event = { type: 'user_deleted', userId: id, memberships } as const;
     announce(this.#log, event);
     return event;
   }
@@ -152,15 +160,15 @@ export class UserService {
     const now = this.#clock.now();
     const expiresAt = new Date(now.getTime() + INVITATION_MAX_MS);
     const token = this.#tokens.make();
-    await this.#unitOfWork.transaction(async ({ users, invitations }) => {
+    const { event } = await changeAudited(this.#unitOfWork, { actor, now }, async ({ users, invitations }) => {
       const user = await users.findForUpdate(actor, id);
       if (user === undefined) throw notFound(id);
       // Whoever has the invitation can be this user, so it is worth as much as all the user has.
       assertMayManage(actor, user);
       if (!user.isActive) throw new DomainError('user_disabled', `User ${id} is disabled`);
       await invitations.insert(id, this.#tokens.digest(token), { now, expiresAt });
+      return { body: '', event: { type: 'user_invited', userId: id } as const };
     });
-    const event = { type: 'user_invited', userId: id } as const;
     announce(this.#log, event);
     return { token, userId: id, expiresAt, event };
   }

@@ -10,6 +10,7 @@ import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { endLinks } from '../access/family-link-service.ts';
 import { familyNotFound, lockFamily } from '../billing/locks.ts';
+import { changeAudited, openPeople } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -37,8 +38,11 @@ export class FamilyService {
 
   /** Every family the filter matches, with its principal guardian: rows of a file. */
   async stream(actor: Actor, filter: FamilyFilter): Promise<Rows> {
-    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ families }, batchSize) =>
-      families.stream(actor, filter, batchSize),
+    const of = { what: 'families', schoolId: filter.schoolId ?? null, familyId: null } as const;
+    return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
+      openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ families }, batchSize) =>
+        families.stream(actor, filter, batchSize),
+      ),
     );
   }
 
@@ -77,27 +81,30 @@ export class FamilyService {
    */
   async update(actor: Actor, id: number, changes: FamilyChanges): Promise<Outcome<FamilyEvent>> {
     if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
-    const after = await this.#unitOfWork.write(
-      async ({ families }) => await families.update(actor, id, changes, this.#clock.now()),
-    );
-    if (after === undefined) throw familyNotFound(id);
-    const { body, ...facts } = after;
-    const event = { type: 'family_updated', ...facts } as const;
-    announce(this.#log, event);
-    return { body, event };
+    const now = this.#clock.now();
+    const outcome = await changeAudited<FamilyEvent>(this.#unitOfWork, { actor, now }, async ({ families }) => {
+      const before = await families.findJsonForUpdate(actor, id);
+      const after = await families.update(actor, id, changes, now);
+      if (before === undefined || after === undefined) throw familyNotFound(id);
+      const { body, ...facts } = after;
+      return { before, body, event: { type: 'family_updated', ...facts } };
+    });
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 
   /** Deletes a family that was never used, and its guardians with it. @throws DomainError `family_not_found`, `family_in_use` */
   async delete(actor: Actor, id: number): Promise<FamilyEvent> {
-    const { schoolId } = await this.#unitOfWork.transaction(async (repositories) => {
+    const now = this.#clock.now();
+    const { event } = await changeAudited(this.#unitOfWork, { actor, now }, async (repositories) => {
       // Held, so that nobody comes to it as a guardian between the two.
-      const family = await lockFamily(actor, repositories, id);
+      const { schoolId } = await lockFamily(actor, repositories, id);
+      const before = await repositories.families.findJsonForUpdate(actor, id);
       await repositories.guardians.deleteOfFamily(actor, id);
       await endLinks(actor, repositories, id);
       await repositories.families.delete(actor, id);
-      return family;
+      return { before, body: '', event: { type: 'family_deleted', familyId: id, schoolId } as const };
     });
-    const event = { type: 'family_deleted', familyId: id, schoolId } as const;
     announce(this.#log, event);
     return event;
   }

@@ -8,6 +8,7 @@ import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { familyNotFound, lockFamily } from '../billing/locks.ts';
+import { changeAudited, openPeople } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -49,10 +50,12 @@ export class GuardianService {
 
   /** Every guardian of a family. @throws DomainError `family_not_found` */
   async streamOfFamily(actor: Actor, familyId: number): Promise<Rows> {
-    return await openRows(
-      { unitOfWork: this.#unitOfWork, clock: this.#clock },
-      ({ guardians }, batchSize) => guardians.streamOfFamily(actor, familyId, batchSize),
-      async (repositories) => await lookUp(actor, repositories, familyId),
+    const schoolId = await this.#unitOfWork.read(async (repositories) => await lookUp(actor, repositories, familyId));
+    const of = { what: 'guardians', schoolId, familyId } as const;
+    return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
+      openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ guardians }, batchSize) =>
+        guardians.streamOfFamily(actor, familyId, batchSize),
+      ),
     );
   }
 
@@ -90,18 +93,19 @@ export class GuardianService {
   async update(actor: Actor, id: number, changes: GuardianChanges): Promise<Outcome<GuardianEvent>> {
     if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
     const now = this.#clock.now();
-    const { body, ...facts } = await this.#unitOfWork.transaction(async (repositories) => {
+    const outcome = await changeAudited<GuardianEvent>(this.#unitOfWork, { actor, now }, async (repositories) => {
       const { families, guardians } = repositories;
       const { familyId, isPrincipal } = await lockGuardian(actor, repositories, id);
+      const before = await guardians.findJsonForUpdate(actor, id);
       if (changes.isPrincipal === true && !isPrincipal) await guardians.updatePrincipalAway(actor, familyId, now);
       const after = await guardians.update(actor, id, changes, now);
       if (after === undefined) throw new Error(`guardian ${id} vanished under the lock of its family`);
       await families.update(actor, familyId, {}, now);
-      return after;
+      const { body, ...facts } = after;
+      return { before, body, event: { type: 'guardian_updated', ...facts } };
     });
-    const event = { type: 'guardian_updated', ...facts } as const;
-    announce(this.#log, event);
-    return { body, event };
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 
   /**
@@ -112,15 +116,15 @@ export class GuardianService {
    */
   async delete(actor: Actor, id: number): Promise<GuardianEvent> {
     const now = this.#clock.now();
-    const { familyId, schoolId } = await this.#unitOfWork.transaction(async (repositories) => {
+    const { event } = await changeAudited(this.#unitOfWork, { actor, now }, async (repositories) => {
       const { families, guardians } = repositories;
-      const guardian = await lockGuardian(actor, repositories, id);
+      const { familyId, schoolId, isPrincipal } = await lockGuardian(actor, repositories, id);
+      const before = await guardians.findJsonForUpdate(actor, id);
       await guardians.delete(actor, id);
-      if (guardian.isPrincipal) await guardians.updateOldestToPrincipal(actor, guardian.familyId, now);
-      await families.update(actor, guardian.familyId, {}, now);
-      return guardian;
+      if (isPrincipal) await guardians.updateOldestToPrincipal(actor, familyId, now);
+      await families.update(actor, familyId, {}, now);
+      return { before, body: '', event: { type: 'guardian_deleted', guardianId: id, familyId, schoolId } as const };
     });
-    const event = { type: 'guardian_deleted', guardianId: id, familyId, schoolId } as const;
     announce(this.#log, event);
     return event;
   }
@@ -136,9 +140,11 @@ async function lockGuardian(actor: Actor, { families, guardians }: Repositories,
   return held;
 }
 
-async function lookUp(actor: Actor, { families }: Repositories, id: number): Promise<void> {
+/** The school of a family. @throws DomainError `family_not_found` */
+async function lookUp(actor: Actor, { families }: Repositories, id: number): Promise<number> {
   const [family] = await families.findEach([id]);
   if (family === undefined || !seesRow(actor, family)) throw familyNotFound(id);
+  return family.schoolId;
 }
 
 function notFound(id: number): DomainError {

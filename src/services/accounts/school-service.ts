@@ -16,6 +16,7 @@ import { nameTaken, type SchoolFilter } from '../../repositories/accounts/school
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -139,14 +140,15 @@ export class SchoolService {
     type: SchoolEvent['type'],
     decide: (school: School, repositories: Repositories) => Promise<string>,
   ): Promise<Outcome<SchoolEvent>> {
-    const body = await this.#unitOfWork.transaction(async (repositories) => {
+    const now = this.#clock.now();
+    const outcome = await changeAudited<SchoolEvent>(this.#unitOfWork, { actor, now }, async (repositories) => {
       const school = await repositories.schools.findForUpdate(actor, id);
-      if (school === undefined) throw notFound(id);
-      return await decide(school, repositories);
+      const before = await repositories.schools.findJsonForUpdate(actor, id);
+      if (school === undefined || before === undefined) throw notFound(id);
+      return { before, body: await decide(school, repositories), event: { type, schoolId: id } };
     });
-    const event = { type, schoolId: id };
-    announce(this.#log, event);
-    return { body, event };
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 }
 

@@ -9,6 +9,7 @@ import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { familyNotFound, lockFamily } from '../billing/locks.ts';
+import { changeAudited, openPeople } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -35,8 +36,11 @@ export class StudentService {
 
   /** Every student the filter matches. */
   async stream(actor: Actor, filter: StudentFilter): Promise<Rows> {
-    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ students }, batchSize) =>
-      students.stream(actor, filter, batchSize),
+    const of = { what: 'students', schoolId: filter.schoolId ?? null, familyId: filter.familyId ?? null } as const;
+    return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
+      openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ students }, batchSize) =>
+        students.stream(actor, filter, batchSize),
+      ),
     );
   }
 
@@ -86,25 +90,30 @@ export class StudentService {
     if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
     const now = this.#clock.now();
     const { familyId } = changes;
-    const after =
-      familyId === undefined || familyId === null
-        ? await this.#unitOfWork.write(async ({ students }) => await students.update(actor, id, changes, now))
-        : await this.#unitOfWork.transaction(async (repositories) => {
-            await bringToFamily(actor, repositories, { studentId: id, familyId }, now);
-            return await repositories.students.update(actor, id, changes, now);
-          });
-    if (after === undefined) throw notFound(id);
-    const { body, ...facts } = after;
-    const event = { type: 'student_updated', ...facts } as const;
-    announce(this.#log, event);
-    return { body, event };
+    const outcome = await changeAudited<StudentEvent>(this.#unitOfWork, { actor, now }, async (repositories) => {
+      const { students } = repositories;
+      if (familyId != null) await bringToFamily(actor, repositories, { studentId: id, familyId }, now);
+      const before = await students.findJsonForUpdate(actor, id);
+      const after = await students.update(actor, id, changes, now);
+      if (before === undefined || after === undefined) throw notFound(id);
+      const { body, ...facts } = after;
+      return { before, body, event: { type: 'student_updated', ...facts } };
+    });
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 
   /** @throws DomainError `student_not_found`, `student_has_invoices`, `student_in_use` */
   async delete(actor: Actor, id: number): Promise<StudentEvent> {
-    const facts = await this.#unitOfWork.write(async ({ students }) => await students.delete(actor, id));
-    if (facts === undefined) throw notFound(id);
-    const event = { type: 'student_deleted', ...facts } as const;
+    const now = this.#clock.now();
+    const { event } = await changeAudited(this.#unitOfWork, { actor, now }, async ({ students }) => {
+      // Held as a deletion holds it: who bills the student at this moment comes before or after.
+      await students.findForUpdate(actor, id);
+      const before = await students.findJsonForUpdate(actor, id);
+      const facts = await students.delete(actor, id);
+      if (before === undefined || facts === undefined) throw notFound(id);
+      return { before, body: '', event: { type: 'student_deleted', ...facts } as const };
+    });
     announce(this.#log, event);
     return event;
   }

@@ -7,6 +7,7 @@ import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
+import { changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -66,21 +67,23 @@ export class ClosingService {
    */
   async reopen(actor: Actor, id: number, reason: string): Promise<BooksReopened> {
     const now = this.#clock.now();
-    const { schoolId, through } = await this.#unitOfWork.transaction(async ({ books, closings }) => {
+    const { event } = await changeAudited(this.#unitOfWork, { actor, now }, async ({ books, closings }) => {
+      const before = await closings.findJson(actor, id);
       const found = await closings.find(actor, id);
       if (found === undefined) throw notFound(id);
       const held = await books.findForUpdate(actor, found.schoolId, now);
       const closing = await closings.find(actor, id);
-      if (closing === undefined || closing.reopenedAt !== null) throw notFound(id);
+      if (before === undefined || closing === undefined || closing.reopenedAt !== null) throw notFound(id);
       if (held?.closedThrough !== closing.through) {
         throw new DomainError('closing_not_newest', `Closing ${id} is not the newest: later days are closed too`);
       }
       await closings.updateReopened(actor, id, reason, now);
-      const before = await closings.findThroughBefore(actor, closing.schoolId, closing.through);
-      await books.updateClosedThrough(actor, closing.schoolId, before);
-      return closing;
+      const closedBefore = await closings.findThroughBefore(actor, closing.schoolId, closing.through);
+      await books.updateClosedThrough(actor, closing.schoolId, closedBefore);
+      const { schoolId, through } = closing;
+      const body = (await closings.findJson(actor, id)) ?? '';
+      return { before, body, event: { type: 'books_reopened', closingId: id, schoolId, through } as const };
     });
-    const event = { type: 'books_reopened', closingId: id, schoolId, through } as const;
     announce(this.#log, event);
     return event;
   }

@@ -8,6 +8,7 @@ import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { CreditNoteFilter } from '../../repositories/billing/credit-note-repository.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { Done } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -63,7 +64,7 @@ export class CreditNoteService {
     key: IdempotencyKey | null,
   ): Promise<Outcome<CreditNoteReversed>> {
     const now = this.#clock.now();
-    const decide = async (repositories: Repositories): Promise<Outcome<CreditNoteReversed>> => {
+    const decide = async (repositories: Repositories): Promise<Done<CreditNoteReversed>> => {
       const { invoices, creditNotes } = repositories;
       const found = await creditNotes.find(actor, id);
       if (found === undefined) throw notFound(id);
@@ -71,12 +72,13 @@ export class CreditNoteService {
       // Read again under the invoice's lock: somebody may have reversed it meanwhile.
       const note = (await creditNotes.find(actor, id)) ?? found;
       const after = reverseCredit(invoice, note);
-      const reverse = async (): Promise<Outcome<CreditNoteReversed>> => {
+      const before = await creditNotes.findJson(actor, id);
+      const reverse = async (): Promise<Done<CreditNoteReversed>> => {
         const held = await lockBooks(actor, repositories, note.schoolId, now);
         const days = daysOfEntry(reversedOn, { happenedOn: note.datedOn, bookedOn: note.bookedOn }, held);
         await invoices.updateBalance(actor, invoice.id, after, now);
         const { body, ...facts } = await creditNotes.insertReversal(actor, note, { reason, ...days }, now);
-        return { body, event: { type: 'credit_note_reversed', ...facts } };
+        return { before, body, event: { type: 'credit_note_reversed', ...facts } };
       };
       if (!movesEarlyPayment(note)) return await reverse();
       return await settlingEarly(actor, repositories, [invoice.id], now, reverse);

@@ -26,6 +26,7 @@ import { formatMoney, type Money, parseMoney, sumMoney } from '../../domain/shar
 import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { Done } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -94,13 +95,14 @@ export class FamilyPaymentService {
     key: IdempotencyKey | null,
   ): Promise<Outcome<PaymentAllocated>> {
     const now = this.#clock.now();
-    const inTransaction = async (repositories: Repositories): Promise<Outcome<PaymentAllocated>> => {
+    const inTransaction = async (repositories: Repositories): Promise<Done<PaymentAllocated>> => {
       const { payments } = repositories;
       if (order !== 'auto') assertEachOnce(order);
       const { payment, family } = await lockPayment(actor, repositories, paymentId);
       assertLive(payment);
       const familyId = assertOfFamily(payment);
       if (family === null) throw new Error(`payment ${paymentId} lost its family`);
+      const before = await payments.findJson(actor, paymentId);
       const available = parseMoney(payment.unapplied, family.credit.currency);
       const credit = (await payments.listUnapplied(actor, family)).find((one) => one.paymentId === paymentId);
       const money = credit ?? { paymentId, countsFrom: payment.paidOn };
@@ -110,7 +112,7 @@ export class FamilyPaymentService {
       await moveSettling(actor, repositories, { schoolId: family.schoolId, familyId, moves }, now);
       const event = { type: 'payment_allocated', paymentId, familyId, schoolId: family.schoolId } as const;
       const amount = formatMoney(totalOf(decided, family.credit.currency));
-      return { body: await payments.findJson(actor, paymentId), event: { ...event, amount } };
+      return { before, body: await payments.findJson(actor, paymentId), event: { ...event, amount } };
     };
     const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction });
     announce(this.#log, outcome.event);
@@ -129,13 +131,14 @@ export class FamilyPaymentService {
     key: IdempotencyKey | null,
   ): Promise<Outcome<PaymentAllocated>> {
     const now = this.#clock.now();
-    const inTransaction = async (repositories: Repositories): Promise<Outcome<PaymentAllocated>> => {
+    const inTransaction = async (repositories: Repositories): Promise<Done<PaymentAllocated>> => {
       const { payments, invoices } = repositories;
       const { payment, family, allocated } = await lockPayment(actor, repositories, paymentId);
       assertLive(payment);
       const familyId = assertOfFamily(payment);
       if (family === null) throw new Error(`payment ${paymentId} lost its family`);
       if ((await invoices.find(actor, invoiceId)) === undefined) throw invoiceNotFound(invoiceId);
+      const before = await payments.findJson(actor, paymentId);
       const { currency } = family.credit;
       const lying = allocated.find((one) => one.invoiceId === invoiceId)?.amount ?? '0.00';
       const released = amount ?? lying;
@@ -144,7 +147,7 @@ export class FamilyPaymentService {
       const move = takenOff({ paymentId, invoiceId, amount: released }, 'RELEASE', reason, today);
       await moveSettling(actor, repositories, { schoolId: family.schoolId, familyId, moves: [move] }, now);
       const event = { type: 'payment_released', paymentId, familyId, schoolId: family.schoolId } as const;
-      return { body: await payments.findJson(actor, paymentId), event: { ...event, amount: released } };
+      return { before, body: await payments.findJson(actor, paymentId), event: { ...event, amount: released } };
     };
     const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction });
     announce(this.#log, outcome.event);

@@ -12,6 +12,7 @@ import type { InvoiceFilter } from '../../repositories/billing/invoice-list.ts';
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { changeAudited, type Done } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { type Creation, createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -99,7 +100,7 @@ export class InvoiceService {
   #fastPath(actor: Actor, invoice: NewInvoice, now: Date): NonNullable<Creation<InvoiceCreated>['fastPath']> {
     return {
       insert: async (claim) => {
-        const made = await this.#insert({ invoice, now, claim, schools: actor.schools });
+        const made = await this.#insert({ invoice, now, claim, actor });
         return made && issued(made);
       },
       refuse: async () => await this.#refuseFraction(actor, invoice),
@@ -129,19 +130,21 @@ export class InvoiceService {
    */
   async update(actor: Actor, id: number, changes: InvoiceChanges): Promise<Outcome<InvoiceUpdated>> {
     if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
-    const { body, ...facts } = await this.#unitOfWork.transaction(async (repositories) => {
+    const now = this.#clock.now();
+    const outcome = await changeAudited<InvoiceUpdated>(this.#unitOfWork, { actor, now }, async (repositories) => {
       const invoice = await lockInvoice(actor, repositories, id);
       assertInvoiceChangeable(invoice);
+      const before = await repositories.invoices.findJson(actor, id);
       const { amountTotal, dueDate = invoice.dueDate, description = invoice.description } = changes;
       const { total } =
         amountTotal === undefined ? invoice : changeTotal(invoice, parseMoney(amountTotal, invoice.total.currency));
-      const now = this.#clock.now();
       assertOpen(invoice.bookedOn, await lockBooks(actor, repositories, invoice.schoolId, now), CHANGED);
-      return await repositories.invoices.update(actor, id, { total, dueDate, description }, now);
+      const changed = await repositories.invoices.update(actor, id, { total, dueDate, description }, now);
+      const { body, ...facts } = changed;
+      return { before, body, event: { type: 'invoice_updated', ...facts } };
     });
-    const event = { type: 'invoice_updated', ...facts } as const;
-    announce(this.#log, event);
-    return { body, event };
+    announce(this.#log, outcome.event);
+    return outcome;
   }
 
   /**
@@ -151,17 +154,21 @@ export class InvoiceService {
    *   refusal of {@link daysOfEntry}
    */
   async void(actor: Actor, command: VoidInvoice): Promise<InvoiceVoided> {
-    const { schoolId } = await this.#unitOfWork.transaction(
-      async (repositories) => await voidInvoice(actor, repositories, command, this.#clock.now()),
-    );
-    const event = { type: 'invoice_voided', invoiceId: command.id, schoolId } as const;
+    const now = this.#clock.now();
+    const { id } = command;
+    const { event } = await changeAudited(this.#unitOfWork, { actor, now }, async (repositories) => {
+      const { schoolId, before } = await voidInvoice(actor, repositories, command, now);
+      const body = await repositories.invoices.findJson(actor, id);
+      return { before, body, event: { type: 'invoice_voided', invoiceId: id, schoolId } as const };
+    });
     announce(this.#log, event);
     return event;
   }
 }
 
-function issued({ body, ...facts }: IssuedInvoice): Outcome<InvoiceCreated> {
-  return { body, event: { type: 'invoice_created', ...facts } };
+/** Its statement keeps the audit entry. */
+function issued({ body, ...facts }: IssuedInvoice): Done<InvoiceCreated> {
+  return { isAudited: true, body, event: { type: 'invoice_created', ...facts } };
 }
 
 /** @throws DomainError `day_out_of_range`, `period_closed`: where the day is named, before anything is made of it */

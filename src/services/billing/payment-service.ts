@@ -13,6 +13,7 @@ import type { PaymentFilter } from '../../repositories/billing/payment-list.ts';
 import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { Done } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey, keyOf } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -136,7 +137,7 @@ export class PaymentService {
       now,
       fastPath: {
         insert: async (claim) => {
-          const made = await this.#insert({ payment, now, claim, schools: actor.schools });
+          const made = await this.#insert({ payment, now, claim, actor });
           return made && processed(made);
         },
         refuse: async () => await this.#refuseFraction(actor, payment),
@@ -171,10 +172,11 @@ export class PaymentService {
     { id, reason, reversedOn }: ReversePayment,
     key: IdempotencyKey | null,
   ): Promise<Outcome<PaymentReversed>> {
-    const decideReversal = async (repositories: Repositories): Promise<Outcome<PaymentReversed>> => {
+    const decideReversal = async (repositories: Repositories): Promise<Done<PaymentReversed>> => {
       const { payments, allocations } = repositories;
       const { payment, family, allocated } = await lockPayment(actor, repositories, id);
       assertReversible(payment);
+      const before = await payments.findJson(actor, id);
       const now = this.#clock.now();
       const invoiceIds = allocated.map(({ invoiceId }) => invoiceId);
       const { body, ...facts } = await settlingEarly(actor, repositories, invoiceIds, now, async () => {
@@ -185,7 +187,7 @@ export class PaymentService {
         await allocations.takeAway(actor, payment, now);
         return await payments.insertReversal(actor, payment, { reason, ...days }, now);
       });
-      return { body, event: { type: 'payment_reversed', ...facts } };
+      return { before, body, event: { type: 'payment_reversed', ...facts } };
     };
     const now = this.#clock.now();
     const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction: decideReversal });
@@ -194,8 +196,9 @@ export class PaymentService {
   }
 }
 
-function processed({ body, ...facts }: RecordedPayment): Outcome<PaymentProcessed> {
-  return { body, event: { type: 'payment_processed', ...facts } };
+/** Its statement keeps the audit entry. */
+function processed({ body, ...facts }: RecordedPayment): Done<PaymentProcessed> {
+  return { isAudited: true, body, event: { type: 'payment_processed', ...facts } };
 }
 
 /** Decides a payment under the invoice's lock: pays, or refuses by the rule that forbids it. */

@@ -18,6 +18,8 @@ export type VoidInvoice = Readonly<{
 /**
  * Takes an invoice back, and what credit notes had left of it with it. In a transaction.
  *
+ * @returns `before`: the invoice as the API showed it, as JSON text
+ *
  * @throws DomainError `invoice_not_found`, `invoice_already_void`, `invoice_has_payments`, `payment_without_family`, or a
  *   refusal of {@link daysOfEntry}
  */
@@ -26,7 +28,7 @@ export async function voidInvoice(
   repositories: Repositories,
   { id, reason, voidedOn, toCredit }: VoidInvoice,
   now: Date,
-): Promise<Readonly<{ schoolId: number }>> {
+): Promise<Readonly<{ schoolId: number; before: string }>> {
   const { allocations, books, invoices } = repositories;
   const { invoice, family } = toCredit
     ? await lockFamilyInvoice(actor, repositories, id)
@@ -37,6 +39,7 @@ export async function voidInvoice(
     isReleased ? { ...invoice, paid: { ...invoice.paid, minor: 0n } } : invoice,
     isReleased ? [] : lying.map(({ paymentId }) => paymentId).toSorted((a, b) => a - b),
   );
+  const before = await invoices.findJson(actor, id);
   const held = await lockBooks(actor, repositories, invoice.schoolId, now);
   // It takes back all that moved the invoice, so it comes after the last of it.
   const daysOf = async (): Promise<EntryDays> =>
@@ -51,5 +54,6 @@ export async function voidInvoice(
     const moves = lying.map((one) => takenOff(one, 'RELEASE', becauseOfVoid(invoice.number), happenedOn));
     await allocations.insertMany(actor, { schoolId: invoice.schoolId, familyId: family.id, moves }, now);
   }
-  return await invoices.updateVoid(actor, id, { reason, ...(await daysOf()) }, now);
+  const { schoolId } = await invoices.updateVoid(actor, id, { reason, ...(await daysOf()) }, now);
+  return { schoolId, before };
 }

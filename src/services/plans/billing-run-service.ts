@@ -11,6 +11,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import type { InvoiceService } from '../billing/invoice-service.ts';
 import { lockBooks } from '../billing/locks.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
+import { changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -116,13 +117,14 @@ export class BillingRunService {
       );
     }
     if (toCredit) voided += await this.#voidPaid(actor, id, reason);
-    const outcome = await this.#of.unitOfWork.transaction(async (repositories): Promise<Outcome<BillingRunVoided>> => {
+    const outcome = await changeAudited<BillingRunVoided>(this.#of.unitOfWork, { actor, now }, async (repositories) => {
       const { schoolId } = await lockRun(actor, repositories, id);
+      const before = await repositories.billingRuns.findJson(actor, id);
       const kept = await repositories.runItems.listPaid(actor, id);
       const run = JSON.parse(await repositories.billingRuns.updateVoid(actor, id, reason, now));
       const named = kept.map(({ id: invoiceId, number }) => ({ invoice_id: invoiceId, number }));
       const event = { type: 'billing_run_voided', billingRunId: id, schoolId, voided, kept: kept.length } as const;
-      return { body: JSON.stringify({ ...run, voided, kept: named }), event };
+      return { before, body: JSON.stringify({ ...run, voided, kept: named }), event };
     });
     announce(this.#of.log, outcome.event);
     return outcome;

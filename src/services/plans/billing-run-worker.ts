@@ -10,6 +10,7 @@ import { isFaultOfOne } from '../../repositories/shared/database-failures.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { spendCreditOn } from '../billing/family-credit.ts';
 import { lockFamily } from '../billing/locks.ts';
+import { keepEntry } from '../shared/audit.ts';
 import { announce } from '../shared/events.ts';
 import { readPortion } from './run-work.ts';
 import { creditFees, holdBilled, insertPaying } from './run-writing.ts';
@@ -194,19 +195,25 @@ export class BillingRunWorker {
 
   async #fail(lease: RunLease): Promise<void> {
     const now = this.#of.clock.now();
-    const event = await this.#of.unitOfWork.transaction(async ({ billingRuns }) => {
+    const event = await this.#of.unitOfWork.transaction(async (repositories) => {
+      const { billingRuns } = repositories;
       const run = await billingRuns.extend(WORKER, lease, leaseFrom(now));
       if (run === undefined) return undefined;
       await billingRuns.finish(WORKER, run.id, 'FAILED', now);
-      return { type: 'billing_run_failed', ...factsOf(run) } as const satisfies BillingRunFailed;
+      const failed = { type: 'billing_run_failed', ...factsOf(run) } as const satisfies BillingRunFailed;
+      await keepEntry(WORKER, repositories, { body: '', event: failed }, now);
+      return failed;
     });
     announce(this.#of.log, event);
   }
 }
 
-async function finished({ billingRuns }: Repositories, run: BillingRun, now: Date): Promise<BillingRunFinished> {
+async function finished(repositories: Repositories, run: BillingRun, now: Date): Promise<BillingRunFinished> {
+  const { billingRuns } = repositories;
   const { counts }: { counts: BillingRunFinished } = JSON.parse(await billingRuns.finish(WORKER, run.id, 'DONE', now));
-  return { ...counts, type: 'billing_run_finished', ...factsOf(run) };
+  const event = { ...counts, type: 'billing_run_finished', ...factsOf(run) } as const;
+  await keepEntry(WORKER, repositories, { body: '', event }, now);
+  return event;
 }
 
 function factsOf({ id: billingRunId, schoolId, kind, asOf }: BillingRun) {

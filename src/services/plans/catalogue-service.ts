@@ -5,6 +5,7 @@ import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log } from '../../domain/shared/ports.ts';
 import type { CatalogueRepository, Identity } from '../../repositories/plans/catalogue-rows.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -102,12 +103,14 @@ export class CatalogueService<
   async update(actor: Actor, id: number, changes: Changes): Promise<Outcome<Event>> {
     if (Object.keys(changes).length === 0) return { body: await this.findJson(actor, id) };
     const { repository, merge, prepare, event } = this.#kind;
-    const outcome = await this.#unitOfWork.transaction(async (repositories) => {
-      const before = await this.#lock(actor, repositories, id);
-      const after = await prepare(actor, repositories, merge(before, changes), before);
-      const { schoolId } = before;
-      await repository(repositories).update(actor, { ...after, id, schoolId }, this.#clock.now());
-      return { body: await this.#bodyOf(actor, repositories, id), event: event('updated', { id, schoolId }) };
+    const now = this.#clock.now();
+    const outcome = await changeAudited<Event>(this.#unitOfWork, { actor, now }, async (repositories) => {
+      const entity = await this.#lock(actor, repositories, id);
+      const before = await this.#bodyOf(actor, repositories, id);
+      const after = await prepare(actor, repositories, merge(entity, changes), entity);
+      const { schoolId } = entity;
+      await repository(repositories).update(actor, { ...after, id, schoolId }, now);
+      return { before, body: await this.#bodyOf(actor, repositories, id), event: event('updated', { id, schoolId }) };
     });
     announce(this.#log, outcome.event);
     return outcome;
@@ -115,12 +118,13 @@ export class CatalogueService<
 
   /** @throws DomainError `…_not_found`, `…_in_use` */
   async delete(actor: Actor, id: number): Promise<Event> {
-    const deleted = await this.#unitOfWork.transaction(async (repositories) => {
+    const now = this.#clock.now();
+    const { event } = await changeAudited(this.#unitOfWork, { actor, now }, async (repositories) => {
       const entity = await this.#lock(actor, repositories, id);
+      const before = await this.#bodyOf(actor, repositories, id);
       await this.#kind.repository(repositories).delete(actor, entity);
-      return entity;
+      return { before, body: '', event: this.#kind.event('deleted', entity) };
     });
-    const event = this.#kind.event('deleted', deleted);
     announce(this.#log, event);
     return event;
   }

@@ -7,6 +7,7 @@ import type { BilledAfter } from '../../repositories/plans/enrolment-repository.
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { lockFamilyInvoices } from '../billing/locks.ts';
 import { voidInvoice } from '../billing/voiding.ts';
+import type { Done } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 
@@ -33,7 +34,7 @@ export class WithdrawalService {
    */
   async withdraw(actor: Actor, command: Withdraw, key: IdempotencyKey | null): Promise<Outcome<EnrolmentWithdrawn>> {
     const now = this.#clock.now();
-    const inTransaction = async (repositories: Repositories): Promise<Outcome<EnrolmentWithdrawn>> => {
+    const inTransaction = async (repositories: Repositories): Promise<Done<EnrolmentWithdrawn>> => {
       const { enrolments, periods } = repositories;
       const { enrolmentId, endsOn, reason } = command;
       const enrolment = await enrolments.findForUpdate(actor, enrolmentId);
@@ -41,6 +42,7 @@ export class WithdrawalService {
       const period = await periods.findForShare(actor, enrolment.periodId);
       if (period === undefined) throw new Error(`enrolment ${enrolmentId} has no period`);
       assertEnrolmentSensible({ ...enrolment, endsOn }, period);
+      const before = await enrolments.rows.findJson(actor, enrolmentId);
       await enrolments.updateWithdrawal(actor, enrolmentId, { endsOn, reason }, now);
 
       const found = await enrolments.listBilledAfter(actor, enrolment, endsOn);
@@ -54,12 +56,13 @@ export class WithdrawalService {
         await voidInvoice(actor, repositories, { id, reason, voidedOn: null, toCredit: isPaid }, now);
       }
       const body = await enrolments.rows.findJson(actor, enrolmentId);
-      if (body === undefined) throw notFound(enrolmentId);
+      if (before === undefined || body === undefined) throw notFound(enrolmentId);
       const kept = billed.filter(isKept);
       const answer = { ...JSON.parse(body), voided: voided.map(toShown), kept: kept.map(toShown) };
       const { schoolId } = enrolment;
       const counts = { voided: voided.length, kept: kept.length };
-      return { body: JSON.stringify(answer), event: { type: 'enrolment_withdrawn', enrolmentId, schoolId, ...counts } };
+      const event = { type: 'enrolment_withdrawn', enrolmentId, schoolId, ...counts } as const;
+      return { before, body: JSON.stringify(answer), event };
     };
     const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction });
     announce(this.#log, outcome.event);

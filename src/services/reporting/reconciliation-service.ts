@@ -145,6 +145,7 @@ class Tally {
       school_totals: 0,
       document_numbers: 0,
       idempotency_keys: 0,
+      audit_seals: 0,
       constraints: 0,
     };
   }

@@ -50,13 +50,18 @@ const WITHOUT_SCHOOL: ReadonlySet<DomainEvent['type']> = new Set([
  */
 export function announce(log: Log, event: DomainEvent | undefined): void {
   if (event === undefined) return;
-  const { type, ...facts } = event;
-  const told = Object.entries(facts).filter(([name, fact]) =>
-    name === 'schoolId' ? !WITHOUT_SCHOOL.has(type) : name !== 'familyId' || fact !== null,
+  const { type } = event;
+  const told = factsOf(event).filter(([name, fact]) =>
+    name === 'school_id' ? !WITHOUT_SCHOOL.has(type) : name !== 'family_id' || fact !== null,
   );
-  log.info(Object.fromEntries(told.map(([name, fact]) => [snakeCase(name), fact])), type);
+  log.info(Object.fromEntries(told), type);
 }
 
-function snakeCase(name: string): string {
+/** What an event tells, by the names it has in the API and in the log. */
+export function factsOf({ type: _, ...facts }: DomainEvent): [string, unknown][] {
+  return Object.entries(facts).map(([name, fact]) => [snakeCase(name), fact]);
+}
+
+export function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

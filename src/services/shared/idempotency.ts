@@ -2,6 +2,7 @@ import type { Actor } from '../../domain/access/actor.ts';
 import { DomainError, UnavailableError } from '../../domain/shared/errors.ts';
 import type { IdempotencyClaim } from '../../repositories/shared/idempotency-repository.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import { type Done, keepEntry, outcomeOf } from './audit.ts';
 import type { DomainEvent, Outcome } from './events.ts';
 
 /** What a request may be repeated under, by its principal. `fingerprint` is a digest of the whole request. */
@@ -15,14 +16,14 @@ export type Creation<Event extends DomainEvent> = Readonly<{
   /** The answer holds a secret: it is given once and not kept, so a repeat is refused and does nothing. */
   isSecret?: boolean;
   /** In a transaction, which has taken the key if there is one. */
-  inTransaction: (repositories: Repositories) => Promise<Outcome<Event>>;
+  inTransaction: (repositories: Repositories) => Promise<Done<Event>>;
   /** Makes the same. For what is made often, tried first. */
   fastPath?: Readonly<{
     /**
-     * One statement that commits by itself, and keeps its answer if there is a key. Undefined if that is not possible,
+     * One statement that commits by itself, and keeps who did it, and its answer if there is a key. Undefined if that is not possible,
      * whatever the reason, which `inTransaction` then finds out.
      */
-    insert: (claim: IdempotencyClaim | null) => Promise<Outcome<Event> | undefined>;
+    insert: (claim: IdempotencyClaim | null) => Promise<Done<Event> | undefined>;
     /**
      * Asked when `insert` made nothing: throws the refusal that no lock, no key and no other request could change, so that
      * it costs no transaction.
@@ -34,8 +35,8 @@ export type Creation<Event extends DomainEvent> = Readonly<{
 }>;
 
 /**
- * Makes something once per key: key, fingerprint and answer are written in the transaction of the work itself, so there is
- * no moment at which the one exists without the other. A refusal rolls back the key too, which may then be used again.
+ * Makes something once per key: key, fingerprint, answer and audit entry are written in the transaction of the work itself, so
+ * there is no moment at which the one exists without the other. A refusal rolls back the key too, which may then be used again.
  * Where a connection broke and nobody knows whether the work was done, the key tells.
  *
  * @throws DomainError `idempotency_key_reused`, `idempotency_in_flight`, `idempotency_answer_erased`, or what the work
@@ -51,14 +52,19 @@ export async function createOnce<Event extends DomainEvent>(
   if (fastPath !== undefined) {
     try {
       const made = await fastPath.insert(claim);
-      if (made !== undefined) return made;
+      if (made !== undefined) return outcomeOf(made);
       await refuseUnlessTaken(unitOfWork, claim, fastPath.refuse);
     } catch (error) {
       if (claim === null || !isOutcomeUnknown(error)) throw error;
       wasLost = true;
     }
   }
-  if (claim === null) return await unitOfWork.transaction(inTransaction);
+  const make = async (repositories: Repositories): Promise<Outcome<Event>> => {
+    const done = await inTransaction(repositories);
+    await keepEntry(actor, repositories, done, now);
+    return outcomeOf(done);
+  };
+  if (claim === null) return await unitOfWork.transaction(make);
 
   // What the try before made, if its COMMIT may have gone through: found in the database, it is ours and no replay. No
   // two tries have the same body, because an id that was drawn from a sequence is never drawn again.
@@ -66,7 +72,7 @@ export async function createOnce<Event extends DomainEvent>(
   const underKey = async (repositories: Repositories): Promise<Outcome<Event>> => {
     const stored = await repositories.idempotency.claim(claim, now);
     if (stored === 'claimed') {
-      own = await inTransaction(repositories);
+      own = await make(repositories);
       if (isSecret) await repositories.idempotency.completeErased(claim);
       else await repositories.idempotency.complete(claim, own.body);
       return own;

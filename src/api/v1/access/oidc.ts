@@ -19,7 +19,7 @@ export function oidcRoutes(routes: FastifyInstance, oidc: OidcService): void {
   routes.get('/oidc/callback', { schema, config }, async (request, reply) => {
     const [, query = ''] = request.url.split('?', 2);
     const previous = readCookie(request, 'session');
-    const { token, expiresAt } = await oidc.finish(query, readCookie(request, 'oidc'), previous);
+    const { token, expiresAt } = await oidc.finish(request.actor, query, readCookie(request, 'oidc'), previous);
     clearCookie(request, reply, 'oidc');
     setCookie(request, reply, 'session', token, expiresAt);
     return await reply.redirect(HOME, 302);

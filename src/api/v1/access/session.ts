@@ -53,8 +53,8 @@ export function sessionRoutes(
       const by = toSignIn(request.body);
       const { token, expiresAt } =
         'linkToken' in by
-          ? await sessions.signInByLink(by.linkToken, previous)
-          : await sessions.signIn(by, addresses.of(request.raw), previous);
+          ? await sessions.signInByLink(request.actor, by.linkToken, previous)
+          : await sessions.signIn(request.actor, by, addresses.of(request.raw), previous);
       setCookie(request, reply, 'session', token, expiresAt);
       return await reply
         .code(201)
@@ -91,7 +91,7 @@ export function sessionRoutes(
     const token = readCookie(request, 'session');
     if (token !== undefined) {
       refuseOtherSites(request);
-      await sessions.signOut(token);
+      await sessions.signOut(request.actor, token);
     }
     clearCookie(request, reply, 'session');
     return await reply.code(204).send();
@@ -111,7 +111,7 @@ export function sessionRoutes(
     { schema: { ...openWriteDocs(take), params: InvitationParams, body: InvitationTake }, config },
     async (request, reply) => {
       refusePagesOfOtherSites(request);
-      await invitations.take(request.params.token, request.body.password);
+      await invitations.take(request.actor, request.params.token, request.body.password);
       return await reply.code(204).send();
     },
   );

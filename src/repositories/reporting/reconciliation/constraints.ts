@@ -11,6 +11,13 @@ export const CONSTRAINTS: Readonly<Record<string, string>> = {
   api_keys: `
     api_keys_name_length_check api_keys_pkey api_keys_school_ids_check api_keys_scopes_check api_keys_start_check
   `,
+  audit_log: `
+    audit_log_action_check audit_log_object_check audit_log_pkey audit_log_principal_length_check
+    audit_log_request_id_length_check
+  `,
+  audit_seals: `
+    audit_seals_first_key audit_seals_hash_check audit_seals_last_key audit_seals_pkey audit_seals_range_check
+  `,
   billing_run_items: `
     billing_run_items_error_check billing_run_items_id_key billing_run_items_invoice_check
     billing_run_items_invoice_fkey billing_run_items_origin_invoice_fkey billing_run_items_outcome_check
@@ -178,6 +185,12 @@ export const COLUMNS_NOT_NULL: Readonly<Record<string, string>> = {
   `,
   api_keys: `
     id name scopes start created_at updated_at
+  `,
+  audit_log: `
+    id at principal action object
+  `,
+  audit_seals: `
+    id first_id last_id entries hash sealed_at
   `,
   billing_run_items: `
     id school_id billing_run_id student_id amount outcome
