@@ -35,7 +35,6 @@ export type PeopleExported = Readonly<{
   type: 'people_exported';
   what: 'students' | 'families' | 'guardians' | 'users';
   schoolId: number | null;
-  familyId: number | null;
 }>;
 
 /** Who was forgotten, and whose data was given out. */

@@ -48,7 +48,7 @@ export class UserService {
   }
 
   async stream(actor: Actor, filter: UserFilter): Promise<Rows> {
-    const of = { what: 'users', schoolId: filter.schoolId ?? null, familyId: null } as const;
+    const of = { what: 'users', schoolId: filter.schoolId } as const;
     return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
       openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ users }, batchSize) =>
         users.stream(actor, filter, batchSize),

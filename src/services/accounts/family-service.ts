@@ -38,7 +38,7 @@ export class FamilyService {
 
   /** Every family the filter matches, with its principal guardian: rows of a file. */
   async stream(actor: Actor, filter: FamilyFilter): Promise<Rows> {
-    const of = { what: 'families', schoolId: filter.schoolId ?? null, familyId: null } as const;
+    const of = { what: 'families', schoolId: filter.schoolId } as const;
     return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
       openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ families }, batchSize) =>
         families.stream(actor, filter, batchSize),

@@ -51,7 +51,7 @@ export class GuardianService {
   /** Every guardian of a family. @throws DomainError `family_not_found` */
   async streamOfFamily(actor: Actor, familyId: number): Promise<Rows> {
     const schoolId = await this.#unitOfWork.read(async (repositories) => await lookUp(actor, repositories, familyId));
-    const of = { what: 'guardians', schoolId, familyId } as const;
+    const of = { what: 'guardians', schoolId } as const;
     return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
       openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ guardians }, batchSize) =>
         guardians.streamOfFamily(actor, familyId, batchSize),

@@ -36,7 +36,7 @@ export class StudentService {
 
   /** Every student the filter matches. */
   async stream(actor: Actor, filter: StudentFilter): Promise<Rows> {
-    const of = { what: 'students', schoolId: filter.schoolId ?? null, familyId: filter.familyId ?? null } as const;
+    const of = { what: 'students', schoolId: filter.schoolId } as const;
     return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
       openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ students }, batchSize) =>
         students.stream(actor, filter, batchSize),

@@ -5,8 +5,6 @@ import {
   allocateByDueDate,
   assertAllocatable,
   assertEachOnce,
-  assertLive,
-  assertOfFamily,
   assertPayableBy,
   assertRefundable,
   assertReleasable,
@@ -32,7 +30,7 @@ import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
 import { findEarly, type MoneyToPut, settlingEarly, withMost } from './early-payment.ts';
 import { spendCreditOn } from './family-credit.ts';
-import { findBooks, invoiceNotFound, lockFamily, lockPayment, paymentNotFound } from './locks.ts';
+import { findBooks, invoiceNotFound, lockFamily, lockPaymentOfFamily, paymentNotFound } from './locks.ts';
 
 /** `paidAt` null means now. `amount` is decimal text with two places, in the school's currency. */
 export type PayFamily = Omit<NewFamilyPayment, 'paidAt'> &
@@ -98,10 +96,7 @@ export class FamilyPaymentService {
     const inTransaction = async (repositories: Repositories): Promise<Done<PaymentAllocated>> => {
       const { payments } = repositories;
       if (order !== 'auto') assertEachOnce(order);
-      const { payment, family } = await lockPayment(actor, repositories, paymentId);
-      assertLive(payment);
-      const familyId = assertOfFamily(payment);
-      if (family === null) throw new Error(`payment ${paymentId} lost its family`);
+      const { payment, family, familyId } = await lockPaymentOfFamily(actor, repositories, paymentId);
       const before = await payments.findJson(actor, paymentId);
       const available = parseMoney(payment.unapplied, family.credit.currency);
       const credit = (await payments.listUnapplied(actor, family)).find((one) => one.paymentId === paymentId);
@@ -133,10 +128,7 @@ export class FamilyPaymentService {
     const now = this.#clock.now();
     const inTransaction = async (repositories: Repositories): Promise<Done<PaymentAllocated>> => {
       const { payments, invoices } = repositories;
-      const { payment, family, allocated } = await lockPayment(actor, repositories, paymentId);
-      assertLive(payment);
-      const familyId = assertOfFamily(payment);
-      if (family === null) throw new Error(`payment ${paymentId} lost its family`);
+      const { family, familyId, allocated } = await lockPaymentOfFamily(actor, repositories, paymentId);
       if ((await invoices.find(actor, invoiceId)) === undefined) throw invoiceNotFound(invoiceId);
       const before = await payments.findJson(actor, paymentId);
       const { currency } = family.credit;
@@ -146,8 +138,9 @@ export class FamilyPaymentService {
       const { today } = await findBooks(actor, repositories, family.schoolId, now);
       const move = takenOff({ paymentId, invoiceId, amount: released }, 'RELEASE', reason, today);
       await moveSettling(actor, repositories, { schoolId: family.schoolId, familyId, moves: [move] }, now);
-      const event = { type: 'payment_released', paymentId, familyId, schoolId: family.schoolId } as const;
-      return { before, body: await payments.findJson(actor, paymentId), event: { ...event, amount: released } };
+      const body = await payments.findJson(actor, paymentId);
+      const { schoolId } = family;
+      return { before, body, event: { type: 'payment_released', paymentId, familyId, schoolId, amount: released } };
     };
     const outcome = await createOnce(this.#unitOfWork, { actor, key, now, inTransaction });
     announce(this.#log, outcome.event);
@@ -190,10 +183,7 @@ export class FamilyPaymentService {
   async refund(actor: Actor, refund: NewRefund, key: IdempotencyKey | null): Promise<Outcome<PaymentRefunded>> {
     const now = this.#clock.now();
     const inTransaction = async (repositories: Repositories): Promise<Outcome<PaymentRefunded>> => {
-      const { payment, family } = await lockPayment(actor, repositories, refund.paymentId);
-      assertLive(payment);
-      assertOfFamily(payment);
-      if (family === null) throw new Error(`payment ${payment.id} lost its family`);
+      const { payment, family } = await lockPaymentOfFamily(actor, repositories, refund.paymentId);
       const { currency } = family.credit;
       assertRefundable(parseMoney(refund.amount, currency), parseMoney(payment.unapplied, currency));
       const { body, ...facts } = await repositories.refunds.insert(actor, refund, now);

@@ -1,6 +1,7 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import type { FamilyAccount } from '../../domain/accounts/family.ts';
 import type { Allocated } from '../../domain/billing/allocation.ts';
+import { assertLive, assertOfFamily } from '../../domain/billing/allocation-rules.ts';
 import type { Books } from '../../domain/billing/books.ts';
 import type { Invoice } from '../../domain/billing/invoice.ts';
 import type { Payment } from '../../domain/billing/payment.ts';
@@ -64,6 +65,23 @@ export async function lockPayment(actor: Actor, repositories: Repositories, id: 
   // the invoice, PostgreSQL ends one of the two, and it is done again.
   if (payment.familyId !== found.familyId) return await lockPayment(actor, repositories, id);
   return { payment, family, allocated };
+}
+
+/**
+ * A live payment of a family, held as {@link lockPayment} does.
+ *
+ * @throws DomainError `payment_not_found`, `payment_already_reversed`, `payment_without_family`
+ */
+export async function lockPaymentOfFamily(
+  actor: Actor,
+  repositories: Repositories,
+  id: number,
+): Promise<HeldPayment & { family: FamilyAccount; familyId: number }> {
+  const { family, ...held } = await lockPayment(actor, repositories, id);
+  assertLive(held.payment);
+  const familyId = assertOfFamily(held.payment);
+  if (family === null) throw new Error(`payment ${id} lost its family`);
+  return { ...held, family, familyId };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Actor } from '../../domain/access/actor.ts';
+import { type Actor, sees } from '../../domain/access/actor.ts';
 import {
   type AuditEntry,
   changesForAudit,
@@ -53,17 +53,17 @@ export async function keepEntry<Event extends DomainEvent>(
 /**
  * Opens a file of people, and keeps who was given it before the first of them goes out.
  *
- * @param open the rows, or a refusal
+ * @param of.schoolId that was asked for, if one was @param open the rows, or a refusal
  */
 export async function openPeople(
   unitOfWork: UnitOfWork,
   { actor, now }: Readonly<{ actor: Actor; now: Date }>,
-  of: Omit<PeopleExported, 'type'>,
+  { what, schoolId }: Readonly<{ what: PeopleExported['what']; schoolId: number | undefined }>,
   open: () => Promise<Rows>,
 ): Promise<Rows> {
   const rows = await open();
   try {
-    const event = { type: 'people_exported', ...of, schoolId: of.schoolId ?? onlySchoolOfActor(actor) } as const;
+    const event = { type: 'people_exported', what, schoolId: schoolOfFile(actor, schoolId) } as const;
     await unitOfWork.write(async (repositories) => await keepEntry(actor, repositories, { body: '', event }, now));
     return rows;
   } catch (error) {
@@ -72,8 +72,10 @@ export async function openPeople(
   }
 }
 
-function onlySchoolOfActor(actor: Actor): number | null {
+/** The school that a file is of. One that does not exist for the actor is none that its file would be of. */
+function schoolOfFile(actor: Actor, asked: number | undefined): number | null {
   if (actor.kind === 'link') return actor.family.schoolId;
+  if (asked !== undefined && sees(actor, asked)) return asked;
   const [only = null, ...others] = actor.schools === 'all' ? [] : actor.schools;
   return others.length === 0 ? only : null;
 }

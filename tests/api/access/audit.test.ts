@@ -53,8 +53,8 @@ describe('every write', () => {
     const done = new Set<string>();
     for (const target of targets.filter(({ method, path }) => method !== 'GET' && path.startsWith('/api/v1/'))) {
       const { operationId = '' } = target.operation;
-      // Before what the others need is gone.
-      if (target.method === 'DELETE') continue;
+      // Before what the others need is gone; who comes in, or does not, has tests of its own.
+      if (target.method === 'DELETE' || operationId === 'signIn') continue;
       const options = requestFor(target, tenant.ids);
       const { statusCode } = await billing.app.inject({
         ...options,
@@ -62,7 +62,7 @@ describe('every write', () => {
       });
       const isDone = statusCode < 300 && !WRITES_NOTHING.has(operationId);
       const { rows } = await billing.owner.query('select from audit_log where request_id = $1', [operationId]);
-      if (rows.length > 0 !== (isDone || operationId === 'signIn')) missing.push(`${target.name} ${statusCode}`);
+      if (rows.length > 0 !== isDone) missing.push(`${target.name} ${statusCode}`);
       if (isDone) done.add(operationId);
     }
     expect(missing).toEqual([]);

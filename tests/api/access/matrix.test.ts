@@ -226,7 +226,8 @@ describe('what belongs to another school does not exist', () => {
         wrong.push(`${where}: ${JSON.stringify(theirs)}, not ${expected}`);
     }
     expect(wrong).toEqual([]);
-    expect(await tables()).toEqual(before);
+    // Who was given a file of people is kept, also of one without a row.
+    expect({ ...(await tables()), audit_log: '' }).toEqual({ ...before, audit_log: '' });
     console.log(`access matrix: ${probes().length} places for an id of another school in ${seconds()} s`);
   });
 

@@ -11,7 +11,7 @@ const HIDDEN = `
 
 /** What the audit log has no entry of, or leaves out. */
 const ELSEWHERE = `
-  by_concept column created_at errors error_code guardians invoices last_used_at line next_cursor outcome preview_hash
+  by_concept column created_at errors error_code family guardians invoices last_used_at line next_cursor outcome preview_hash
   updated_at user warnings`;
 
 test('of each member that a write answers with it was decided whether its value is kept', () => {

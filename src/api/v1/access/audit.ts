@@ -7,7 +7,7 @@ import { CSV_COLUMNS } from '../../schemas/csv-columns.ts';
 
 export function auditRoutes(routes: FastifyInstance, audit: AuditService): void {
   list(routes, '/audit', {
-    tag: 'audit',
+    tag: 'access',
     id: 'listAuditEntries',
     scope: 'audit:read',
     summary: 'List who did what, newest first',
