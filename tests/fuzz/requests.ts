@@ -293,7 +293,7 @@ function spoiltOf(document: OpenApi, schema: Schema, right: fc.Arbitrary<unknown
 }
 
 /** A value the schema allows. */
-function validOf(document: OpenApi, given: Schema | undefined): fc.Arbitrary<unknown> {
+export function validOf(document: OpenApi, given: Schema | undefined): fc.Arbitrary<unknown> {
   if (given === undefined) return ODD_VALUE;
   const schema = resolve(document, given);
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
