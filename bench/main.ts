@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Case } from './cases/case.ts';
 import { openCases } from './cases.ts';
+import { type CredentialReport, measureCredentials } from './credentials.ts';
 import { type BenchCluster, type BenchDatabase, checkBooks, DATA_DIR, openCluster } from './database.ts';
 import { type GrowthReport, measureGrowth } from './growth.ts';
 import { measure, type Row } from './measure.ts';
@@ -11,13 +12,14 @@ import { HELP, type Options, readOptions, SIZES } from './options.ts';
 import { plotOf } from './plot.ts';
 import { rssMb } from './processes.ts';
 import { say } from './progress.ts';
-import { factsOf, growthTableOf, merged, type Report, tableOf } from './report.ts';
+import { credentialsTableOf, factsOf, growthTableOf, merged, type Report, tableOf } from './report.ts';
 import { startServer } from './server.ts';
 import { median } from './statistics.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const RESULTS_DIR = join(HERE, 'results');
 const GROWTH_FILE = join(RESULTS_DIR, 'growth.json');
+const CREDENTIALS_FILE = join(RESULTS_DIR, 'credentials.json');
 const LOG_FILE = join(DATA_DIR, 'server.log');
 const STARTS = 5;
 
@@ -33,6 +35,10 @@ async function main(argv: readonly string[]): Promise<number> {
     rmSync(LOG_FILE, { force: true });
     if (options.growth) {
       await runGrowth(options, argv, cluster);
+      return 0;
+    }
+    if (options.credentials) {
+      await runCredentials(options, argv, cluster);
       return 0;
     }
     const database = await cluster.open(options.size);
@@ -57,6 +63,17 @@ async function runGrowth(options: Options, argv: readonly string[], cluster: Ben
   if (!options.write) return;
   mkdirSync(RESULTS_DIR, { recursive: true });
   writeFileSync(GROWTH_FILE, toJson(report));
+  writePage(cases);
+}
+
+async function runCredentials(options: Options, argv: readonly string[], cluster: BenchCluster): Promise<void> {
+  const { rows, cases } = await measureCredentials(options, cluster, LOG_FILE);
+  console.log(credentialsTableOf(rows, cases));
+  const report: CredentialReport = { command: commandOf(argv), size: options.size, rows };
+  if (options.json !== null) writeFileSync(options.json, toJson(report));
+  if (!options.write) return;
+  mkdirSync(RESULTS_DIR, { recursive: true });
+  writeFileSync(CREDENTIALS_FILE, toJson(report));
   writePage(cases);
 }
 
@@ -153,6 +170,11 @@ function writePage(cases: readonly Case[]): void {
   if (growth !== null) {
     sections.push(`## Growth, by turns\n\n    ${growth.command}\n\n${growthTableOf(growth.rows, cases)}\n`);
   }
+  if (existsSync(CREDENTIALS_FILE)) {
+    const { command, size, rows }: CredentialReport = JSON.parse(readFileSync(CREDENTIALS_FILE, 'utf8'));
+    const table = credentialsTableOf(rows, cases);
+    sections.push(`## Credentials by turns, data set ${size}\n\n    ${command}\n\n${table}\n`);
+  }
   writeFileSync(join(HERE, 'RESULTS.md'), `${INTRODUCTION}\n${sections.join('\n')}`);
   writeFileSync(join(HERE, 'results.svg'), plotOf(reports, growth?.rows ?? []));
 }
@@ -177,7 +199,7 @@ function readReport(file: string): Report {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
-function toJson(report: Report | GrowthReport): string {
+function toJson(report: Report | GrowthReport | CredentialReport): string {
   return `${JSON.stringify(report, (_key, value) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value), 2)}\n`;
 }
 

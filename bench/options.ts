@@ -11,6 +11,8 @@ export type Options = Readonly<{
   clients: readonly number[];
   /** Whether sizes are compared instead of server and limits. */
   growth: boolean;
+  /** Whether credentials are compared instead. */
+  credentials: boolean;
   rounds: number;
   seconds: number;
   fresh: boolean;
@@ -27,7 +29,8 @@ export const HELP = `Usage: npm run bench -- [options]
 Measures the server as users start it, on a PostgreSQL of its own with durable settings, and beside it the limits: the
 same SQL from a bare script, the same SQL behind a bare Fastify route, and a bare Fastify route with the same body.
 
-With --growth, what must not get slower with more data, at sizes XS, S and L by turns.
+With --growth, what must not get slower with more data, at sizes XS, S and L by turns. With --credentials, the same
+requests with the key of the environment, a key bound to every school, and a session, by turns.
 
   --size SIZE        XS (2,000 students), S (20,000; default) or L (200,000); 24 invoices each
   --case NAME,…      only these cases (names: see the table it prints; "start" measures the start)
@@ -35,6 +38,7 @@ With --growth, what must not get slower with more data, at sizes XS, S and L by 
   --rounds N         interleaved rounds, of which medians are shown; default 3
   --seconds N        length of each measurement; default 2
   --growth           measure growth instead; all of these but --size and --compare hold for it too
+  --credentials      measure credentials instead; all of these but --compare hold for it too
   --json FILE        write what was measured
   --compare FILE     show an earlier --json beside it
   --write            write bench/results/SIZE.json, bench/RESULTS.md and bench/results.svg
@@ -53,6 +57,7 @@ export function readOptions(argv: readonly string[], defaultServer: string): Opt
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '2' },
       growth: { type: 'boolean', default: false },
+      credentials: { type: 'boolean', default: false },
       json: { type: 'string' },
       compare: { type: 'string' },
       server: { type: 'string', default: defaultServer },
@@ -66,6 +71,7 @@ export function readOptions(argv: readonly string[], defaultServer: string): Opt
     cases: listOf(values.case),
     clients: listOf(values.clients).map((text) => positive('--clients', text)),
     growth: values.growth,
+    credentials: values.credentials,
     rounds: positive('--rounds', values.rounds),
     seconds: positive('--seconds', values.seconds),
     fresh: values.fresh,

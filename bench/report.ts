@@ -1,4 +1,5 @@
 import type { Case } from './cases/case.ts';
+import { CREDENTIALS, type CredentialRow } from './credentials.ts';
 import { GROWTH_MAX, type GrowthRow } from './growth.ts';
 import type { Row } from './measure.ts';
 
@@ -85,6 +86,23 @@ export function growthTableOf(rows: readonly GrowthRow[], cases: readonly Descri
     ...[S, L].map(({ databaseCpuMs }) => time(databaseCpuMs)),
   ]);
   return toMarkdown([head, ...body]);
+}
+
+/** Rates with each credential, what of root's rate the others have, and the processor time that they cost. */
+export function credentialsTableOf(rows: readonly CredentialRow[], cases: readonly Description[]): string {
+  const each = (what: string): string[] => CREDENTIALS.map((name) => `${name} ${what}`);
+  const head = ['Case', 'Clients', ...each('per s'), 'key of root', 'session of root', ...each('p50 ms')];
+  const body = rows.map(({ case: name, clients, failures, by }) => [
+    cases.find((one) => one.name === name)?.title ?? name,
+    String(clients),
+    ...CREDENTIALS.map((credential) => rate(by[credential].perSecond)),
+    ...[by.key, by.session].map(({ perSecond }) => (perSecond / by.root.perSecond).toFixed(2)),
+    ...CREDENTIALS.map((credential) => time(by[credential].p50Ms)),
+    ...CREDENTIALS.map((credential) => time(by[credential].serverCpuMs)),
+    ...CREDENTIALS.map((credential) => time(by[credential].databaseCpuMs)),
+    String(failures),
+  ]);
+  return toMarkdown([[...head, ...each('CPU ms server'), ...each('CPU ms PG'), 'non-2xx'], ...body]);
 }
 
 /** Start, memory, first bytes: what is not a rate. */
