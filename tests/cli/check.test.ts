@@ -13,7 +13,7 @@ test('0: nothing is wrong', async () => {
   expect(await cli(['check'], env)).toEqual({
     code: 0,
     out: expect.stringMatching(
-      /^Checked 1 schools, 0 families, 0 guardians, 1 students, 1 invoices, 1 payments, 1 allocations, 0 refunds, 0 reversals, 0 credit notes, 0 credit note reversals, 0 closings, 1 school totals, 2 document numbers, 0 idempotency keys, \d{3} constraints\.\nNothing is wrong\.\n$/,
+      /^Checked 1 schools, 0 families, 0 guardians, 1 students, 1 invoices, 1 payments, 1 allocations, 0 refunds, 0 reversals, 0 credit notes, 0 credit note reversals, 0 billing runs, 0 closings, 1 school totals, 2 document numbers, 0 idempotency keys, 0 audit seals, \d{3} constraints\.\nNothing is wrong\.\n$/,
     ),
     err: '',
   });
