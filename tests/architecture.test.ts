@@ -130,6 +130,29 @@ describe('architecture', () => {
     expect(known).toEqual([]);
   });
 
+  // Servers of one process are to share nothing but what says the same whoever asks; tests of one process rely on it.
+  test('modules keep no state, but for what is worked out of constants once', () => {
+    const kept = sources.flatMap(({ path, text }) =>
+      [...text.matchAll(/^(?:export )?(?:let (\w+)|const (\w+)[^=]*= new (?:Weak)?(?:Map|Set)\b.*\(\);$)/gm)].map(
+        ([, variable, collection]) => `${basename(path)} ${variable ?? collection}`,
+      ),
+    );
+    expect(kept.sort()).toEqual([
+      'compression.ts kept',
+      'on-closed.ts releases',
+      'sql.ts rows',
+      'sql.ts ways',
+      'watchdog.ts isReleased',
+    ]);
+  });
+
+  test('no test of those that share a process replaces a module', () => {
+    const replacing = ['api', 'domain', 'model', 'races', 'repositories', 'services', 'support']
+      .flatMap((folder) => sourcesOf(`tests/${folder}`))
+      .filter(({ text }) => /\bvi\.(mock|doMock|unmock|doUnmock|resetModules|hoisted)\b/.test(text));
+    expect(replacing.map(({ path }) => path)).toEqual([]);
+  });
+
   test('the domain asks neither the clock nor chance', () => {
     const asking = sources.filter(
       ({ layer, text }) => layer === 'domain' && /Date\.now|new Date\(\)|Math\.random|process\./.test(text),

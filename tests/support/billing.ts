@@ -7,7 +7,7 @@ import { compose, composeServer, type Product } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/infrastructure/observability/logging.ts';
 import { FakeClock } from './clock.ts';
-import { DocumentedAnswers, documentOf } from './documented-answers.ts';
+import { type DocumentedAnswers, documentedAnswersOf } from './documented-answers.ts';
 import { CREDIT_DRIFT } from './drift.ts';
 import { invoiceBody, schoolBody, studentBody } from './factories.ts';
 import { databaseUrl, POOLER_ENV, runOn } from './postgres-server.ts';
@@ -131,7 +131,7 @@ export class Billing {
       options.headers = { 'content-type': 'application/json', ...options.headers };
     }
     const response = await this.app.inject(options);
-    this.#documented ??= new DocumentedAnswers(documentOf(this.app));
+    this.#documented ??= documentedAnswersOf(this.app);
     this.#documented.check({
       method,
       url,

@@ -89,9 +89,17 @@ export class DocumentedAnswers {
   }
 }
 
-/** The document that a server would serve, without asking it: no request of a test is counted or logged for it. */
-export function documentOf(app: FastifyInstance): OpenApiDocument {
-  return JSON.parse(JSON.stringify(app.swagger()));
+const byDocument = new Map<string, DocumentedAnswers>();
+
+/**
+ * Of the document that a server would serve, without asking it: no request of a test is counted or logged for it. Servers
+ * of one process with the same document share them, because to compile one takes longer than most tests.
+ */
+export function documentedAnswersOf(app: FastifyInstance): DocumentedAnswers {
+  const text = JSON.stringify(app.swagger());
+  const answers = byDocument.get(text) ?? new DocumentedAnswers(JSON.parse(text));
+  byDocument.set(text, answers);
+  return answers;
 }
 
 function codeIn(text: string): unknown {

@@ -1,7 +1,10 @@
 import { faker } from '@faker-js/faker/locale/es_MX';
 
-/** Seeded, so that a failure shows the same names again; unique fields carry a number of their own. */
-faker.seed(20_260_101);
+/** So that a failure shows the same names again, whichever files came before; unique fields carry a number of their own. */
+export function seedNames(): void {
+  faker.seed(20_260_101);
+}
+seedNames();
 
 let serial = 0;
 const unique = `${process.pid.toString(36)}${Date.now().toString(36)}`;

@@ -120,6 +120,14 @@ describe('What a school says of itself', () => {
   });
 });
 
+test('A paper of a student without an e-mail says the name, and nothing of the e-mail', async () => {
+  const studentId = await billing.aStudent({ first_name: 'Nadya', last_name: 'Sinbuzón', email: null });
+  await billing.anInvoice({ student_id: studentId });
+  const { text } = await pdf(`/students/${studentId}/statement`);
+  expect(text).toContain('Nadya Sinbuzón');
+  expect(text).not.toContain('null');
+});
+
 describe('A paper in Portuguese', () => {
   test('of a school in Brazil, asked in English or Spanish: days and amounts stay those of Brazil', async () => {
     const schoolId = await billing.aSchool({ country: 'BR', currency: 'BRL', tax_id: '12.345.678/0001-90' });
