@@ -133,7 +133,7 @@ describe('architecture', () => {
   // Servers of one process are to share nothing but what says the same whoever asks; tests of one process rely on it.
   test('modules keep no state, but for what is worked out of constants once', () => {
     const kept = sources.flatMap(({ path, text }) =>
-      [...text.matchAll(/^(?:export )?(?:let (\w+)|const (\w+)[^=]*= new (?:Weak)?(?:Map|Set)\b.*\(\);$)/gm)].map(
+      [...text.matchAll(/^(?:export )?(?:let (\w+)|const ([a-z]\w*)[^=]*= new (?:Weak)?(?:Map|Set)\b.*\(\);$)/gm)].map(
         ([, variable, collection]) => `${basename(path)} ${variable ?? collection}`,
       ),
     );
