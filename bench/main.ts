@@ -15,11 +15,13 @@ import { say } from './progress.ts';
 import { credentialsTableOf, factsOf, growthTableOf, merged, type Report, tableOf } from './report.ts';
 import { startServer } from './server.ts';
 import { median } from './statistics.ts';
+import { measureYear, type YearReport, yearTableOf } from './year.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const RESULTS_DIR = join(HERE, 'results');
 const GROWTH_FILE = join(RESULTS_DIR, 'growth.json');
 const CREDENTIALS_FILE = join(RESULTS_DIR, 'credentials.json');
+const YEAR_FILE = join(RESULTS_DIR, 'year.json');
 const LOG_FILE = join(DATA_DIR, 'server.log');
 const STARTS = 5;
 
@@ -42,6 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     const database = await cluster.open(options.size);
+    if (options.year) return await runYear(options, argv, database);
     const { report, cases } = await run(options, argv, database);
     console.log(`${tableOf(report, cases, earlier)}\n\n${factsOf(report)}`);
     if (options.json !== null) writeFileSync(options.json, toJson(report));
@@ -75,6 +78,21 @@ async function runCredentials(options: Options, argv: readonly string[], cluster
   mkdirSync(RESULTS_DIR, { recursive: true });
   writeFileSync(CREDENTIALS_FILE, toJson(report));
   writePage(cases);
+}
+
+async function runYear(options: Options, argv: readonly string[], database: BenchDatabase): Promise<number> {
+  const recorder = await openCases(database.url);
+  await recorder.close();
+  const report = await measureYear(options, database, LOG_FILE, commandOf(argv));
+  console.log(yearTableOf(report));
+  if (report.books.length > 0) console.log(`BOOKS DO NOT BALANCE: ${report.books.join('; ')}`);
+  if (options.json !== null) writeFileSync(options.json, toJson(report));
+  if (options.write) {
+    mkdirSync(RESULTS_DIR, { recursive: true });
+    writeFileSync(YEAR_FILE, toJson(report));
+    writePage(recorder.cases);
+  }
+  return report.books.length === 0 ? 0 : 1;
 }
 
 function commandOf(argv: readonly string[]): string {
@@ -175,6 +193,11 @@ function writePage(cases: readonly Case[]): void {
     const table = credentialsTableOf(rows, cases);
     sections.push(`## Credentials by turns, data set ${size}\n\n    ${command}\n\n${table}\n`);
   }
+  if (existsSync(YEAR_FILE)) {
+    const year: YearReport = JSON.parse(readFileSync(YEAR_FILE, 'utf8'));
+    const beside = `Beside data set ${year.size}: ${year.historyRows.toLocaleString('en')} invoices, payments and allocations of other schools.`;
+    sections.push(`## Billing one school\n\n    ${year.command}\n\n${beside}\n\n${yearTableOf(year)}\n`);
+  }
   writeFileSync(join(HERE, 'RESULTS.md'), `${INTRODUCTION}\n${sections.join('\n')}`);
   writeFileSync(join(HERE, 'results.svg'), plotOf(reports, growth?.rows ?? []));
 }
@@ -199,7 +222,7 @@ function readReport(file: string): Report {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
-function toJson(report: Report | GrowthReport | CredentialReport): string {
+function toJson(report: Report | GrowthReport | CredentialReport | YearReport): string {
   return `${JSON.stringify(report, (_key, value) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value), 2)}\n`;
 }
 

@@ -13,6 +13,8 @@ export type Options = Readonly<{
   growth: boolean;
   /** Whether credentials are compared instead. */
   credentials: boolean;
+  /** Whether billing runs and imports of one school are measured instead. */
+  year: boolean;
   rounds: number;
   seconds: number;
   fresh: boolean;
@@ -30,7 +32,8 @@ Measures the server as users start it, on a PostgreSQL of its own with durable s
 same SQL from a bare script, the same SQL behind a bare Fastify route, and a bare Fastify route with the same body.
 
 With --growth, what must not get slower with more data, at sizes XS, S and L by turns. With --credentials, the same
-requests with the key of the environment, a key bound to every school, and a session, by turns.
+requests with the key of the environment, a key bound to every school, and a session, by turns. With --year, billing
+runs and imports of one school beside that data.
 
   --size SIZE        XS (2,000 students), S (20,000; default) or L (200,000); 24 invoices each
   --case NAME,…      only these cases (names: see the table it prints; "start" measures the start)
@@ -39,6 +42,7 @@ requests with the key of the environment, a key bound to every school, and a ses
   --seconds N        length of each measurement; default 2
   --growth           measure growth instead; all of these but --size and --compare hold for it too
   --credentials      measure credentials instead; all of these but --compare hold for it too
+  --year             measure billing runs, their preview and imports instead; --size, --rounds, --json and --write hold for it
   --json FILE        write what was measured
   --compare FILE     show an earlier --json beside it
   --write            write bench/results/SIZE.json, bench/RESULTS.md and bench/results.svg
@@ -58,6 +62,7 @@ export function readOptions(argv: readonly string[], defaultServer: string): Opt
       seconds: { type: 'string', default: '2' },
       growth: { type: 'boolean', default: false },
       credentials: { type: 'boolean', default: false },
+      year: { type: 'boolean', default: false },
       json: { type: 'string' },
       compare: { type: 'string' },
       server: { type: 'string', default: defaultServer },
@@ -72,6 +77,7 @@ export function readOptions(argv: readonly string[], defaultServer: string): Opt
     clients: listOf(values.clients).map((text) => positive('--clients', text)),
     growth: values.growth,
     credentials: values.credentials,
+    year: values.year,
     rounds: positive('--rounds', values.rounds),
     seconds: positive('--seconds', values.seconds),
     fresh: values.fresh,
