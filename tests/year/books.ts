@@ -1,5 +1,5 @@
-import { Accounts, type Days, type Family, type Invoice, type Note, type Student } from './accounts.ts';
-import { dayAfter, least, most, percentOf, sumOf } from './money.ts';
+import { Accounts, type Days, type Invoice, type Note, type Student } from './accounts.ts';
+import { dayAfter, least, percentOf, sumOf } from './money.ts';
 import { isBilled, type Line, type Plan, priceOf, RATES } from './prices.ts';
 
 /** The books of the school: what it bills, and what became of it. */
@@ -69,7 +69,7 @@ export class Books extends Accounts {
   }
 
   /** 5 % once for what is open at the end of the due day; what came to light to be too much is taken back. */
-  chargeLateFees(): { made: Invoice[]; corrected: bigint; families: Set<Family> } {
+  chargeLateFees(): { made: Invoice[]; corrected: bigint } {
     for (const family of new Set(this.students.map((student) => student.family))) {
       if (family.autoApply) this.useCredit(family);
     }
@@ -77,7 +77,7 @@ export class Books extends Accounts {
       return voided === null && dueOn < this.today && item !== null && item.plan.fee !== null;
     });
     const due = late.map((invoice) => ({ invoice, more: this.#feeOf(invoice) - this.#posted(invoice) }));
-    for (const { invoice, more } of due.filter((one) => one.more < 0n)) this.#takeBack(invoice, -more);
+    const corrected = sumOf(due, ({ invoice, more }) => (more < 0n ? this.#takeBack(invoice, -more) : 0n));
     const made = due
       .filter(({ more }) => more > 0n)
       .map(({ invoice: origin, more }) => {
@@ -87,9 +87,7 @@ export class Books extends Accounts {
         return this.issue({ ...rest, origin, lines: [line], total: more });
       });
     this.#payFromCredit(made);
-    const corrected = sumOf(due, ({ more }) => most(0n, -more));
-    const families = new Set(due.filter(({ more }) => more < 0n).map(({ invoice }) => invoice.student.family));
-    return { made, corrected, families };
+    return { made, corrected };
   }
 
   #feeOf({ total, dueOn, issued, moves, notes, item }: Invoice): bigint {
@@ -114,7 +112,8 @@ export class Books extends Accounts {
     return sumOf(this.feesOf(origin), (fee) => fee.total - corrected(fee));
   }
 
-  #takeBack(origin: Invoice, amount: bigint): void {
+  /** @returns what was taken back: what was waived before is not */
+  #takeBack(origin: Invoice, amount: bigint): bigint {
     let left = amount;
     for (const fee of this.feesOf(origin).toReversed()) {
       const part = least(left, fee.total - this.credited(fee));
@@ -124,5 +123,6 @@ export class Books extends Accounts {
       this.note(fee, 'late_fee_corrected', part);
       left -= part;
     }
+    return amount - left;
   }
 }

@@ -43,9 +43,13 @@ export function people(
   return Array.from({ length: size.families }, (_, at): Household => {
     const count = at < threes ? 3 : at < threes + twos ? 2 : 1;
     const externalId = `F${String(at + 1).padStart(4, '0')}`;
+    const autoApply = !dice.chance(0.06);
+    // What credit pays first is by due day within a batch of a run: who joins after a run is billed for a month that is past,
+    // perhaps in another batch than a brother, so these have no credit that is used by itself.
+    const mayComeLate = count === 1 || !autoApply;
     const children = Array.from({ length: count }, () => {
       serial += 1;
-      return child(dice, `A${String(serial).padStart(4, '0')}`, externalId, size.months);
+      return child(dice, `A${String(serial).padStart(4, '0')}`, externalId, { months: size.months, mayComeLate });
     });
     const hasDebt = dice.chance(0.1);
     const debt = { document: `D-${externalId}`, amount: BigInt(dice.from(50_000, 900_000)), issuedOn: '2026-05-01' };
@@ -54,17 +58,22 @@ export function people(
       externalId,
       name: `Familia ${externalId}`,
       children,
-      autoApply: !dice.chance(0.06),
+      autoApply,
       debt: hasDebt && children[0]?.comesIn === 0 ? { ...debt, dueOn: dice.of(['2026-05-10', '2026-06-30']) } : null,
       credit: !hasDebt && dice.chance(0.08) && children[0]?.comesIn === 0 ? credit : null,
     };
   });
 }
 
-function child(dice: Dice, externalId: string, family: string, months: number): Child {
+function child(
+  dice: Dice,
+  externalId: string,
+  family: string,
+  { months, mayComeLate }: Readonly<{ months: number; mayComeLate: boolean }>,
+): Child {
   const joins = dice.chance(0.1) ? dice.from(0, months - 1) : null;
   // Some are in the file long before they come, some on the day itself: after the run of that month.
-  const comesIn = joins !== null && joins > 0 && dice.chance(0.5) ? joins : 0;
+  const comesIn = joins !== null && joins > 0 && mayComeLate && dice.chance(0.7) ? joins : 0;
   const joinsOn = joins === null ? PERIOD.starts_on : dayAfter(`${monthAt(joins)}-01`, dice.from(13, 24));
   const leavesIn = joins === null && dice.chance(0.07) ? dice.from(1, months - 1) : null;
   return {
