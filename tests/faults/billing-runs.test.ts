@@ -14,7 +14,7 @@ const KILLS = scale(1, 20);
 /** Of two students each: more than one batch in the short form, six batches and more in the long one. */
 const FAMILIES = scale(130, 1_500);
 const AT_ONCE = scale(4, 50);
-const BESIDE = scale(1, 10);
+const BESIDE = scale(1, 4);
 /** Families that paid ahead, and invoices that are paid late for an earlier day, in each month of the kills. */
 const SOME = scale(5, 40);
 const LANES = scale(1, 2);

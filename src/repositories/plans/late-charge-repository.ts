@@ -44,7 +44,8 @@ export class LateChargeRepository {
    * What a run comes to next: invoices of plans with a late fee that are past their days of grace and open, were moved later
    * than that, or have fees. By their ids; those that a run has an item for are left out.
    *
-   * Money counts from the day of its allocation, and what took it off from its own day.
+   * Money counts from the day of its allocation, and what took it off from its own day. What moved an invoice is looked up
+   * for those of the batch alone, which are found first: for all of a school it took seconds, in which the plans are held.
    *
    * @param runId null for a preview
    */
@@ -57,22 +58,50 @@ export class LateChargeRepository {
   ): Promise<{ found: LateCharge[]; after: Place | null }> {
     const { schoolId, periodId, asOf, currency } = scope;
     const rows = await this.#sql.rows<LateRow>(sql`
-      select i.id, i.student_id, i.number, i.amount_total as total, i.issued_on, i.due_date, lp.name as policy_name, lp.kind, lp.percent,
-             lp.amount, lp.base, lp.grace_days, lp.cap_percent, lp.cap_amount, steps.steps, moved.movements,
+      select i.*, steps.steps, moved.movements,
              (
                select min(c.id) from concepts c where c.school_id = i.school_id and c.category = 'LATE_FEE'
              ) as concept_id,
              fees.posted::numeric(18,2), fees.correctable::numeric(18,2), fees.newest_fee_id,
              (select f.issued_on from invoices f where f.id = fees.newest_fee_id) as newest_fee_on
-      from invoices i
-      join plan_items pi on pi.id = i.plan_item_id and pi.school_id = i.school_id
-      join plans p on p.id = pi.plan_id and p.school_id = i.school_id
-      join late_fee_policies lp on lp.id = p.late_fee_policy_id and lp.school_id = i.school_id
-      cross join lateral (select i.due_date + lp.grace_days as day) grace
+      from (
+        select i.id, i.school_id, i.student_id, i.number, i.amount_total as total, i.issued_on, i.due_date,
+               lp.id as policy_id, lp.name as policy_name, lp.kind, lp.percent, lp.amount, lp.base, lp.grace_days,
+               lp.cap_percent, lp.cap_amount
+        from invoices i
+        join plan_items pi on pi.id = i.plan_item_id and pi.school_id = i.school_id
+        join plans p on p.id = pi.plan_id and p.school_id = i.school_id
+        join late_fee_policies lp on lp.id = p.late_fee_policy_id and lp.school_id = i.school_id
+        cross join lateral (select i.due_date + lp.grace_days as day) grace
+        where i.school_id = ${schoolId} and i.id > ${after.id} and i.voided_at is null and grace.day < ${asOf}::date
+          and (${periodId}::bigint is null or p.period_id = ${periodId}::bigint)
+          and (
+            i.status <> 'PAID'
+            or exists (
+              select from invoices f
+              where f.origin_invoice_id = i.id and f.school_id = i.school_id and f.voided_at is null
+            )
+            or exists (
+              select from payment_allocations a
+              where a.invoice_id = i.id and a.school_id = i.school_id and a.allocated_on > grace.day
+            )
+            or exists (
+              select from credit_notes c
+              where c.invoice_id = i.id and c.school_id = i.school_id and c.dated_on > grace.day
+            )
+          )
+          and not exists (
+            select from billing_run_items done
+            where done.billing_run_id = ${runId}::bigint and done.origin_invoice_id = i.id and done.school_id = i.school_id
+          )
+          and ${visibleTo(actor, sql`i.school_id`)}
+        order by i.id
+        limit ${limit}
+      ) i
       cross join lateral (
         select json_agg(json_build_object('from_day', s.from_day, 'percent', s.percent::text, 'amount', s.amount::text)
                  order by s.from_day) as steps
-        from late_fee_steps s where s.policy_id = lp.id and s.school_id = lp.school_id
+        from late_fee_steps s where s.policy_id = i.policy_id and s.school_id = i.school_id
       ) steps
       cross join lateral (
         select json_agg(m) as movements
@@ -102,26 +131,7 @@ export class LateChargeRepository {
         ) corrected
         where f.origin_invoice_id = i.id and f.school_id = i.school_id and f.voided_at is null
       ) fees
-      where i.school_id = ${schoolId} and i.id > ${after.id} and i.voided_at is null and grace.day < ${asOf}::date
-        and (${periodId}::bigint is null or p.period_id = ${periodId}::bigint)
-        and (
-          i.status <> 'PAID' or fees.newest_fee_id is not null
-          or exists (
-            select from payment_allocations a
-            where a.invoice_id = i.id and a.school_id = i.school_id and a.allocated_on > grace.day
-          )
-          or exists (
-            select from credit_notes c
-            where c.invoice_id = i.id and c.school_id = i.school_id and c.dated_on > grace.day
-          )
-        )
-        and not exists (
-          select from billing_run_items done
-          where done.billing_run_id = ${runId}::bigint and done.origin_invoice_id = i.id and done.school_id = i.school_id
-        )
-        and ${visibleTo(actor, sql`i.school_id`)}
-      order by i.id
-      limit ${limit}`);
+      order by i.id`);
     const found = rows.map((row) => toLateCharge(row, currency));
     return { found, after: found.at(-1)?.place ?? null };
   }

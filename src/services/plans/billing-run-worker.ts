@@ -23,6 +23,9 @@ const SHRINK = 5;
 const LEASE_MS = 15_000;
 /** Runs of different schools that one process works on at once; the others wait their turn. */
 const RUNS_AT_ONCE = 2;
+/** Between two batches others come to what both need: for a tenth of what the batch took, and not for long. */
+const BREAK_SHARE = 10;
+const BREAK_MAX_MS = 100;
 /** How long a stop waits for the batches that are being written. */
 const STOP_MAX_MS = 5_000;
 
@@ -107,7 +110,11 @@ export class BillingRunWorker {
     await this.#applyCredit(lease);
     let size = BATCH_ROWS;
     while (!this.#stopping.signal.aborted) {
+      const beganAt = performance.now();
       const step = await this.#tryStep(lease, size);
+      // PostgreSQL gives a row to who comes next, not to who waited longest: without a break those who wait for what a batch
+      // held (a withdrawal, say) may wait for batch after batch.
+      await setTimeout(Math.min((performance.now() - beganAt) / BREAK_SHARE, BREAK_MAX_MS));
       if (step === 'lost') return;
       if (step === 'more') size = Math.min(size * SHRINK, BATCH_ROWS);
       else if (step === 'refused') {
