@@ -3131,6 +3131,12 @@ export type PersonalData = {
     payments: Payment[];
     credit_notes: CreditNote[];
     guardians: Guardian[];
+    enrolments: Enrolment[];
+    /**
+     * Null: the student is in none.
+     */
+    family: Family | null;
+    family_links: FamilyLink[];
 };
 
 export type Plan = {

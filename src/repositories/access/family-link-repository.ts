@@ -10,10 +10,10 @@ import { isoTime, visibleTo } from '../shared/sql-fragments.ts';
 type LinkFacts = Readonly<{ linkId: number; familyId: number; schoolId: number }>;
 
 /** A link as the API shows it: without its token, which is nowhere. */
-const JSON_COLUMNS = sql`l.id, l.school_id, l.family_id, ${isoTime(sql`l.created_at`)} as created_at,
+export const FAMILY_LINK_JSON_COLUMNS = sql`l.id, l.school_id, l.family_id, ${isoTime(sql`l.created_at`)} as created_at,
   ${isoTime(sql`l.expires_at`)} as expires_at, ${isoTime(sql`l.last_used_at`)} as last_used_at`;
 
-const PROJECTION = { alias: sql`l`, from: sql`family_links l`, json: JSON_COLUMNS };
+const PROJECTION = { alias: sql`l`, from: sql`family_links l`, json: FAMILY_LINK_JSON_COLUMNS };
 
 /** Addresses at which families read their own account. */
 export class FamilyLinkRepository {

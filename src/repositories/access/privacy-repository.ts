@@ -1,12 +1,15 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
+import { FAMILY_JSON_COLUMNS } from '../accounts/family-repository.ts';
 import { GUARDIAN_JSON_COLUMNS } from '../accounts/guardian-repository.ts';
 import { STUDENT_JSON_COLUMNS } from '../accounts/student-repository.ts';
 import { CREDIT_NOTE } from '../billing/credit-note-repository.ts';
 import { INVOICE } from '../billing/invoice-projection.ts';
 import { PAYMENT } from '../billing/payment-projection.ts';
+import { ENROLMENT_JSON_COLUMNS } from '../plans/enrolment-repository.ts';
 import { isoTime, visibleTo } from '../shared/sql-fragments.ts';
+import { FAMILY_LINK_JSON_COLUMNS } from './family-link-repository.ts';
 
 /** Who is to be forgotten. `texts` are what may be written of them elsewhere. */
 export type Subject = Readonly<{ id: number; schoolId: number; familyId: number | null; texts: readonly string[] }>;
@@ -284,6 +287,13 @@ export class PrivacyRepository {
         'credit_notes', ${all(CREDIT_NOTE.json, CREDIT_NOTE.from, sql`c.id`)}
           where c.school_id = st.school_id and c.invoice_id in (
             select i.id from invoices i where i.student_id = st.id and i.school_id = st.school_id)),
+        'enrolments', ${all(ENROLMENT_JSON_COLUMNS, sql`enrolments e`, sql`e.id`)}
+          where e.student_id = st.id and e.school_id = st.school_id),
+        'family', (
+          select row_to_json(one) from families f cross join lateral (select ${FAMILY_JSON_COLUMNS}) one
+          where f.id = st.family_id and f.school_id = st.school_id),
+        'family_links', ${all(FAMILY_LINK_JSON_COLUMNS, sql`family_links l`, sql`l.id`)}
+          where l.family_id = st.family_id and l.school_id = st.school_id),
         'guardians', (
           select coalesce(json_agg(row_to_json(one) order by g.id), '[]')
           from guardians g cross join lateral (select ${GUARDIAN_JSON_COLUMNS}) one

@@ -35,7 +35,7 @@ const PLAN_IDS = sql`(
 )`;
 
 /** An enrolment `e` as the API shows it. */
-const JSON_COLUMNS = sql`e.id, e.school_id, e.student_id, e.period_id, e.grade, e.group_name as "group", e.starts_on,
+export const ENROLMENT_JSON_COLUMNS = sql`e.id, e.school_id, e.student_id, e.period_id, e.grade, e.group_name as "group", e.starts_on,
   e.ends_on, e.withdrawal_reason, ${PLAN_IDS} as plan_ids,
   (
     select coalesce(json_agg(json_build_object(
@@ -56,7 +56,7 @@ const ENTITY = sql`e.id, e.school_id as "schoolId", e.student_id as "studentId",
 
 const TABLE = {
   from: sql`enrolments e`,
-  json: JSON_COLUMNS,
+  json: ENROLMENT_JSON_COLUMNS,
   id: sql`e.id`,
   schoolId: sql`e.school_id`,
   conditions: ({ schoolId, periodId, studentId }: EnrolmentFilter): Statement[] => [

@@ -147,6 +147,10 @@ test('200: personal data is all there is of a student, and that it was given out
   const family = await aFamily('Familia Dos', 'Quauhtli Olmeca');
   const { student, invoice, payment, typed } = await billed('Yaretzi', 'Olmeca');
   await billing.owner.query('update students set family_id = $1 where id = $2', [family, student]);
+  const link = await billing.post(`/families/${family}/links`, {});
+  const year = { school_id: school, name: 'Ciclo', starts_on: '2026-01-01', ends_on: '2026-12-31' };
+  const period = (await billing.post('/periods', year)).body['id'];
+  await billing.post('/enrolments', { student_id: student, period_id: period, grade: '3A' });
   const { status, body, text } = await billing.get<Record<string, Json[]>>(`/students/${student}/personal-data`);
   expect(status, text).toBe(200);
   expect(body['student']).toMatchObject({ id: student, first_name: 'Yaretzi' });
@@ -154,6 +158,10 @@ test('200: personal data is all there is of a student, and that it was given out
   expect(body['payments']).toMatchObject([{ id: payment, reference: 'Yaretzi Olmeca' }]);
   expect(body['credit_notes']).toMatchObject([{ id: typed.credit_note_ids[0], description: 'Yaretzi Olmeca' }]);
   expect(body['guardians']).toMatchObject([{ full_name: 'Quauhtli Olmeca', phone: '555 0199' }]);
+  expect(body['enrolments']).toMatchObject([{ student_id: student, grade: '3A' }]);
+  expect(body['family']).toMatchObject({ id: family, name: 'Familia Dos', tax_name: 'Familia Dos' });
+  expect(body['family_links']).toMatchObject([{ id: link.body['id'], last_used_at: null }]);
+  expect(text).not.toContain(String(link.body['token']));
   expect(billing.logs().at(-2)).toMatchObject({ event: 'personal_data_given', student_id: student, school_id: school });
   expectProblem(await billing.get('/students/999999/personal-data'), 404, 'student_not_found');
 });

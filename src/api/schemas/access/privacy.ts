@@ -2,9 +2,12 @@ import { type Static, Type } from 'typebox';
 import type { StudentErasure } from '../../../services/access/privacy-service.ts';
 import { Id, STRICT, Timestamp, text } from '../common.ts';
 import { CreditNoteResponse } from '../credit-note.ts';
+import { FamilyResponse } from '../families/family.ts';
 import { GuardianResponse } from '../families/guardian.ts';
+import { FamilyLinkResponse } from '../families/link.ts';
 import { InvoiceResponse } from '../invoice.ts';
 import { PaymentResponse } from '../payment.ts';
+import { EnrolmentResponse } from '../plans/enrolment.ts';
 import { StudentResponse } from '../student.ts';
 
 const DOCUMENTS_MAX = 1_000;
@@ -40,6 +43,9 @@ export const PersonalDataResponse = Type.Object(
     payments: Type.Array(PaymentResponse),
     credit_notes: Type.Array(CreditNoteResponse),
     guardians: Type.Array(GuardianResponse),
+    enrolments: Type.Array(EnrolmentResponse),
+    family: Type.Union([FamilyResponse, Type.Null()], { description: 'Null: the student is in none.' }),
+    family_links: Type.Array(FamilyLinkResponse),
   },
   { $id: 'PersonalData' },
 );
