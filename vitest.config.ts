@@ -9,7 +9,7 @@ const ALL = ['tests/**/*.test.ts', 'sdk/tests/**/*.test.ts'];
  */
 const SHARED = [
   'tests/{domain,model,races,repositories,services}/**/*.test.ts',
-  'tests/api/!(books|papers)/**/!(pdf|*-agree.property).test.ts',
+  'tests/api/!(books|papers)/**/!(pdf|family-links|*-agree.property).test.ts',
 ];
 const COMMON = { testTimeout: 30_000, hookTimeout: 60_000 };
 
