@@ -93,6 +93,7 @@ describe('GET /reconciliation', () => {
         school_totals: 2,
         document_numbers: 5,
         idempotency_keys: 1,
+        audit_seals: 0,
         constraints: expect.any(Number),
       },
       counts: {},
