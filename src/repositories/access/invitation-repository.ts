@@ -57,7 +57,7 @@ export class InvitationRepository {
   async deleteExpired(now: Date, limit: number): Promise<number> {
     return await this.#sql.count(sql`
       delete from invitations where user_id in (
-        select user_id from invitations where expires_at <= ${now} limit ${limit} for update skip locked
+        select user_id from invitations where expires_at <= ${now} limit ${limit}
       )`);
   }
 }

@@ -44,7 +44,7 @@ export class OidcRepository {
   async deleteExpired(now: Date, limit: number): Promise<number> {
     return await this.#sql.count(sql`
       delete from oidc_requests where token_hash in (
-        select token_hash from oidc_requests where expires_at <= ${now} limit ${limit} for update skip locked
+        select token_hash from oidc_requests where expires_at <= ${now} limit ${limit}
       )`);
   }
 }
