@@ -2,12 +2,10 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Answer, type Json, startBilling } from '../../support/billing.ts';
 import { aPerson, Browser, PASSWORD } from '../../support/browser.ts';
 import { studentBody } from '../../support/factories.ts';
-import { papersOf } from '../../support/pdf.ts';
 import { expectProblem } from '../../support/problem.ts';
 
 const billing = await startBilling();
 const { clock } = billing;
-const paper = papersOf(billing);
 const HOUR_MS = 3_600_000;
 
 let school: number;
@@ -28,11 +26,6 @@ afterEach(() => clock.release());
 /** So much later, by the clock of the product. */
 function wait(ms: number): void {
   clock.travelTo(new Date(clock.now().getTime() + ms).toISOString());
-}
-
-/** What a browser sends, for where no browser is at hand. */
-function headersOf({ cookies }: Browser): Record<string, string> {
-  return { host: '127.0.0.1:8000', cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') };
 }
 
 async function anAccount(name: string, amount_total: string): Promise<Account> {
@@ -158,22 +151,6 @@ describe('whoever has it', () => {
     });
   });
 
-  test('prints its papers, with the letterhead of the school', async () => {
-    const family = await signInBy((await aLink()).token);
-    const { body } = await billing.get(`/schools/${school}`);
-    for (const path of [
-      `/invoices/${ours.invoice}`,
-      `/payments/${ours.payment}`,
-      `/families/${ours.family}/statement`,
-      `/students/${ours.student}/statement`,
-    ]) {
-      const { status, text } = await paper(`${path}?format=pdf&lang=en`, headersOf(family));
-      expect(status, path).toBe(200);
-      expect(text, path).toContain(String(body['name']));
-      expect(text, path).toContain('Ours');
-    }
-  });
-
   test('403, 404: changes nothing, and sees neither the school nor another family', async () => {
     const family = await signInBy((await aLink()).token);
     for (const path of [
@@ -216,10 +193,6 @@ describe('whoever has it', () => {
     // And the one before keeps its invoices, and the student no more.
     expect((await before.send('GET', '/invoices')).body).toMatchObject([{ id: from.invoice }]);
     expect((await before.send('GET', `/students/${from.student}`)).status).toBe(404);
-    const { status, text } = await paper(`/invoices/${from.invoice}?format=pdf`, headersOf(before));
-    expect(status).toBe(200);
-    expect(text).toContain('From Child');
-    expect(text).not.toContain('child@example.com');
   });
 });
 

@@ -14,7 +14,7 @@ import { aTenant, type Tenant } from './support/tenant.ts';
  * FAULTS=long sends 10,000.
  */
 
-const REQUESTS = scale(400, 10_000);
+const REQUESTS = scale(250, 10_000);
 const AT_ONCE = 10;
 /** Random ids are of 1 to 12, of which some are A's and some B's: the key must not take itself back. */
 const FIRST_KEY_ID = 1_000;
