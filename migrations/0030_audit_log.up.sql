@@ -49,16 +49,23 @@ create table audit_seals (
 create unique index audit_seals_first_key on audit_seals (first_id);
 create unique index audit_seals_last_key on audit_seals (last_id);
 
--- Takes away the entries of the oldest seal, if they have been kept for five years; the seal stays. How many went.
+-- Takes away the entries of the oldest seal that has any, if they have been kept for five years; the seal stays. How many went.
 --
--- The server's role may run this, and can delete no entry otherwise: which go is decided here, by the database's clock.
+-- The server's role may run this, and can delete no entry otherwise: which go is decided here, by the database's clock, and by
+-- the instants of the entries as well. That role can add a seal that says anything, and change no entry that is there.
 create function forget_audit_entries() returns bigint language sql security definer as $$
-  with seal as (
-    select s.last_id from audit_seals s
-    where s.last_id >= (select min(id) from audit_log) and s.sealed_at < now() - interval '5 years'
-    order by s.last_id limit 1
+  with first as (
+    select min(id) as id from audit_log
+  ), seal as (
+    select s.last_id, s.sealed_at from audit_seals s where s.last_id >= (select id from first) order by s.last_id limit 1
+  ), old as (
+    select last_id from seal
+    where greatest(sealed_at, (
+      select max(a.at) from audit_log a where a.id between (select id from first) and seal.last_id
+    )) < now() - interval '5 years'
   ), gone as (
-    delete from audit_log where id <= (select last_id from seal) returning id
+    -- Between two: by an end alone all of the log would be read.
+    delete from audit_log where id between (select id from first) and (select last_id from old) returning id
   )
   select count(*) from gone
 $$;
