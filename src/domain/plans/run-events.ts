@@ -18,4 +18,17 @@ export type BillingRunVoided = Readonly<{
   kept: number;
 }>;
 
-export type BillingRunEvent = BillingRunStarted | BillingRunFinished | BillingRunFailed | BillingRunVoided;
+/** A batch of its invoices was taken back, in a transaction of its own: who cut it off in the middle is known by these. */
+export type RunInvoicesVoided = Readonly<{
+  type: 'billing_run_invoices_voided';
+  billingRunId: number;
+  schoolId: number;
+  voided: number;
+}>;
+
+export type BillingRunEvent =
+  | BillingRunStarted
+  | BillingRunFinished
+  | BillingRunFailed
+  | RunInvoicesVoided
+  | BillingRunVoided;

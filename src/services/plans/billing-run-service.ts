@@ -11,7 +11,7 @@ import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of
 import type { InvoiceService } from '../billing/invoice-service.ts';
 import { lockBooks } from '../billing/locks.ts';
 import { accountNotFound } from '../shared/account-not-found.ts';
-import { changeAudited } from '../shared/audit.ts';
+import { changeAudited, keepEntry } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -253,6 +253,9 @@ async function voidBatch(
   const { today, closedThrough } = await lockBooks(actor, repositories, schoolId, now);
   const bookedOn = bookingDay(today, { today, closedThrough });
   await runItems.updateVoid(actor, ids, { reason, happenedOn: today, bookedOn }, now);
+  // With the batch: whoever is cut off before the last one has voided these.
+  const event = { type: 'billing_run_invoices_voided', billingRunId: id, schoolId, voided: ids.length } as const;
+  await keepEntry(actor, repositories, { body: '', event }, now);
   return ids.length;
 }
 

@@ -300,6 +300,30 @@ describe('POST /billing-runs/{id}/void', () => {
     expect(summary['totals'] ?? summary).toMatchObject({ invoiced: '24000.00', paid: '2000.00' });
   });
 
+  test('whoever is cut off in it is known all the same by what was voided till then', async () => {
+    const { catalogue, planId } = await aSchoolYear();
+    await enrol(catalogue, 3, { plan_ids: [planId] });
+    const run = await bill(catalogue);
+    await billing.owner.query(`
+      create function cut_off() returns trigger language plpgsql as $$ begin raise 'cut off'; end $$;
+      create trigger cut_off before update on billing_runs for each row
+        when (new.status = 'VOID') execute function cut_off()`);
+    try {
+      const headers = { 'x-request-id': 'cut-off' };
+      expect((await billing.post(`/billing-runs/${run.id}/void`, { reason: 'x' }, headers)).status).toBe(500);
+    } finally {
+      await billing.owner.query('drop function cut_off() cascade');
+    }
+    const invoices = (await itemsOf(billing, run.id)).map(({ invoice_id: id }) => Number(id));
+    expect(await Promise.all(invoices.map(async (id) => await billing.invoice(id)))).toEqual(
+      invoices.map(() => expect.objectContaining({ status: 'VOID' })),
+    );
+    const { rows } = await billing.owner.query(
+      "select action, object, after->'voided' as voided from audit_log where request_id = 'cut-off'",
+    );
+    expect(rows).toEqual([{ action: 'billing_run_invoices_voided', object: `billing_run:${run.id}`, voided: 3 }]);
+  });
+
   test('to_credit: those that were paid are voided too where a family has credit, and a new bill is paid from that', async () => {
     const { catalogue, planId } = await aSchoolYear();
     const [ofFamily, alone] = await enrol(catalogue, 2, { plan_ids: [planId] });
