@@ -92,7 +92,7 @@ async function entryOf({ users }: Repositories, { event, body, before }: Changed
   const schoolId =
     'schoolId' in event && event.schoolId !== undefined
       ? event.schoolId
-      : (onlySchoolOf([was, is, told]) ?? (await findOnlySchool(users, event)));
+      : await schoolOf(users, event, [was, is, told]);
   const object = objectOf(event);
   const [kind = ''] = object.split(':');
   const entry = { schoolId, action: event.type, object };
@@ -101,9 +101,17 @@ async function entryOf({ users }: Repositories, { event, body, before }: Changed
   return { ...entry, before: null, after: is === null ? told : maskedForAudit(kind, is, told) };
 }
 
-/** The facts of an event by the names they have in the API. */
+/** The facts of an event by the names they have in the API, also within them. */
 function toldOf(event: DomainEvent): JsonObject {
-  return parse(JSON.stringify(Object.fromEntries(factsOf(event))));
+  return inSnakeCase(parse(JSON.stringify(Object.fromEntries(factsOf(event)))));
+}
+
+function inSnakeCase(object: JsonObject): JsonObject {
+  const named = (value: Json): Json => {
+    if (isList(value)) return value.map(named);
+    return isObject(value) ? inSnakeCase(value) : value;
+  };
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [snakeCase(name), named(value)]));
 }
 
 function parse(json: string): JsonObject {
@@ -122,10 +130,15 @@ function objectOf(event: DomainEvent): string {
   return name === undefined ? 'session' : `${snakeCase(name.slice(0, -'Id'.length))}:${ids.get(name)}`;
 }
 
-/** The school that the keys or users are of, if it is one. */
-function onlySchoolOf(resources: readonly (JsonObject | null)[]): number | null {
+/** The school that keys or users are of, if it is one: who moves from one to another is of both, before and after. */
+async function schoolOf(
+  users: Repositories['users'],
+  event: DomainEvent,
+  resources: readonly (JsonObject | null)[],
+): Promise<number | null> {
   const named = resources.flatMap((resource) => [...listIn(resource, 'school_ids'), ...schoolsIn(resource)]);
   const [first] = named;
+  if (first === undefined) return await findOnlySchool(users, event);
   return typeof first === 'number' && named.every((one) => one === first) ? first : null;
 }
 

@@ -3,7 +3,7 @@ import { dereferenced, type OpenApiDocument } from '../../../scripts/openapi-doc
 import { type JsonObject, maskedForAudit } from '../../../src/domain/access/audit.ts';
 import { type Answer, type Json, startBilling } from '../../support/billing.ts';
 import { aPerson, PASSWORD } from '../../support/browser.ts';
-import { invoiceBody, studentBody } from '../../support/factories.ts';
+import { invoiceBody, studentBody, userBody } from '../../support/factories.ts';
 import { expectProblem } from '../../support/problem.ts';
 import { requestFor, targetsOf } from './support/requests.ts';
 import { aTenant } from './support/tenant.ts';
@@ -234,6 +234,33 @@ describe('who', () => {
     expect(of[2]?.after).toMatchObject({ key: 'set', scopes: ['audit:read'], school_ids: [school] });
     const { rows } = await billing.owner.query<{ text: string }>('select a::text as text from audit_log a');
     for (const { text } of rows) for (const secret of [key, rotated['key']]) expect(text).not.toContain(secret);
+  });
+
+  test('made and deleted a user of one school is seen by who looks at its log, as the API writes it', async () => {
+    const memberships = [{ school_id: school, role: 'viewer' }];
+    const { id } = await made(billing.post('/users', userBody({ memberships })));
+    expect(await lastOf(`user:${id}`)).toMatchObject({ school_id: school, after: { memberships, email: 'set' } });
+    await billing.delete(`/users/${id}`);
+    expect(await lastOf(`user:${id}`)).toMatchObject({
+      school_id: school,
+      action: 'user_deleted',
+      before: { memberships, email: 'set' },
+      after: null,
+    });
+  });
+
+  test('moved a user from one school to another is told to neither, which would hear of the other', async () => {
+    const [from, to] = [await billing.aSchool(), await billing.aSchool()].map((id) => ({
+      school_id: id,
+      role: 'viewer',
+    }));
+    const { id } = await made(billing.post('/users', userBody({ memberships: [from] })));
+    await billing.patch(`/users/${id}`, { memberships: [to] });
+    expect(await lastOf(`user:${id}`)).toMatchObject({
+      school_id: null,
+      before: { memberships: [from] },
+      after: { memberships: [to] },
+    });
   });
 
   test('was given all that is stored of a student', async () => {

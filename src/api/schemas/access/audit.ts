@@ -21,7 +21,7 @@ export const AuditEntryResponse = Type.Object(
     school_id: idOrNull('The school it concerns; null for what concerns none, or several.'),
     principal_id: Type.String({
       description:
-        'Who did it: `user 7`, `key 12`, the name of a program such as `command line`; of the key of the environment the first half of its SHA-256, as hexadecimal text.',
+        'Who did it: `user 7`, `key:12`, the name of a program such as `command line`; of the key of the environment the first half of its SHA-256, as hexadecimal text.',
       examples: ['user 7'],
     }),
     request_id: Type.Unsafe<string | null>({
