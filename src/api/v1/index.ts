@@ -111,7 +111,7 @@ export function v1Routes(routes: FastifyInstance, services: Services, { release,
   meRoute(routes);
   apiKeyRoutes(routes, services);
   sessionRoutes(routes, services, addresses);
-  oidcRoutes(routes, services.oidc);
+  oidcRoutes(routes, services.oidc, addresses);
   privacyRoutes(routes, services.privacy);
   auditRoutes(routes, services.audit);
   userRoutes(routes, services.users, publicUrl);

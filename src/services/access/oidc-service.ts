@@ -15,6 +15,7 @@ import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { keepEntry } from '../shared/audit.ts';
 import { announce } from '../shared/events.ts';
 import type { OpenedSession, SessionService } from './session-service.ts';
+import type { SignInThrottle } from './sign-in-throttle.ts';
 
 /** A sign-in on its way: the token stays with the browser it began in. */
 export type StartedSignIn = Readonly<{ token: string; address: string; expiresAt: Date }>;
@@ -26,6 +27,7 @@ export class OidcService {
   readonly #log: Log;
   readonly #tokens: Tokens;
   readonly #sessions: SessionService;
+  readonly #throttle: SignInThrottle;
   readonly #provider: IdentityProvider | null;
 
   /** @param dependencies.provider null: there is none */
@@ -35,6 +37,7 @@ export class OidcService {
     log: Log;
     tokens: Tokens;
     sessions: SessionService;
+    throttle: SignInThrottle;
     provider: IdentityProvider | null;
   }) {
     this.#unitOfWork = dependencies.unitOfWork;
@@ -42,6 +45,7 @@ export class OidcService {
     this.#log = dependencies.log;
     this.#tokens = dependencies.tokens;
     this.#sessions = dependencies.sessions;
+    this.#throttle = dependencies.throttle;
     this.#provider = dependencies.provider;
   }
 
@@ -58,14 +62,15 @@ export class OidcService {
   /**
    * Opens a session for who comes back from the provider.
    *
-   * @param actor who asks, before anybody knows who it is @param token of {@link start}, from the same browser
+   * @param actor who asks, before anybody knows who it is @param came.token of {@link start}, from the same browser
+   * @param came.address where it comes from
    * @throws DomainError `oidc_not_configured`, `oidc_refused`, `user_not_invited`
    * @throws UnavailableError `identity_provider_unavailable`
    */
   async finish(
     actor: Actor,
     query: string,
-    token: string | undefined,
+    { token, address }: Readonly<{ token: string | undefined; address: string }>,
     previous: string | undefined,
   ): Promise<OpenedSession> {
     const provider = this.#configured();
@@ -73,26 +78,32 @@ export class OidcService {
     const isOurs =
       token !== undefined &&
       (await this.#unitOfWork.write(async ({ oidc }) => await oidc.delete(this.#tokens.digest(token), now)));
-    if (!isOurs) throw await this.#refused(actor);
-    const identity = await this.#identify(actor, provider, query, token);
+    if (!isOurs) throw await this.#refused(actor, address);
+    const identity = await this.#identify(actor, provider, query, { token, address });
     const userId = await this.#findUser(identity, now);
     if (userId === undefined) {
       throw await this.#refuse(
         actor,
+        address,
         identity.email === null ? 'email_not_verified' : 'not_invited',
         'user_not_invited',
       );
     }
     const opened = await this.#sessions.open(actor, { userId, method: 'oidc' }, previous);
-    if (opened === undefined) throw await this.#refuse(actor, 'not_invited', 'user_not_invited');
+    if (opened === undefined) throw await this.#refuse(actor, address, 'not_invited', 'user_not_invited');
     return opened;
   }
 
-  async #identify(actor: Actor, provider: IdentityProvider, query: string, token: string): Promise<ProvenIdentity> {
+  async #identify(
+    actor: Actor,
+    provider: IdentityProvider,
+    query: string,
+    { token, address }: Readonly<{ token: string; address: string }>,
+  ): Promise<ProvenIdentity> {
     try {
       return await provider.identify(query, this.#secretsOf(token));
     } catch (error) {
-      throw error instanceof IdentityRefused ? await this.#refused(actor) : error;
+      throw error instanceof IdentityRefused ? await this.#refused(actor, address) : error;
     }
   }
 
@@ -115,17 +126,24 @@ export class OidcService {
     throw new DomainError('oidc_not_configured', 'This server has no OpenID provider');
   }
 
-  async #refused(actor: Actor): Promise<DomainError> {
-    return await this.#refuse(actor, 'provider', 'oidc_refused');
+  async #refused(actor: Actor, address: string): Promise<DomainError> {
+    return await this.#refuse(actor, address, 'provider', 'oidc_refused');
   }
 
-  /** The refusal, which is kept before it is told. */
-  async #refuse(actor: Actor, reason: SignInRefusal, code: 'oidc_refused' | 'user_not_invited'): Promise<DomainError> {
+  /** The refusal, which is kept before it is told; not of who tries without end. */
+  async #refuse(
+    actor: Actor,
+    address: string,
+    reason: SignInRefusal,
+    code: 'oidc_refused' | 'user_not_invited',
+  ): Promise<DomainError> {
     const event = { type: 'sign_in_refused', method: 'oidc', userId: null, reason } as const;
     const now = this.#clock.now();
-    await this.#unitOfWork.write(
-      async (repositories) => await keepEntry(actor, repositories, { body: '', event }, now),
-    );
+    if (await this.#throttle.countRefusal(address)) {
+      await this.#unitOfWork.write(
+        async (repositories) => await keepEntry(actor, repositories, { body: '', event }, now),
+      );
+    }
     announce(this.#log, event);
     return code === 'oidc_refused'
       ? new DomainError(code, 'What came back from the OpenID provider proves nothing; begin again')

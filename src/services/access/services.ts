@@ -51,7 +51,7 @@ export function accessServices(
     sessions,
     invitations: new InvitationService({ ...dependencies, throttle }),
     familyLinks: new FamilyLinkService(dependencies),
-    oidc: new OidcService({ ...dependencies, sessions }),
+    oidc: new OidcService({ ...dependencies, sessions, throttle }),
     privacy: new PrivacyService(dependencies),
     audit: new AuditService(dependencies),
     auditSealer: new AuditSealer(dependencies),

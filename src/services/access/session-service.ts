@@ -101,9 +101,15 @@ export class SessionService {
    * Opens a session that reads what is a family's, for whoever has the token of its link; ends that of `previous`, as
    * {@link signIn}. It ends with the link.
    *
+   * @param address where it comes from
    * @throws DomainError `link_over`
    */
-  async signInByLink(actor: Actor, linkToken: string, previous: string | undefined): Promise<OpenedSession> {
+  async signInByLink(
+    actor: Actor,
+    linkToken: string,
+    address: string,
+    previous: string | undefined,
+  ): Promise<OpenedSession> {
     const now = this.#clock.now();
     const token = this.#tokens.make();
     const until = { now, expiresAt: new Date(now.getTime() + SESSION_MAX_MS) };
@@ -119,7 +125,9 @@ export class SessionService {
       return { expiresAt, event };
     });
     if (opened === undefined) {
-      await this.#keepRefusal(actor, { type: 'sign_in_refused', method: 'link', userId: null, reason: 'link_over' });
+      const event = { type: 'sign_in_refused', method: 'link', userId: null, reason: 'link_over' } as const;
+      if (await this.#throttle.countRefusal(address)) await this.#keepRefusal(actor, event);
+      else announce(this.#log, event);
       throw new DomainError('link_over', 'This link has expired, was taken back, or never was one');
     }
     const { expiresAt, event } = opened;

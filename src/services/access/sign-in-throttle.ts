@@ -70,6 +70,21 @@ export class SignInThrottle {
     });
   }
 
+  /**
+   * Counts a refusal of somebody who needs no account to try, by a link or at a provider. Whether it is to be kept: of those who
+   * try without end it is not, or they would fill the disk.
+   */
+  async countRefusal(address: string): Promise<boolean> {
+    const now = this.#clock.now();
+    const subject = this.#tokens.digest(`refusals ${address}`);
+    return await this.#unitOfWork.transaction(async ({ signInFailures }) => {
+      const [count] = await signInFailures.findForUpdate([subject], now);
+      if (count === undefined || count.retryAt > now) return false;
+      await signInFailures.update(subject, withFailure(count, ADDRESS_LIMIT, now));
+      return true;
+    });
+  }
+
   /** Who has chosen a new password does not wait for tries with the old one. */
   async forget(email: string): Promise<void> {
     await this.#unitOfWork.write(async ({ signInFailures }) => await signInFailures.delete(this.#accountOf(email)));

@@ -134,3 +134,18 @@ test('404, 503: without a provider, and with one that does not answer', async ()
 test('the log has neither a code nor a secret in it', () => {
   expect(billing.logText()).not.toMatch(new RegExp(`code=|state=|${CLIENT_SECRET}|@example`));
 });
+
+test('403: of who comes back from nowhere 50 a minute are kept for an address, so that nobody fills the disk', async () => {
+  await billing.owner.query('delete from sign_in_failures');
+  billing.clock.travelTo(billing.clock.now().toISOString());
+  try {
+    for (let n = 0; n < 55; n++) {
+      const answer = await billing.get('/oidc/callback?code=x&state=y', { 'x-request-id': 'from-nowhere' });
+      expectProblem(answer, 403, 'oidc_refused');
+    }
+  } finally {
+    billing.clock.release();
+  }
+  const { rows } = await billing.owner.query("select from audit_log where request_id = 'from-nowhere'");
+  expect(rows).toHaveLength(50);
+});

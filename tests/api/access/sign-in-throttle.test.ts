@@ -89,3 +89,21 @@ test('a new password ends the wait of its account', async () => {
   await browser.send('PUT', `/invitations/${String(body['token'])}`, { password: PASSWORD });
   expect((await browser.signIn(email, PASSWORD)).status).toBe(201);
 });
+
+test('403: of links that are none 50 a minute are kept for an address, so that nobody fills the disk with them', async () => {
+  const kept = async (): Promise<number> =>
+    (await billing.owner.query("select from audit_log where action = 'sign_in_refused'")).rows.length;
+  const refuse = async (address: string): Promise<void> => {
+    const headers = { 'x-forwarded-for': address };
+    const answer = await billing.post('/session', { link_token: 'x'.repeat(43) }, headers);
+    expectProblem(answer, 403, 'link_over');
+  };
+  const before = await kept();
+  for (let n = 0; n < 55; n++) await refuse('192.0.2.1');
+  expect((await kept()) - before).toBe(50);
+  await refuse('192.0.2.2');
+  expect((await kept()) - before).toBe(51);
+  wait(61);
+  await refuse('192.0.2.1');
+  expect((await kept()) - before).toBe(52);
+});

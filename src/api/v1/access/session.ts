@@ -53,7 +53,7 @@ export function sessionRoutes(
       const by = toSignIn(request.body);
       const { token, expiresAt } =
         'linkToken' in by
-          ? await sessions.signInByLink(request.actor, by.linkToken, previous)
+          ? await sessions.signInByLink(request.actor, by.linkToken, addresses.of(request.raw), previous)
           : await sessions.signIn(request.actor, by, addresses.of(request.raw), previous);
       setCookie(request, reply, 'session', token, expiresAt);
       return await reply
