@@ -296,7 +296,7 @@ export type AuditEntry = {
      */
     school_id: number | null;
     /**
-     * Who did it: `user 7`, `key 12`, the name of a program such as `command line`; of the key of the environment the first half of its SHA-256, as hexadecimal text.
+     * Who did it: `user 7`, `key:12`, the name of a program such as `command line`; of the key of the environment the first half of its SHA-256, as hexadecimal text.
      */
     principal_id: string;
     /**
