@@ -23,7 +23,7 @@ export function billingRunRoutes(routes: FastifyInstance, runs: BillingRunServic
   act(routes, '/billing-runs/preview', {
     tag,
     id: 'previewBillingRun',
-    scope: 'invoices:write',
+    scope: 'plans:write',
     summary: 'Show what a billing run would do',
     description: 'Writes nothing. What comes out is what the run does, as long as nothing it depends on changes.',
     refusals: ['school_not_found', 'period_not_found'],
@@ -35,7 +35,7 @@ export function billingRunRoutes(routes: FastifyInstance, runs: BillingRunServic
   create(routes, '/billing-runs', {
     tag,
     id: 'startBillingRun',
-    scope: 'invoices:write',
+    scope: 'plans:write',
     summary: 'Bill all students of a school',
     description:
       'Goes on after the answer: ask for the run until it is DONE. What was billed is not billed again, however often and by however many it is run.',
@@ -58,7 +58,7 @@ export function billingRunRoutes(routes: FastifyInstance, runs: BillingRunServic
   list(routes, '/billing-runs', {
     tag,
     id: 'listBillingRuns',
-    scope: 'invoices:read',
+    scope: 'plans:read',
     summary: 'List billing runs, newest first',
     row: BillingRunResponse,
     query: RunQuery,
@@ -72,7 +72,7 @@ export function billingRunRoutes(routes: FastifyInstance, runs: BillingRunServic
   one(routes, '/billing-runs/:id', {
     tag,
     id: 'getBillingRun',
-    scope: 'invoices:read',
+    scope: 'plans:read',
     summary: 'Get a billing run',
     description: 'While it runs, its counts say how far it is.',
     refusals: ['billing_run_not_found'],
@@ -85,7 +85,7 @@ export function billingRunRoutes(routes: FastifyInstance, runs: BillingRunServic
   list(routes, '/billing-runs/:id/items', {
     tag,
     id: 'listBillingRunItems',
-    scope: 'invoices:read',
+    scope: 'plans:read',
     summary: 'List what a billing run did, row by row',
     refusals: ['billing_run_not_found'],
     row: BillingRunItem,
