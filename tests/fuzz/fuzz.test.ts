@@ -88,8 +88,10 @@ test(`${REQUESTS} requests made from the route schemas and spoilt: no answer of 
   expect(wrong).toEqual([]);
   expect(drift.rows).toEqual([]);
   expect(server.isAlive).toBe(true);
-  // Both halves of the generator work: a good part gets through, a good part is refused.
-  expect(statuses.get(201)).toBeGreaterThan(REQUESTS / 200);
+  // Both halves of the generator work: a good part gets through, things are made, a good part is refused.
+  const through = [...statuses].reduce((sum, [status, count]) => (status < 300 ? sum + count : sum), 0);
+  expect(through).toBeGreaterThan(REQUESTS / 20);
+  expect(statuses.get(201)).toBeGreaterThan(0);
   expect(statuses.get(422)).toBeGreaterThan(REQUESTS / 20);
 });
 
