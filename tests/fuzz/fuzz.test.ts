@@ -90,7 +90,7 @@ test(`${REQUESTS} requests made from the route schemas and spoilt: no answer of 
   expect(server.isAlive).toBe(true);
   // Both halves of the generator work: a good part gets through, things are made, a good part is refused.
   const through = [...statuses].reduce((sum, [status, count]) => (status < 300 ? sum + count : sum), 0);
-  expect(through).toBeGreaterThan(REQUESTS / 20);
+  expect(through).toBeGreaterThan(REQUESTS / 40);
   expect(statuses.get(201)).toBeGreaterThan(0);
   expect(statuses.get(422)).toBeGreaterThan(REQUESTS / 20);
 });
