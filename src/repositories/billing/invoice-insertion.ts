@@ -2,7 +2,7 @@ import type { Actor } from '../../domain/access/actor.ts';
 import type { InvoiceCreated } from '../../domain/billing/events.ts';
 import type { NewInvoice } from '../../domain/billing/invoice.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
-import { CALLER_COLUMNS, callerArrays, isSet, keepEntries, maskedJson } from '../shared/audit-entries.ts';
+import { CALLER_COLUMNS, callerArrays, isSet, keepEntries } from '../shared/audit-entries.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
 import { isSuspect, type LockMode, lockTimeoutOf, looks } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
@@ -99,7 +99,7 @@ export function invoiceInsertion(requests: readonly InvoiceRequest[], locks: Loc
     ), answer as (
       select place, i.id as "invoiceId", i.student_id as "studentId", i.school_id as "schoolId",
              i.amount_total as "amountTotal", i.currency, now, ${CALLER_COLUMNS}, ${CLAIM_COLUMNS}, row_to_json(one)::text as body,
-             ${maskedJson(sql`one`, sql`jsonb_build_object('description', ${isSet(sql`one.description`)})`)} as made
+             jsonb_build_object('description', ${isSet(sql`i.description`)}) as hidden
       from i
       join numbered using (school_id, number)
       cross join lateral (select ${INVOICE.json}) one

@@ -3,7 +3,7 @@ import { FIRST_DAY } from '../../domain/billing/books.ts';
 import type { PaymentProcessed } from '../../domain/billing/events.ts';
 import type { NewPayment } from '../../domain/billing/payment.ts';
 import { type Statement, sql } from '../../infrastructure/postgres/sql.ts';
-import { CALLER_COLUMNS, callerArrays, isSet, keepEntries, maskedJson } from '../shared/audit-entries.ts';
+import { CALLER_COLUMNS, callerArrays, isSet, keepEntries } from '../shared/audit-entries.ts';
 import { CLAIM_COLUMNS, claimArrays, type IdempotencyClaim, IS_FREE, keepAnswers } from '../shared/idempotency-keys.ts';
 import { isSuspect, type LockMode, lockTimeoutOf, looks } from '../shared/locks.ts';
 import type { Written } from '../shared/projection.ts';
@@ -102,7 +102,7 @@ export function paymentInsertion(requests: readonly PaymentRequest[], locks: Loc
       select school_id, id, invoice_id, amount, 'ALLOCATION', paid_on, booked_on, created_at from p
     ), answer as (
       select ${PAYMENT_FACTS}, p.method, place, now, ${CALLER_COLUMNS}, ${CLAIM_COLUMNS}, row_to_json(one)::text as body,
-             ${maskedJson(sql`one`, sql`jsonb_build_object('reference', ${isSet(sql`one.reference`)})`)} as made
+             jsonb_build_object('reference', ${isSet(sql`p.reference`)}) as hidden
       from p
       join numbered using (invoice_id)
       cross join (select null::timestamptz as reversed_at, null::date as reversed_on, null::text as reason) r

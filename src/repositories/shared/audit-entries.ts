@@ -18,7 +18,11 @@ export function callerArrays(actors: readonly Actor[]): Statement {
 /**
  * A CTE body that keeps who made what.
  *
- * @param of.from has callers, `now`, "schoolId" and `made`, which is the resource as `maskedForAudit` writes it
+ * The text of the answer is read again, because to make JSON of the row a second time would look up a second time all that the
+ * row shows.
+ *
+ * @param of.from has callers, `now`, "schoolId", the `body` that is answered, and `hidden`: what stands in the place of texts
+ *   that people type, as `maskedForAudit` writes it
  * @param of.action the type of the event @param of.object such as 'invoice:' || id
  */
 export function keepEntries({
@@ -28,19 +32,12 @@ export function keepEntries({
 }: Readonly<{ from: Statement; action: string; object: Statement }>): Statement {
   return sql`
     insert into audit_log (at, school_id, principal, request_id, action, object, after)
-    select now, "schoolId", ${CALLER_COLUMNS}, ${action}, ${object}, made from ${from}`;
+    select now, "schoolId", ${CALLER_COLUMNS}, ${action}, ${object},
+           body::jsonb - '{created_at,updated_at}'::text[] || hidden
+    from ${from}`;
 }
 
-/**
- * A resource as `maskedForAudit` writes it.
- *
- * @param one its row, as the API shows it @param hidden those of its texts that people type
- */
-export function maskedJson(one: Statement, hidden: Statement): Statement {
-  return sql`to_jsonb(${one}) - '{created_at,updated_at}'::text[] || ${hidden}`;
-}
-
-/** Of {@link maskedJson}: that there is a text, and not what it is. */
+/** That there is a text, and not what it is. */
 export function isSet(text: Statement): Statement {
   return sql`case when ${text} is not null then 'set' end`;
 }
