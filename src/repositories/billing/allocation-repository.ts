@@ -127,7 +127,8 @@ export class AllocationRepository {
   /**
    * Moves money between payments and invoices of one school, all of which the transaction has locked (the invoices) or
    * holds by their family: rows, what is paid on the invoices, what is unapplied of the payments, the family's credit
-   * and the school's sums. A move is booked no earlier than the payment, the invoice, and what moved there before.
+   * and the school's sums. Money is put on an invoice no earlier than payment and invoice are booked, and taken off no
+   * earlier than it was put there, which for a payment of that one invoice may be before the invoice.
    *
    * What REVERSAL takes off goes away with its payment, and so does the payment's unapplied rest: see `takeAway`.
    *
@@ -149,7 +150,7 @@ export class AllocationRepository {
         ) with ordinality each (payment_id, invoice_id, amount, kind, reason, day, place)
       ), move as (
         select asked.*, greatest(coalesce(day, greatest(p.paid_on, i.issued_on)), before.allocated_on) as allocated_on,
-               greatest(p.booked_on, i.booked_on, before.booked_on) as not_before
+               greatest(p.booked_on, case when asked.amount > 0 then i.booked_on end, before.booked_on) as not_before
         from asked
         join payments p on p.id = asked.payment_id and p.school_id = ${schoolId}
         join invoices i on i.id = asked.invoice_id and i.school_id = ${schoolId}

@@ -141,6 +141,23 @@ describe('GET /students/{id}/ledger and GET /schools/{id}/ledger', () => {
     expect(await ledger(`/students/${studentId}/ledger?to=2026-05-09`)).toMatchObject({ closing_balance: '-120.00' });
   });
 
+  test('200: a payment of before its invoice, reversed on a day of before it too, ends on that day for student and school', async () => {
+    const schoolId = await billing.aSchool();
+    const studentId = await billing.aStudent({ school_id: schoolId });
+    billing.clock.travelTo('2026-03-12T12:00:00-06:00');
+    const invoice = await billing.anInvoice({ student_id: studentId, amount_total: '400.97' });
+    const payment = await billing.aPayment(invoice, '186.06', { paid_at: '2026-03-09' });
+    await billing.post(`/payments/${payment}/reversal`, { reason: 'bounced', reversed_on: '2026-03-10' });
+
+    for (const path of [`/students/${studentId}`, `/schools/${schoolId}`]) {
+      expect(lines(await ledger(`${path}/ledger`)), path).toEqual([
+        ['2026-03-09', 'PAYMENT', '0.00', '186.06', '-186.06'],
+        ['2026-03-10', 'REVERSAL', '186.06', '0.00', '0.00'],
+        ['2026-03-12', 'INVOICE', '400.97', '0.00', '400.97'],
+      ]);
+    }
+  });
+
   test('200: the day is the day of the school, on both sides of its midnight', async () => {
     const days: unknown[] = [];
     for (const timezone of ['America/Mexico_City', 'Pacific/Auckland', 'UTC']) {
