@@ -11,7 +11,8 @@ const SHARED = [
   'tests/{domain,model,races,repositories,services}/**/*.test.ts',
   'tests/api/!(books|papers)/**/!(pdf|family-links|*-agree.property).test.ts',
 ];
-const COMMON = { testTimeout: 30_000, hookTimeout: 60_000 };
+const SEED = 'tests/support/random-data.ts';
+const COMMON = { testTimeout: 30_000, hookTimeout: 60_000, setupFiles: [SEED] };
 
 export default defineConfig({
   test: {
@@ -24,11 +25,11 @@ export default defineConfig({
           name: 'shared',
           include: SHARED,
           isolate: false,
-          setupFiles: ['tests/support/shared-process.ts'],
+          setupFiles: [SEED, 'tests/support/shared-process.ts'],
         },
       },
     ],
-    globalSetup: ['tests/support/postgres-server.ts'],
+    globalSetup: ['tests/support/random-seed.ts', 'tests/support/postgres-server.ts'],
     // Tests wait for a database more than they compute: one file at a time would leave half of a small machine idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     coverage: {

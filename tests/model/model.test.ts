@@ -11,8 +11,6 @@ import { Ledger } from './ledger.ts';
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 50);
 const COMMANDS = Number(process.env['MODEL_COMMANDS'] ?? 30);
 const MINUTES_MAX = 3 + (RUNS * COMMANDS) / 500;
-/** Set to the seed a failure names, to see it again. */
-const SEED = process.env['MODEL_SEED'];
 
 const database = await aDatabase();
 let server: ServerProcess;
@@ -40,7 +38,7 @@ test(`a ledger in memory and the API stay equal over ${RUNS} × ${COMMANDS} rand
       }
       await expectSame(ledger, client);
     }),
-    { numRuns: RUNS, endOnFailure: RUNS > 50, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
+    { numRuns: RUNS, endOnFailure: RUNS > 50 },
   );
   const drift = await database.owner.query(DRIFT);
   report('A ledger in memory against the API', {

@@ -1,6 +1,5 @@
-import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { dereferenced, type OpenApiDocument } from '../../../scripts/openapi-document.ts';
 import { SCOPES } from '../../../src/domain/access/scopes.ts';
 import { report, scale } from '../../faults/support/scale.ts';
@@ -19,7 +18,7 @@ const AT_ONCE = 10;
 /** Random ids are of 1 to 12, of which some are A's and some B's: the key must not take itself back. */
 const FIRST_KEY_ID = 1_000;
 const NOBODYS = 9_999;
-const SEED = Number(process.env['ACCESS_SEED'] ?? randomInt(2 ** 31));
+const SEED = inject('seed');
 
 // Some are sent without the key, and are nobody's: who then reads all there is is no key of A.
 const billing = await startBilling({ READ_ACCESS: 'key' });
