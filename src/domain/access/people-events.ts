@@ -23,10 +23,17 @@ export type SignInMethod = 'password' | 'oidc' | 'link';
 
 /**
  * Who came, who went, and who was not let in. `userId` is null where nobody has that e-mail, and for links, whose `linkId` is
- * told.
+ * told. `isLinked` says that from now on who came from the OpenID provider is that user.
  */
 export type SessionEvent =
-  | Readonly<{ type: 'signed_in'; method: SignInMethod; userId: number | null; linkId?: number; schoolId?: number }>
+  | Readonly<{
+      type: 'signed_in';
+      method: SignInMethod;
+      userId: number | null;
+      linkId?: number;
+      schoolId?: number;
+      isLinked?: true;
+    }>
   | Readonly<{ type: 'sign_in_refused'; method: SignInMethod; userId: number | null; reason: SignInRefusal }>
   | Readonly<{ type: 'signed_out'; userId: number | null; linkId?: number }>;
 

@@ -11,10 +11,10 @@ import {
   type SignInSecrets,
   type Tokens,
 } from '../../domain/shared/ports.ts';
-import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { keepEntry } from '../shared/audit.ts';
 import { announce } from '../shared/events.ts';
-import type { OpenedSession, SessionService } from './session-service.ts';
+import type { FoundUser, OpenedSession, SessionService } from './session-service.ts';
 import type { SignInThrottle } from './sign-in-throttle.ts';
 
 /** A sign-in on its way: the token stays with the browser it began in. */
@@ -80,18 +80,12 @@ export class OidcService {
       (await this.#unitOfWork.write(async ({ oidc }) => await oidc.delete(this.#tokens.digest(token), now)));
     if (!isOurs) throw await this.#refused(actor, address);
     const identity = await this.#identify(actor, provider, query, { token, address });
-    const userId = await this.#findUser(identity, now);
-    if (userId === undefined) {
-      throw await this.#refuse(
-        actor,
-        address,
-        identity.email === null ? 'email_not_verified' : 'not_invited',
-        'user_not_invited',
-      );
-    }
-    const opened = await this.#sessions.open(actor, { userId, method: 'oidc' }, previous);
-    if (opened === undefined) throw await this.#refuse(actor, address, 'not_invited', 'user_not_invited');
-    return opened;
+    const find = async (repositories: Repositories): Promise<FoundUser | undefined> =>
+      await findUser(repositories, identity, now);
+    const opened = await this.#sessions.open(actor, { method: 'oidc', find }, previous);
+    if (opened !== undefined) return opened;
+    const reason = identity.email === null ? 'email_not_verified' : 'not_invited';
+    throw await this.#refuse(actor, address, reason, 'user_not_invited');
   }
 
   async #identify(
@@ -105,13 +99,6 @@ export class OidcService {
     } catch (error) {
       throw error instanceof IdentityRefused ? await this.#refused(actor, address) : error;
     }
-  }
-
-  /** By who they are at the provider; the first time by their e-mail, if the provider has verified it. */
-  async #findUser(identity: ProvenIdentity, now: Date): Promise<number | undefined> {
-    const known = await this.#unitOfWork.read(async ({ oidc }) => await oidc.findUser(identity));
-    if (known !== undefined || identity.email === null) return known;
-    return await this.#unitOfWork.write(async ({ oidc }) => await oidc.updateIdentity(identity, now));
   }
 
   /** Derived from what the browser keeps: nothing that could be stolen from the database binds a sign-in to it. */
@@ -149,4 +136,12 @@ export class OidcService {
       ? new DomainError(code, 'What came back from the OpenID provider proves nothing; begin again')
       : new DomainError(code, 'Nobody was invited whom the OpenID provider says you are');
   }
+}
+
+/** By who they are at the provider; the first time by their e-mail, if the provider has verified it. */
+async function findUser({ oidc }: Repositories, identity: ProvenIdentity, now: Date): Promise<FoundUser | undefined> {
+  const known = await oidc.findUser(identity);
+  if (known !== undefined) return { userId: known };
+  const userId = identity.email === null ? undefined : await oidc.updateIdentity(identity, now);
+  return userId === undefined ? undefined : { userId, isLinked: true };
 }

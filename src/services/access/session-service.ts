@@ -5,7 +5,7 @@ import { SESSION_IDLE_MS, SESSION_MAX_MS, SESSION_USED_EVERY_MS } from '../../do
 import { grantOf, type Membership } from '../../domain/access/user.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Clock, Log, Passwords, PasswordTurn, Tokens } from '../../domain/shared/ports.ts';
-import type { UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
+import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { keepEntry } from '../shared/audit.ts';
 import { announce } from '../shared/events.ts';
 import type { SignInThrottle } from './sign-in-throttle.ts';
@@ -14,6 +14,15 @@ export type Credentials = Readonly<{ email: string; password: string }>;
 
 /** What a browser keeps. Whoever has the token is who signed in. */
 export type OpenedSession = Readonly<{ token: string; expiresAt: Date; event: SessionEvent }>;
+
+/** Who it was found to be. */
+export type FoundUser = Readonly<{
+  userId: number;
+  /** What the password was compared with; absent where none was. */
+  passwordHash?: string;
+  /** From now on who the provider said it is, is this user. */
+  isLinked?: true;
+}>;
 
 /** By what it was granted where: never empty. */
 type Grants = readonly [Actor, ...Actor[]];
@@ -65,34 +74,47 @@ export class SessionService {
     const userId = account?.id ?? null;
     if (account?.passwordHash == null || !account.isRight) throw await this.#refuse(actor, userId);
     const { passwordHash } = account;
-    const opened = await this.open(actor, { userId: account.id, method: 'password', passwordHash }, previous);
+    const find = async (): Promise<FoundUser> => ({ userId: account.id, passwordHash });
+    const opened = await this.open(actor, { method: 'password', find }, previous);
     if (opened === undefined) throw await this.#refuse(actor, userId);
     await this.#throttle.succeed(attempt);
     return opened;
   }
 
   /**
-   * Opens a session for a user who was found to be it. Undefined if the account was disabled, or has another password than
-   * the one that was looked at.
+   * Opens a session for a user who was found to be it. Undefined if nobody was, if the account was disabled, or has another
+   * password than the one that was looked at.
+   *
+   * @param of.find in the transaction of the session and its entry, so what it changes is not there without them
    */
   async open(
     actor: Actor,
-    { userId, method, passwordHash }: { userId: number; method: SignInMethod; passwordHash?: string },
+    {
+      method,
+      find,
+    }: Readonly<{
+      method: SignInMethod;
+      find: (repositories: Repositories) => Promise<FoundUser | undefined>;
+    }>,
     previous: string | undefined,
   ): Promise<OpenedSession | undefined> {
     const now = this.#clock.now();
     const token = this.#tokens.make();
     const expiresAt = new Date(now.getTime() + SESSION_MAX_MS);
-    const event = { type: 'signed_in', method, userId } as const;
-    const isOpen = await this.#unitOfWork.transaction(async (repositories) => {
+    const event = await this.#unitOfWork.transaction(async (repositories) => {
       const { sessions } = repositories;
-      if (previous !== undefined) await sessions.delete(this.#tokens.digest(previous));
+      const found = await find(repositories);
+      if (found === undefined) return undefined;
+      const { userId, passwordHash, isLinked } = found;
       const session = { tokenHash: this.#tokens.digest(token), userId, passwordHash };
-      if (!(await sessions.insert(session, { now, expiresAt }))) return false;
-      await keepEntry({ ...actor, principalId: principalIdOfUser(userId) }, repositories, { body: '', event }, now);
-      return true;
+      if (!(await sessions.insert(session, { now, expiresAt }))) return undefined;
+      if (previous !== undefined) await sessions.delete(this.#tokens.digest(previous));
+      const signedIn = { type: 'signed_in', method, userId, ...(isLinked === undefined ? {} : { isLinked }) } as const;
+      const who = { ...actor, principalId: principalIdOfUser(userId) };
+      await keepEntry(who, repositories, { body: '', event: signedIn }, now);
+      return signedIn;
     });
-    if (!isOpen) return undefined;
+    if (event === undefined) return undefined;
     announce(this.#log, event);
     return { token, expiresAt, event };
   }

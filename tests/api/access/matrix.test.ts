@@ -4,6 +4,7 @@ import { ROLES } from '../../../src/domain/access/roles.ts';
 import { isScope, SCOPES, type Scope, type Scopes, scopesOf, shortestOf } from '../../../src/domain/access/scopes.ts';
 import { type Json, startBilling } from '../../support/billing.ts';
 import { type Place, placesOf, requestFor, type Target, targetsOf } from './support/requests.ts';
+import { tablesOf } from './support/tables.ts';
 import { aTenant, type Tenant } from './support/tenant.ts';
 
 const billing = await startBilling();
@@ -139,24 +140,8 @@ async function send(options: object, key: string | null) {
   });
 }
 
-/** Every row of every table, but for when keys were used. */
-async function tables(): Promise<Json> {
-  const { rows } = await billing.owner.query<{ name: string }>(
-    "select tablename as name from pg_tables where schemaname = 'public' and tablename <> 'jobs' order by 1",
-  );
-  const sums: Json = {};
-  for (const { name } of rows) {
-    const row = `to_jsonb(t) - 'last_used_at'`;
-    const { rows: sum } = await billing.owner.query<{ sum: string }>(
-      `select md5(coalesce(string_agg((${row})::text, ' ' order by (${row})::text), '')) as sum from ${name} t`,
-    );
-    sums[name] = sum[0]?.sum;
-  }
-  return sums;
-}
-
 test('who may use what is as declared, for every operation and every kind of credential', async () => {
-  const before = await tables();
+  const before = await tablesOf(billing);
   const wrong: string[] = [];
   for (const target of targets) {
     // Without effect where it is let through: nothing has this id, and no body a field of this name.
@@ -177,7 +162,7 @@ test('who may use what is as declared, for every operation and every kind of cre
     await Promise.all(credentials.map(ask));
   }
   expect(wrong).toEqual([]);
-  expect(await tables()).toEqual(before);
+  expect(await tablesOf(billing)).toEqual(before);
   console.log(`access matrix: ${targets.length} operations x ${credentials.length} credentials in ${seconds()} s`);
 });
 
@@ -207,7 +192,7 @@ function probes(): Probe[] {
 
 describe('what belongs to another school does not exist', () => {
   test('its id, wherever one stands, in every form: the answer is that of an id that nobody has', async () => {
-    const before = await tables();
+    const before = await tablesOf(billing);
     const wrong: string[] = [];
     for (const { target, place, form } of probes()) {
       const where = `${target.name} ${place.in} ${place.name} ${form['format'] ?? ''}`;
@@ -227,7 +212,7 @@ describe('what belongs to another school does not exist', () => {
     }
     expect(wrong).toEqual([]);
     // Who was given a file of people is kept, also of one without a row.
-    expect({ ...(await tables()), audit_log: '' }).toEqual({ ...before, audit_log: '' });
+    expect({ ...(await tablesOf(billing)), audit_log: '' }).toEqual({ ...before, audit_log: '' });
     console.log(`access matrix: ${probes().length} places for an id of another school in ${seconds()} s`);
   });
 

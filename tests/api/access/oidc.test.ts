@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, expect, test } from 'vitest';
-import { startBilling } from '../../support/billing.ts';
+import { withoutAuditLog } from '../../support/audit-log.ts';
+import { type Json, startBilling } from '../../support/billing.ts';
 import { Browser } from '../../support/browser.ts';
 import { userBody } from '../../support/factories.ts';
 import { expectProblem } from '../../support/problem.ts';
@@ -56,6 +57,27 @@ test('302: who was invited is signed in by a verified e-mail, and by who they ar
   expect((await signIn(new Browser(billing), `login-${people}`)).status).toBe(302);
   provider.claims = { email, email_verified: true };
   expectProblem(await signIn(new Browser(billing), 'somebody else'), 403, 'user_not_invited');
+});
+
+test('503: where who signed in cannot be kept, nobody is remembered as theirs, nor signed in', async () => {
+  const id = await invited();
+  const browser = new Browser(billing);
+  await withoutAuditLog(billing, async () => {
+    expectProblem(await signIn(browser), 503, 'database_unavailable');
+  });
+  expect(browser.cookies.has('session')).toBe(false);
+  const stored = await billing.owner.query(
+    `select oidc_subject, (select count(*)::int from sessions where user_id = users.id) as sessions from users where id = $1`,
+    [id],
+  );
+  expect(stored.rows).toEqual([{ oidc_subject: null, sessions: 0 }]);
+
+  expect((await signIn(browser)).status).toBe(302);
+  const told = async (): Promise<unknown> =>
+    (await billing.get<Json[]>(`/audit?object=user:${id}&action=signed_in`)).body[0]?.['after'];
+  expect(await told()).toEqual({ method: 'oidc', user_id: id, is_linked: true });
+  expect((await signIn(browser)).status).toBe(302);
+  expect(await told()).toEqual({ method: 'oidc', user_id: id });
 });
 
 test('403: nobody else: who was not invited, whose e-mail is not verified, who is disabled', async () => {
