@@ -1,4 +1,5 @@
 import type { Billing, Json } from '../../../support/billing.ts';
+import { ended } from '../../plans/runs.support.ts';
 
 /** Ids of one of each of what a school has, by the name a path has for it: `credit-notes`. */
 export type Tenant = Readonly<{ canary: string; ids: Readonly<Record<string, number>> }>;
@@ -72,6 +73,8 @@ export async function aTenant(billing: Billing, canary: string): Promise<Tenant>
   await make('discounts', '/discounts', { ...coded(), kind: 'DISCOUNT', percent: '1' });
   const aRun = { school_id: ids['schools'], kind: 'CHARGES', as_of: '2020-02-01' };
   await make('billing-runs', '/billing-runs', aRun);
+  // What is looked at for changes must have come to rest.
+  await ended(billing, ids['billing-runs'] ?? 0);
   await make('links', `/families/${ids['families']}/links`, {});
   await make('users', '/users', {
     email: `person.${email}`,
