@@ -234,6 +234,22 @@ describe('money of families', () => {
     expect(await family.credit()).toBe('1500.00');
   });
 
+  test('a payment that bounces long after it was taken off its invoice leaves that invoice alone', async () => {
+    const { family, a } = await aAndB();
+    const { body } = await billing.post('/payments', { invoice_id: a, amount: '500.00' });
+    const id = Number(body['id']);
+    await billing.post(`/payments/${id}/release`, { invoice_id: a, reason: 'other invoice' });
+    const invoice = await billing.invoice(a);
+    billing.clock.travelTo('2026-09-02T15:00:00Z');
+    expect(await billing.post(`/payments/${id}/reversal`, { reason: 'bounced' })).toMatchObject({ status: 201 });
+    expect(await billing.invoice(a)).toEqual(invoice);
+    expect(await family.credit()).toBe('0.00');
+    // The clock of other rows is the database's own.
+    const { findings } = (await billing.get<{ findings: { ids: Json }[] }>('/reconciliation')).body;
+    expect(findings.filter(({ ids }) => ids['payment_id'] === id)).toEqual([]);
+    billing.clock.travelTo('2026-09-01T15:00:00Z');
+  });
+
   test('without a family there is no credit', async () => {
     const invoice = await billing.anInvoice();
     const id = await billing.aPayment(invoice, '100.00');

@@ -39,11 +39,13 @@ export function walkPaymentReversals(step: Step): Statement {
   return walkReversals(PAYMENT_REVERSALS, [notBefore(REVERSED_AT, ['paid_at', sql`document.paid_at`])], step);
 }
 
+/** Each changes the invoice. The reversal of a payment does so by what it takes off: it may lie elsewhere by then. */
 export function walkCreditNoteReversals(step: Step): Statement {
-  return walkReversals(CREDIT_NOTE_REVERSALS, [], step);
+  const changed = notBefore(['updated_at of the invoice', sql`document.invoice_updated_at`], REVERSED_AT);
+  return walkReversals(CREDIT_NOTE_REVERSALS, [changed], step);
 }
 
-/** Each takes back a document of its school, once, after that was made and before the invoice changed for the last time. */
+/** Each takes back a document of its school, once, after that was made. */
 function walkReversals(
   { table, documents, documentId, word, names, codes }: Reversals,
   further: readonly Check[],
@@ -81,7 +83,6 @@ function walkReversals(
       notInFuture(REVERSED_AT, step),
       notBefore(REVERSED_AT, [`created_at of the ${word}`, sql`document.created_at`]),
       ...further,
-      notBefore(['updated_at of the invoice', sql`document.invoice_updated_at`], REVERSED_AT),
     ]),
   );
 }
