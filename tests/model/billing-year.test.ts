@@ -119,6 +119,7 @@ const COMMANDS_BY_NAME: Readonly<Record<string, Command>> = {
     for (const [what, count] of [
       ['fee', fees.length],
       ['correction', corrected.done.length],
+      ['correction for what is void', corrected.done.filter(({ origin }) => origin.isVoid).length],
       ['correction refused', corrected.refused],
     ] as const) {
       tried.set(what, (tried.get(what) ?? 0) + count);
@@ -290,6 +291,7 @@ const EVERYTHING = [
   { name: 'withdraw', picks: [0, 0, 0], amount: 1n },
   { name: 'void', picks: [2, 0, 0], amount: 1n },
   { name: 'voidRun', picks: [0, 1, 0], amount: 1n },
+  { name: 'chargeLate', picks: [0, 0, 0], amount: 1n },
 ];
 
 test(`books of a school's year in memory and the API stay equal over ${RUNS} × ${COMMANDS} random commands`, {
@@ -321,6 +323,7 @@ test(`books of a school's year in memory and the API stay equal over ${RUNS} × 
     'charge',
     'fee',
     'correction',
+    'correction for what is void',
     'late_fee_waived done',
     'voidRun done',
     'withdraw done',

@@ -107,7 +107,8 @@ export class YearBooks {
 
   /** What a run of late fees charges today. */
   fees(today: string): Fee[] {
-    return this.#late(today).flatMap((origin) => {
+    const live = this.#late(today).filter(({ isVoid }) => !isVoid);
+    return live.flatMap((origin) => {
       const amount = this.#target(origin) - this.#posted(origin);
       return amount > 0n ? { origin, amount } : [];
     });
@@ -156,9 +157,9 @@ export class YearBooks {
     for (const { books } of this.families) books.useCredit(made.filter((invoice) => this.of(invoice) === books));
   }
 
-  /** Live invoices of months past their due day, by id. */
+  /** Invoices of months past their due day, by id. */
   #late(today: string): YearInvoice[] {
-    return this.invoices.filter(({ month, isVoid, due }) => month !== null && !isVoid && due < today);
+    return this.invoices.filter(({ month, due }) => month !== null && due < today);
   }
 
   #feesOf(origin: YearInvoice): YearInvoice[] {
@@ -169,9 +170,9 @@ export class YearBooks {
     return this.#feesOf(origin).reduce((sum, { total, corrected }) => sum + total - corrected, 0n);
   }
 
-  /** One fee where something was open at the end of the due day. Of what was issued later nothing was. */
+  /** One fee where something was open at the end of the due day. Of what was issued later nothing was, and what is void owes none. */
   #target(origin: YearInvoice): bigint {
-    if (origin.issued > origin.due) return 0n;
+    if (origin.isVoid || origin.issued > origin.due) return 0n;
     const before = ({ on }: { on: string }): boolean => on <= origin.due;
     const paid = this.of(origin).moves.filter((move) => move.invoice === origin && before(move));
     const open = [...paid, ...origin.credits.filter(before)].reduce((left, { amount }) => left - amount, origin.total);

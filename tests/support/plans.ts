@@ -5,10 +5,14 @@ import { type Statement, textOf } from '../../src/infrastructure/postgres/sql.ts
 /** What a repository asks a database that has no row, in order. */
 export async function statementsOf(ask: (sql: Sql) => Promise<unknown>): Promise<Statement[]> {
   const seen: Statement[] = [];
-  const recorder: Pick<Sql, 'first'> = {
+  const recorder: Pick<Sql, 'first' | 'rows'> = {
     first: async <Row>(statement: Statement): Promise<Row | undefined> => {
       seen.push(statement);
       return undefined;
+    },
+    rows: async <Row>(statement: Statement): Promise<Row[]> => {
+      seen.push(statement);
+      return [];
     },
   };
   await ask(Object.assign(Object.create(null), recorder));
@@ -26,7 +30,7 @@ export async function explain<Line>(
     await client.query('begin');
     await client.query(`set local plan_cache_mode = ${mode}`);
     await client.query(`prepare asked as ${textOf(statement)}`);
-    const values = statement.values.map((value) => `'${String(value)}'`).join(', ');
+    const values = statement.values.map((value) => (value === null ? 'null' : `'${String(value)}'`)).join(', ');
     const { rows } = await client.query<{ 'QUERY PLAN': Line }>(`explain ${options} execute asked (${values})`);
     return rows.map((row) => row['QUERY PLAN']);
   } finally {

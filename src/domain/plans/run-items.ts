@@ -46,6 +46,8 @@ export type LateCharge = Readonly<{
   description: string;
   terms: LateFeeTerms;
   invoice: LateInvoice;
+  /** The day from which on the invoice is void, and owed no fee. */
+  voidedOn: string | null;
   /** Of its live fees, less what was corrected: what was waived counts. In minor units. */
   posted: bigint;
   /** What of them was not credited yet. */
@@ -57,9 +59,13 @@ export type LateCharge = Readonly<{
 /**
  * The fee that a late invoice gets on a day, or, with a total below zero, what is taken back of fees that came to light to be
  * too much; undefined where it has none and gets none.
+ *
+ * From the day on which an invoice is void all of its fees are too much. As of a day before that its fees are what they were
+ * then; but once it is void it gets no more of them, which would only be taken back.
  */
 export function feeItem(late: LateCharge, asOf: string): RunItem | undefined {
-  const { place, studentId, originInvoiceId, conceptId, description, terms, invoice, posted, newestFee } = late;
+  const { place, studentId, originInvoiceId, conceptId, description, terms, invoice, voidedOn, posted, newestFee } =
+    late;
   const subject = {
     place,
     studentId,
@@ -70,7 +76,9 @@ export function feeItem(late: LateCharge, asOf: string): RunItem | undefined {
     dueOn: asOf,
     ...NOTHING,
   };
-  const more = lateFeeTarget(terms, invoice, asOf) - posted;
+  const isVoid = voidedOn !== null && voidedOn <= asOf;
+  const targetOn = (day: string): bigint => (isVoid ? 0n : lateFeeTarget(terms, invoice, day));
+  const more = voidedOn === null ? targetOn(asOf) - posted : 0n;
   if (more > TOTAL_MAX) return { ...subject, outcome: 'FAILED', errorCode: 'amount_too_large' };
   if (more > 0n) {
     const line = { kind: 'LATE_FEE', description, base: invoice.total, rate: null, amount: more } as const;
@@ -79,7 +87,7 @@ export function feeItem(late: LateCharge, asOf: string): RunItem | undefined {
   if (newestFee === null) return undefined;
   const { invoiceId, issuedOn } = newestFee;
   // Steps that another run posted on a later day are none too many.
-  const tooMuch = posted - lateFeeTarget(terms, invoice, issuedOn > asOf ? issuedOn : asOf);
+  const tooMuch = posted - targetOn(issuedOn > asOf ? issuedOn : asOf);
   const corrected = tooMuch < late.correctable ? tooMuch : late.correctable;
   return corrected > 0n
     ? { ...subject, outcome: 'CREATED', invoiceId, total: -corrected }

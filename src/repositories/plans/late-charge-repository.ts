@@ -10,27 +10,38 @@ import { type RunScope, toValue } from './charge-repository.ts';
 
 type ValueRow = { percent: string | null; amount: string | null };
 
-type LateRow = ValueRow & {
-  id: number;
-  student_id: number;
-  number: string;
-  total: string;
-  issued_on: string;
-  due_date: string;
-  policy_name: string;
-  kind: LateFeeKind;
-  base: LateFeeBase;
-  grace_days: number;
-  cap_percent: string | null;
-  cap_amount: string | null;
-  steps: (ValueRow & { from_day: number })[] | null;
-  movements: { day: string; amount: string; lowers_original: boolean }[] | null;
-  concept_id: number | null;
-  posted: string;
-  correctable: string;
-  newest_fee_id: number | null;
-  newest_fee_on: string | null;
-};
+/** The last of the invoices that were looked at; null where there was none. */
+type Looked = { until: number | null };
+
+/** None of them is late. */
+type NothingRow = Looked & { id: null };
+
+type LateRow = Looked &
+  ValueRow & {
+    id: number;
+    student_id: number;
+    number: string;
+    total: string;
+    issued_on: string;
+    due_date: string;
+    voided_on: string | null;
+    policy_name: string;
+    kind: LateFeeKind;
+    base: LateFeeBase;
+    grace_days: number;
+    cap_percent: string | null;
+    cap_amount: string | null;
+    steps: (ValueRow & { from_day: number })[] | null;
+    movements: { day: string; amount: string; lowers_original: boolean }[] | null;
+    concept_id: number | null;
+    posted: string;
+    correctable: string;
+    newest_fee_id: number | null;
+    newest_fee_on: string | null;
+  };
+
+/** How many invoices a batch looks at, at most, for each one that it may find. */
+const LOOKED_AT = 10;
 
 /** Invoices past their days of grace, with what moved them and what was charged for it. */
 export class LateChargeRepository {
@@ -42,12 +53,20 @@ export class LateChargeRepository {
 
   /**
    * What a run comes to next: invoices of plans with a late fee that are past their days of grace and open, were moved later
-   * than that, or have fees. By their ids; those that a run has an item for are left out.
+   * than that, or have fees; void ones whose fees were not all credited. By their ids; those that a run has an item for are
+   * left out.
    *
    * Money counts from the day of its allocation, and what took it off from its own day. What moved an invoice is looked up
    * for those of the batch alone, which are found first: for all of a school it took seconds, in which the plans are held.
    *
+   * They are looked for among a fixed number of invoices at a time, in the order of an index. How many of a school's invoices
+   * are late PostgreSQL cannot know; left to itself it may sort all that the school ever billed, for each batch.
+   *
+   * `offset 0` has the policy looked up for each of these invoices, instead of joining them with all plans of the school.
+   *
    * @param runId null for a preview
+   * @param limit of those found, and, times {@link LOOKED_AT}, of those looked at: `after` is where the next ones begin; null at
+   *   the end
    */
   async list(
     actor: Actor,
@@ -57,47 +76,59 @@ export class LateChargeRepository {
     limit: number,
   ): Promise<{ found: LateCharge[]; after: Place | null }> {
     const { schoolId, periodId, asOf, currency } = scope;
-    const rows = await this.#sql.rows<LateRow>(sql`
-      select i.*, steps.steps, moved.movements,
+    const rows = await this.#sql.rows<LateRow | NothingRow>(sql`
+      with looked_at as materialized (
+        select i.id, i.school_id, i.student_id, i.plan_item_id, i.number, i.amount_total as total, i.issued_on, i.due_date,
+               i.status, i.voided_on
+        from invoices i
+        where i.school_id = ${schoolId} and i.id > ${after.id} and i.plan_item_id is not null
+          and ${visibleTo(actor, sql`i.school_id`)}
+        order by i.id
+        limit ${limit * LOOKED_AT}
+      )
+      select seen.until, i.*, steps.steps, moved.movements,
              (
                select min(c.id) from concepts c where c.school_id = i.school_id and c.category = 'LATE_FEE'
              ) as concept_id,
              fees.posted::numeric(18,2), fees.correctable::numeric(18,2), fees.newest_fee_id,
              (select f.issued_on from invoices f where f.id = fees.newest_fee_id) as newest_fee_on
-      from (
-        select i.id, i.school_id, i.student_id, i.number, i.amount_total as total, i.issued_on, i.due_date,
-               lp.id as policy_id, lp.name as policy_name, lp.kind, lp.percent, lp.amount, lp.base, lp.grace_days,
-               lp.cap_percent, lp.cap_amount
-        from invoices i
-        join plan_items pi on pi.id = i.plan_item_id and pi.school_id = i.school_id
-        join plans p on p.id = pi.plan_id and p.school_id = i.school_id
-        join late_fee_policies lp on lp.id = p.late_fee_policy_id and lp.school_id = i.school_id
-        cross join lateral (select i.due_date + lp.grace_days as day) grace
-        where i.school_id = ${schoolId} and i.id > ${after.id} and i.voided_at is null and grace.day < ${asOf}::date
-          and (${periodId}::bigint is null or p.period_id = ${periodId}::bigint)
-          and (
-            i.status <> 'PAID'
-            or exists (
+      from (select max(id) as until from looked_at) seen
+      left join (
+        select i.*, policy.*
+        from looked_at i
+        cross join lateral (
+          select lp.id as policy_id, lp.name as policy_name, lp.kind, lp.percent, lp.amount, lp.base, lp.grace_days,
+                 lp.cap_percent, lp.cap_amount, i.due_date + lp.grace_days as grace_ends_on
+          from plan_items pi
+          join plans p on p.id = pi.plan_id and p.school_id = pi.school_id
+          join late_fee_policies lp on lp.id = p.late_fee_policy_id and lp.school_id = p.school_id
+          where pi.id = i.plan_item_id and pi.school_id = i.school_id
+            and (${periodId}::bigint is null or p.period_id = ${periodId}::bigint)
+          offset 0
+        ) policy
+        where grace_ends_on < ${asOf}::date
+          and case when i.status = 'VOID' then exists (
               select from invoices f
               where f.origin_invoice_id = i.id and f.school_id = i.school_id and f.voided_at is null
-            )
-            or exists (
+                and f.amount_credited < f.amount_total
+            ) else i.status <> 'PAID' or exists (
+              select from invoices f
+              where f.origin_invoice_id = i.id and f.school_id = i.school_id and f.voided_at is null
+            ) or exists (
               select from payment_allocations a
-              where a.invoice_id = i.id and a.school_id = i.school_id and a.allocated_on > grace.day
-            )
-            or exists (
+              where a.invoice_id = i.id and a.school_id = i.school_id and a.allocated_on > grace_ends_on
+            ) or exists (
               select from credit_notes c
-              where c.invoice_id = i.id and c.school_id = i.school_id and c.dated_on > grace.day
-            )
+              where c.invoice_id = i.id and c.school_id = i.school_id and c.dated_on > grace_ends_on
+            ) end
+          and i.id not in (
+            select done.origin_invoice_id from billing_run_items done
+            where done.billing_run_id = ${runId}::bigint and done.origin_invoice_id > ${after.id}
+              and done.school_id = ${schoolId}
           )
-          and not exists (
-            select from billing_run_items done
-            where done.billing_run_id = ${runId}::bigint and done.origin_invoice_id = i.id and done.school_id = i.school_id
-          )
-          and ${visibleTo(actor, sql`i.school_id`)}
         order by i.id
         limit ${limit}
-      ) i
+      ) i on true
       cross join lateral (
         select json_agg(json_build_object('from_day', s.from_day, 'percent', s.percent::text, 'amount', s.amount::text)
                  order by s.from_day) as steps
@@ -132,8 +163,10 @@ export class LateChargeRepository {
         where f.origin_invoice_id = i.id and f.school_id = i.school_id and f.voided_at is null
       ) fees
       order by i.id`);
-    const found = rows.map((row) => toLateCharge(row, currency));
-    return { found, after: found.at(-1)?.place ?? null };
+    const found = rows.flatMap((row) => (row.id === null ? [] : toLateCharge(row, currency)));
+    // Behind the last one found there may be others among those looked at.
+    const last = found.length === limit ? found.at(-1)?.place.id : rows[0]?.until;
+    return { found, after: last == null ? null : { id: last, itemId: 0 } };
   }
 
   /** The live fees of an invoice of which something was not credited yet, the newest first. */
@@ -182,6 +215,7 @@ function toLateCharge(row: LateRow, currency: string): LateCharge {
         lowersOriginal,
       })),
     },
+    voidedOn: row.voided_on,
     posted: minor(row.posted),
     correctable: minor(row.correctable),
     newestFee: feeId === null || feeOn === null ? null : { invoiceId: feeId, issuedOn: feeOn },

@@ -22,7 +22,8 @@ async function aLateBill(policy: Json, { amount = '1000.00', dueOn = '2026-09-07
     await billing.owner.query('update students set family_id = $1 where id = $2', [rows[0]?.id, student]);
   }
   await catalogue.anEnrolment({ student_id: student, plan_ids: [planId] });
-  const [made] = await itemsOf(billing, (await bill(catalogue)).id);
+  const { id: chargeRunId } = await bill(catalogue);
+  const [made] = await itemsOf(billing, chargeRunId);
   const invoiceId = Number(made?.invoice_id);
   const runOn = async (day: string): Promise<Run> => {
     billing.clock.travelTo(`${day}T18:00:00Z`);
@@ -38,7 +39,7 @@ async function aLateBill(policy: Json, { amount = '1000.00', dueOn = '2026-09-07
     const { body } = await billing.get<Json[]>(`/invoices?student_id=${student}`);
     return body.filter(({ origin_invoice_id: origin }) => origin === invoiceId).reverse();
   };
-  return { catalogue, planId, invoiceId, runOn, postedOn, fees };
+  return { catalogue, planId, invoiceId, chargeRunId, runOn, postedOn, fees };
 }
 
 const ONCE = {};
@@ -217,6 +218,111 @@ test('one that was paid and is of no family cannot be corrected: FAILED, and the
   const run = await runOn('2026-09-13');
   expect(run).toMatchObject({ status: 'DONE', counts: { created: 0, failed: 1 } });
   expect(await itemsOf(billing, run.id)).toMatchObject([{ outcome: 'FAILED', error_code: 'credit_exceeds_pending' }]);
+});
+
+describe('an invoice that is voided', () => {
+  const notesOf = async (fee: Json | undefined): Promise<Json[]> =>
+    (await billing.get<Json[]>(`/invoices/${fee?.['id']}/credit-notes`)).body;
+  const isFine = async (answer: Promise<{ status: number; text: string }>): Promise<void> => {
+    const { status, text } = await answer;
+    expect(status, text).toBeLessThan(300);
+  };
+  const previewOf = async ({ schoolId }: Catalogue): Promise<Json> =>
+    (await billing.post('/billing-runs/preview', { school_id: schoolId, kind: 'LATE_FEES' })).body;
+
+  test('has its fees taken back by the next run, as the preview says, and nothing more by the one after it', async () => {
+    const { catalogue, invoiceId, runOn, postedOn, fees } = await aLateBill(ONCE);
+    await postedOn('2026-09-08', '2026-09-15');
+    const [older] = await fees();
+    await isFine(
+      billing.post(`/invoices/${older?.['id']}/credit-notes`, { amount: '50.00', reason: 'late_fee_waived' }),
+    );
+    billing.clock.travelTo('2026-09-16T18:00:00Z');
+    await isFine(billing.delete(`/invoices/${invoiceId}?reason=mistake`));
+
+    billing.clock.travelTo('2026-09-17T18:00:00Z');
+    const preview = await previewOf(catalogue);
+    const run = await runOn('2026-09-17');
+
+    expect(run).toMatchObject({ counts: { created: 1 }, totals: { corrections: '250.00', late_fees: '0.00' } });
+    expect({ counts: run.counts, totals: run.totals }).toEqual({
+      counts: preview['counts'],
+      totals: preview['totals'],
+    });
+    expect(await itemsOf(billing, run.id)).toMatchObject([
+      { origin_invoice_id: invoiceId, outcome: 'CREATED', amount: '-250.00' },
+    ]);
+    expect(await fees()).toMatchObject([{ pending: '0.00' }, { pending: '0.00' }]);
+    const corrected = (await Promise.all((await fees()).map(notesOf)))
+      .flat()
+      .filter(({ reason }) => reason !== 'late_fee_waived');
+    expect(corrected).toMatchObject([
+      { amount: '100.00', reason: 'late_fee_corrected', dated_on: '2026-09-17' },
+      { amount: '150.00', reason: 'late_fee_corrected', dated_on: '2026-09-17' },
+    ]);
+    expect((await runOn('2026-09-30')).counts).toEqual({ created: 0, exists: 0, zero: 0, failed: 0 });
+    expect(await billing.driftedInvoices()).toEqual([]);
+  });
+
+  test('with its run, and billed again: the fees of each are its own', async () => {
+    const { catalogue, invoiceId, chargeRunId, runOn, postedOn, fees } = await aLateBill(DAILY);
+    expect(await postedOn('2026-09-09')).toEqual(['26.00']);
+    await isFine(billing.post(`/billing-runs/${chargeRunId}/void`, { reason: 'Wrong price' }));
+    const [again] = await itemsOf(billing, (await bill(catalogue)).id);
+
+    const run = await runOn('2026-09-11');
+
+    expect(run.totals).toMatchObject({ corrections: '26.00', late_fees: '26.00' });
+    expect((await itemsOf(billing, run.id)).map((item) => [item['origin_invoice_id'], item.amount])).toEqual([
+      [invoiceId, '-26.00'],
+      [again?.invoice_id, '26.00'],
+    ]);
+    expect(await fees()).toMatchObject([{ pending: '0.00' }]);
+    expect((await runOn('2026-09-12')).totals).toMatchObject({ corrections: '0.00', late_fees: '13.00' });
+  });
+
+  test.each([
+    [true, { created: 1, exists: 0, failed: 0 }, []],
+    [false, { created: 0, exists: 0, failed: 1 }, ['credit_exceeds_pending']],
+  ])(
+    'a fee that was paid is taken back as for a payment of before (of a family: %s)',
+    async (family, counts, codes) => {
+      const { invoiceId, runOn, postedOn, fees } = await aLateBill(ONCE, { family });
+      await postedOn('2026-09-08');
+      const [fee] = await fees();
+      await billing.aPayment(Number(fee?.['id']), '150.00');
+      await isFine(billing.delete(`/invoices/${invoiceId}?reason=mistake`));
+      const run = await runOn('2026-09-09');
+      expect(run).toMatchObject({ status: 'DONE', counts });
+      expect((await itemsOf(billing, run.id, '&outcome=FAILED')).map((item) => item['error_code'])).toEqual(codes);
+      expect(await fees()).toMatchObject([{ paid: family ? '0.00' : '150.00', credited: family ? '150.00' : '0.00' }]);
+    },
+  );
+
+  test('a fee that is void itself is left, and one is not posted again', async () => {
+    const { invoiceId, runOn, fees } = await aLateBill(ONCE);
+    const { id } = await runOn('2026-09-08');
+    await isFine(billing.post(`/billing-runs/${id}/void`, { reason: 'Too soon' }));
+    await isFine(billing.delete(`/invoices/${invoiceId}?reason=mistake`));
+    expect((await runOn('2026-09-09')).counts).toEqual({ created: 0, exists: 0, zero: 0, failed: 0 });
+    expect(await fees()).toMatchObject([{ status: 'VOID', credited: '0.00' }]);
+  });
+
+  // What is void by now gets no new fee either: it would be taken back the day after.
+  test('of a day on which it stood a run takes back what one of that day did, and posts none', async () => {
+    const { catalogue, invoiceId, postedOn, fees } = await aLateBill(ONCE);
+    await postedOn('2026-09-08');
+    billing.clock.travelTo('2026-09-20T18:00:00Z');
+    await isFine(billing.delete(`/invoices/${invoiceId}?reason=mistake&voided_on=2026-09-18`));
+    const asOf = async (as_of: string): Promise<Run> =>
+      await ended(billing, (await begin(catalogue, { kind: 'LATE_FEES', as_of })).body.id);
+    expect(await asOf('2026-09-17')).toMatchObject({
+      counts: { created: 0, exists: 1 },
+      totals: { corrections: '0.00' },
+    });
+    expect(await asOf('2026-09-18')).toMatchObject({ counts: { created: 1 }, totals: { corrections: '150.00' } });
+    expect(await fees()).toMatchObject([{ credited: '150.00' }]);
+  });
 });
 
 test('a run of an earlier day takes back nothing of a later one', async () => {

@@ -6,6 +6,7 @@ import {
   lateFeeTarget,
   type Movement,
 } from '../../../src/domain/plans/late-fees.ts';
+import { feeItem, type LateCharge } from '../../../src/domain/plans/run-items.ts';
 import { dayPlus } from '../../../src/domain/shared/calendar.ts';
 import { formatMoney, parseMoney } from '../../../src/domain/shared/money.ts';
 
@@ -161,6 +162,15 @@ test('each step is rounded, and an amount that is no multiple of what can be pai
   ]);
 });
 
+/** What of a late charge its amount does not depend on. */
+const OF_NOBODY = {
+  place: { id: 1, itemId: 0 },
+  studentId: 1,
+  originInvoiceId: 1,
+  conceptId: null,
+  description: 'Recargo',
+};
+
 describe('runs on any days', () => {
   const due = '2026-08-31';
   const movement = fc
@@ -215,6 +225,41 @@ describe('runs on any days', () => {
           const daily = sumOn(Array.from({ length: 140 }, (_, at) => at + 1));
           expect(sumOn([7, 14, 21, 28, 35, 70, 105, 140])).toBe(daily);
           expect(sumOn([...random.toSorted((a, b) => a - b), 140])).toBe(daily);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('on whatever days they are, none of the fees is left after one of the day of the void or later', () => {
+    fc.assert(
+      fc.property(
+        terms,
+        issued,
+        fc.array(movement, { maxLength: 5 }),
+        fc.integer({ min: 1, max: 140 }),
+        fc.array(fc.integer({ min: 1, max: 139 })),
+        (of, issuedOn, movements, voided, random) => {
+          const invoice: LateInvoice = { ...anInvoice('1000.00', due), issuedOn, movements };
+          const rule = of.kind === 'ONCE' ? { ...of, value: null } : { ...of, steps: [] };
+          const voidedOn = dayPlus(due, voided);
+          let posted = 0n;
+          let newestFee: LateCharge['newestFee'] = null;
+          const run = (asOf: string, isKnown: boolean): bigint => {
+            const late = { ...OF_NOBODY, terms: rule, invoice, posted, correctable: posted, newestFee };
+            return feeItem({ ...late, voidedOn: isKnown ? voidedOn : null }, asOf)?.total ?? 0n;
+          };
+          for (const day of [...random.toSorted((a, b) => a - b), 140]) {
+            const today = dayPlus(due, day);
+            const total = run(today, voidedOn <= today);
+            posted += total;
+            if (total > 0n) newestFee = { invoiceId: 1, issuedOn: today };
+            // One of a day on which it stood takes back what one of then would have, and charges nothing.
+            const before = dayPlus(voidedOn, -1);
+            const then = run(before, false);
+            expect(run(before, true)).toBe(then < 0n ? then : 0n);
+          }
+          expect(posted).toBe(0n);
         },
       ),
       { numRuns: 60 },

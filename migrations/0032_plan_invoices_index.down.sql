@@ -1,0 +1,1 @@
+drop index if exists invoices_school_planned_idx;
