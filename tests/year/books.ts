@@ -12,7 +12,11 @@ export class Books extends Accounts {
       return billed !== undefined && (billed.from ?? billed.dueOn) > endsOn;
     };
     const live = student.family.invoices.filter((one) => one.student === student && one.voided === null);
-    const gone = live.filter((one) => isLater(one.origin ?? one));
+    // The fees of what was void before are left to the next run of them.
+    const gone = live.filter((one) => {
+      const billed = one.origin ?? one;
+      return billed.voided === null && isLater(billed);
+    });
     for (const invoice of gone) this.void(invoice);
     return gone;
   }
@@ -68,13 +72,13 @@ export class Books extends Accounts {
     }
   }
 
-  /** 5 % once for what is open at the end of the due day; what came to light to be too much is taken back. */
+  /** 5 % once for what is open at the end of the due day; what came to light to be too much, or is for what is void, is taken back. */
   chargeLateFees(): { made: Invoice[]; corrected: bigint } {
     for (const family of new Set(this.students.map((student) => student.family))) {
       if (family.autoApply) this.useCredit(family);
     }
-    const late = this.invoices.filter(({ item, voided, dueOn }) => {
-      return voided === null && dueOn < this.today && item !== null && item.plan.fee !== null;
+    const late = this.invoices.filter(({ item, dueOn }) => {
+      return dueOn < this.today && item !== null && item.plan.fee !== null;
     });
     const due = late.map((invoice) => ({ invoice, more: this.#feeOf(invoice) - this.#posted(invoice) }));
     const corrected = sumOf(due, ({ invoice, more }) => (more < 0n ? this.#takeBack(invoice, -more) : 0n));
@@ -90,9 +94,9 @@ export class Books extends Accounts {
     return { made, corrected };
   }
 
-  #feeOf({ total, dueOn, issued, moves, notes, item }: Invoice): bigint {
+  #feeOf({ total, dueOn, issued, moves, notes, item, voided }: Invoice): bigint {
     // Nothing was owed yet at the end of a day before the invoice was there.
-    if (issued.on > dueOn) return 0n;
+    if (voided !== null || issued.on > dueOn) return 0n;
     const until = <T extends Days>(list: readonly T[]): T[] => list.filter(({ on }) => on <= dueOn);
     const lowered = (of: readonly Note[]): bigint =>
       sumOf(until(of), ({ amount, takenBack }) => (takenBack === null || takenBack.on > dueOn ? amount : 0n));

@@ -76,6 +76,13 @@ function schoolsOwn(school: School, dice: Dice, month: number): { day: number; h
       },
     },
     {
+      day: 23,
+      happens: async () => {
+        const wrong = books.invoices.find((one) => one.voided === null && books.feesOf(one).length > 0);
+        if (wrong !== undefined) await school.void(wrong);
+      },
+    },
+    {
       day: 24,
       happens: async () => {
         const left = new Set(school.families.filter(({ students }) => students.every(({ endsOn }) => endsOn !== null)));

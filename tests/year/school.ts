@@ -109,6 +109,13 @@ export class School extends Roll {
     this.books.note(fee, 'late_fee_waived', amount);
   }
 
+  /** Takes back what should not have been billed. Its late fees stand until the next run of them. */
+  async void(invoice: Invoice): Promise<void> {
+    const { status, text: told } = await this.billing.delete(`/invoices/${invoice.id}?payments=to_credit&reason=Error`);
+    expect(status, told).toBe(204);
+    this.books.void(invoice);
+  }
+
   async withdraw(child: Child, endsOn: string): Promise<void> {
     const student = this.students.get(child.externalId);
     if (student === undefined) throw new Error(`${child.externalId} is not there`);
