@@ -3,13 +3,20 @@ import { defineConfig } from 'vitest/config';
 
 const ALL = ['tests/**/*.test.ts', 'sdk/tests/**/*.test.ts'];
 /**
- * Tests of what one process does all day. The product is loaded once for all of them: loading it for each file was half of
- * the time of the suite. Every file has its own database and server, and fails by `tests/support/shared-process.ts` if it
- * leaves anything else behind for the next one. So files that read PDFs are not among them: pdf.js adds to the language.
+ * Each in a process of its own: what is about processes and signals, measures them, replaces modules, or loads pdf.js,
+ * which adds to the language.
+ *
+ * All others share one, and the product is loaded once for them: loading it for each file was half of the time of the suite.
+ * Every file has its own database and server, and fails by `tests/support/shared-process.ts` if it leaves anything else
+ * behind for the next one.
  */
-const SHARED = [
-  'tests/{domain,model,races,repositories,services}/**/*.test.ts',
-  'tests/api/!(books|papers)/**/!(pdf|family-links|*-agree.property).test.ts',
+const ALONE = [
+  'tests/{faults,fuzz,ops}/**/*.test.ts',
+  'tests/infrastructure/{embedded-postgres,observability}/**/*.test.ts',
+  'tests/infrastructure/pdf/structure.test.ts',
+  'tests/cli/{io,serve-lost}.test.ts',
+  'tests/migrations*.test.ts',
+  'sdk/tests/cut-answers.test.ts',
 ];
 const SEED = 'tests/support/random-data.ts';
 const COMMON = { testTimeout: 30_000, hookTimeout: 60_000, setupFiles: [SEED] };
@@ -17,13 +24,14 @@ const COMMON = { testTimeout: 30_000, hookTimeout: 60_000, setupFiles: [SEED] };
 export default defineConfig({
   test: {
     projects: [
-      // Of processes, or of what is loaded and when. By their names these begin, and the many small ones fill up the end.
-      { test: { ...COMMON, name: 'alone', include: ALL, exclude: SHARED } },
+      // By their names these begin, and the many small ones fill up the end.
+      { test: { ...COMMON, name: 'alone', include: ALONE } },
       {
         test: {
           ...COMMON,
           name: 'shared',
-          include: SHARED,
+          include: ALL,
+          exclude: ALONE,
           isolate: false,
           setupFiles: [SEED, 'tests/support/shared-process.ts'],
         },

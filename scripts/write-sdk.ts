@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import type { OpenApiDocument, Operation, Schema } from './openapi-document.ts';
-import { targetOf } from './openapi-document.ts';
+import { targetOf } from './openapi-references.ts';
 
 const TARGET = new URL('../sdk/src/', import.meta.url);
 const REDOCLY = join(dirname(createRequire(import.meta.url).resolve('@redocly/cli/package.json')), 'bin/cli.js');

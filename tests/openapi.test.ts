@@ -4,7 +4,6 @@ import type { RouteOptions } from 'fastify';
 import { describe, expect, test } from 'vitest';
 import {
   type Answer,
-  dereferenced,
   type OpenApiDocument,
   type Operation,
   openApiDocument,
@@ -12,6 +11,7 @@ import {
   withServer,
 } from '../scripts/openapi-document.ts';
 import { namesOf } from '../scripts/openapi-names.ts';
+import { dereferenced } from '../scripts/openapi-references.ts';
 import { PROBLEMS } from '../src/api/edge/problems.ts';
 import { compileValidator, OWN_KEYWORDS } from '../src/api/edge/validation.ts';
 import { SEED } from '../src/cli/commands/seed/seed-data.ts';

@@ -3,7 +3,7 @@ import { CuttingProxy } from '../../tests/faults/support/cutting-proxy.ts';
 import { aDatabase, DRIFT } from '../../tests/faults/support/databases.ts';
 import { report, scale } from '../../tests/faults/support/scale.ts';
 import { ServerProcess } from '../../tests/faults/support/server-process.ts';
-import { API_KEY } from '../../tests/support/billing.ts';
+import { API_KEY } from '../../tests/support/address.ts';
 import { connect } from '../src/index.ts';
 
 const CUTS = scale(30, 300);

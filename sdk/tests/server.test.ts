@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { API_KEY, startBilling } from '../../tests/support/billing.ts';
+import { API_KEY } from '../../tests/support/address.ts';
+import { startBilling } from '../../tests/support/billing.ts';
 import { connect, problemOf } from '../src/index.ts';
 
 const ROWS = 10_000;

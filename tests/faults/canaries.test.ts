@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { API_KEY } from '../support/billing.ts';
+import { API_KEY } from '../support/address.ts';
 import { Client } from './support/client.ts';
 import { DoomedPostgres } from './support/databases.ts';
 import { report } from './support/scale.ts';

@@ -3,7 +3,7 @@ import net from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { API_KEY } from '../support/billing.ts';
+import { API_KEY } from '../support/address.ts';
 import { type Answer, Client } from './support/client.ts';
 import { aDatabase, DRIFT } from './support/databases.ts';
 import { PostgresProxy } from './support/postgres-proxy.ts';

@@ -9,7 +9,7 @@ import { Client } from '../faults/support/client.ts';
 import { aDatabase, DRIFT } from '../faults/support/databases.ts';
 import { report } from '../faults/support/scale.ts';
 import { ServerProcess } from '../faults/support/server-process.ts';
-import { API_KEY } from '../support/billing.ts';
+import { API_KEY } from '../support/address.ts';
 import { type FuzzedRequest, type OpenApi, requestsOf } from './requests.ts';
 
 /** `npm run test:fuzz` sends 100,000. */

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort, until } from '../cli/support.ts';
-import { API_KEY, startBilling } from '../support/billing.ts';
+import { API_KEY } from '../support/address.ts';
+import { startBilling } from '../support/billing.ts';
 
 const CONF = readFileSync(new URL('../../ops/nginx.conf', import.meta.url), 'utf8');
 /** From 1.25.1 on; `http2 on`, which takes its place, is unknown to 1.22. */

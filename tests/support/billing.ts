@@ -6,14 +6,13 @@ import { afterAll, inject } from 'vitest';
 import { compose, composeServer, type Product } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/infrastructure/observability/logging.ts';
+import { API_KEY } from './address.ts';
 import { FakeClock } from './clock.ts';
 import { type DocumentedAnswers, documentedAnswersOf } from './documented-answers.ts';
 import { CREDIT_DRIFT } from './drift.ts';
 import { invoiceBody, schoolBody, studentBody } from './factories.ts';
 import { databaseUrl, POOLER_ENV, runOn } from './postgres-server.ts';
 
-export const API_KEY = 'test-key-of-more-than-thirty-two-characters';
-export const PREFIX = '/api/v1';
 /** More than any test lets collide. */
 const CONNECTIONS_MAX = '24';
 const WAIT_MAX_MS = 10_000;

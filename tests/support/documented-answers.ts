@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { FastifyInstance } from 'fastify';
 import type { Answer as Documented, OpenApiDocument, Operation, Schema } from '../../scripts/openapi-document.ts';
-import { targetOf } from '../../scripts/openapi-document.ts';
+import { targetOf } from '../../scripts/openapi-references.ts';
 import { FORMATS } from '../../src/api/edge/validation.ts';
 
 /** What went over the wire, as far as it is compared with the document. */
@@ -33,7 +33,7 @@ export class DocumentedAnswers {
   readonly #document: OpenApiDocument;
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
   readonly #routes: readonly (readonly [pattern: RegExp, item: Readonly<Record<string, Operation>>])[];
-  /** One per operation and status, made when first needed. */
+  /** One per schema, made when first needed: most answers of a status are the same component in all operations. */
   readonly #validators = new Map<string, ValidateFunction>();
 
   constructor(document: OpenApiDocument) {
@@ -69,7 +69,7 @@ export class DocumentedAnswers {
     const schema = answer.content[type]?.schema;
     if (schema === undefined) return [`${where} answers with ${type}, which is not documented`];
     if (method === 'HEAD' || !/json$/.test(type)) return [];
-    const wrong = this.#invalid(`${operation.operationId} ${status}`, schema, JSON.parse(text), where);
+    const wrong = this.#invalid(schema, JSON.parse(text), where);
     const code = codeIn(text);
     const isPromised = status < 400 || [...OF_ANY_ADDRESS, ...(operation['x-problem-codes'] ?? [])].includes(code);
     return isPromised ? wrong : [...wrong, `${where} has the code ${String(code)}, which it does not list`];
@@ -79,7 +79,8 @@ export class DocumentedAnswers {
     return answer.$ref === undefined ? answer : Object(targetOf(this.#document, answer.$ref));
   }
 
-  #invalid(key: string, schema: Schema, body: unknown, where: string): string[] {
+  #invalid(schema: Schema, body: unknown, where: string): string[] {
+    const key = JSON.stringify(schema);
     const validate = this.#validators.get(key) ?? this.#ajv.compile(absolute(closed(schema)));
     this.#validators.set(key, validate);
     if (validate(body) === true) return [];

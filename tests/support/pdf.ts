@@ -1,4 +1,4 @@
-import { getDocument } from 'pdfjs-dist/legacy/build/pdf.mjs';
+import { Worker } from 'node:worker_threads';
 import type { Billing } from './billing.ts';
 
 /** A text on a page, in points from its lower left corner. */
@@ -6,48 +6,45 @@ export type PdfText = Readonly<{ text: string; x: number; y: number; width: numb
 export type PdfPage = Readonly<{ width: number; height: number; texts: readonly PdfText[]; lines: readonly string[] }>;
 export type Pdf = Readonly<{ pages: readonly PdfPage[]; text: string; title: string; language: string | null }>;
 
+/** What the thread that reads says of the document that was given to it under this number. */
+export type Reading = Readonly<{ id: number } & ({ pdf: Pdf } | { failure: string })>;
+
+type Reader = Readonly<{ worker: Worker; waiting: Map<number, (reading: Reading) => void> }>;
+
+let reader: Reader | undefined;
+let count = 0;
+
 /** What a reader of the document sees, by a library that shares nothing with the one that wrote it. */
 export async function readPdf(bytes: Uint8Array): Promise<Pdf> {
-  const document = await getDocument({ data: new Uint8Array(bytes), verbosity: 0 }).promise;
-  const pages: PdfPage[] = [];
-  for (let number = 1; number <= document.numPages; number++) {
-    const page = await document.getPage(number);
-    const { width, height } = page.getViewport({ scale: 1 });
-    const texts: PdfText[] = [];
-    for (const item of (await page.getTextContent()).items) {
-      if (!('str' in item) || item.str.trim() === '') continue;
-      const [, , , , x, y] = item.transform.map(Number);
-      texts.push({ text: item.str, x: x ?? 0, y: y ?? 0, width: item.width });
-    }
-    pages.push({ width, height, texts, lines: linesOf(texts) });
-  }
-  const { info } = await document.getMetadata();
-  const title: unknown = 'Title' in info ? info.Title : '';
-  const language: unknown = 'Language' in info ? info.Language : null;
-  await document.destroy();
-  return {
-    pages,
-    text: pages.flatMap(({ lines }) => lines).join('\n'),
-    title: String(title),
-    language: language === null ? null : String(language),
-  };
+  reader ??= startReader();
+  const { worker, waiting } = reader;
+  const id = ++count;
+  const reading = await new Promise<Reading>((resolve) => {
+    waiting.set(id, resolve);
+    worker.ref();
+    worker.postMessage({ id, bytes: new Uint8Array(bytes) });
+  });
+  if ('failure' in reading) throw new Error(`This PDF cannot be read: ${reading.failure}`);
+  return reading.pdf;
 }
 
-/** Texts at one height, from left to right, with a bar between them. */
-function linesOf(texts: readonly PdfText[]): string[] {
-  const rows = new Map<number, PdfText[]>();
-  for (const text of texts) {
-    const y = Math.round(text.y);
-    rows.set(y, [...(rows.get(y) ?? []), text]);
-  }
-  return [...rows]
-    .sort(([a], [b]) => b - a)
-    .map(([, row]) =>
-      row
-        .sort((a, b) => a.x - b.x)
-        .map(({ text }) => text)
-        .join('|'),
-    );
+/** One for all that a process reads, and gone with it. */
+function startReader(): Reader {
+  const tsx = import.meta.resolve('tsx/esm/api');
+  const file = new URL('./pdf-reader.ts', import.meta.url).href;
+  const load = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(file)}); });`;
+  const worker = new Worker(load, { name: 'pdf-reader', eval: true });
+  const waiting: Reader['waiting'] = new Map();
+  worker.on('message', (reading: Reading) => {
+    waiting.get(reading.id)?.(reading);
+    waiting.delete(reading.id);
+    if (waiting.size === 0) worker.unref();
+  });
+  worker.on('error', (error) => {
+    for (const [id, settle] of waiting) settle({ id, failure: String(error) });
+    reader = undefined;
+  });
+  return { worker, waiting };
 }
 
 const NOTHING: Pdf = { pages: [], text: '', title: '', language: null };

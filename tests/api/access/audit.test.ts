@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { dereferenced, type OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import type { OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import { dereferenced } from '../../../scripts/openapi-references.ts';
 import { type JsonObject, maskedForAudit } from '../../../src/domain/access/audit.ts';
 import { type Answer, type Json, startBilling } from '../../support/billing.ts';
 import { aPerson, PASSWORD } from '../../support/browser.ts';

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
-import { dereferenced, type OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import type { OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import { dereferenced } from '../../../scripts/openapi-references.ts';
 import { startBilling } from '../../support/billing.ts';
 import { placesOf, requestFor, type Target, targetsOf } from './support/requests.ts';
 import { aFamilyOf, aTenant, type Tenant } from './support/tenant.ts';

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { dereferenced, type OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import type { OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import { dereferenced } from '../../../scripts/openapi-references.ts';
 import { ROLES } from '../../../src/domain/access/roles.ts';
 import { isScope, SCOPES, type Scope, type Scopes, scopesOf, shortestOf } from '../../../src/domain/access/scopes.ts';
 import { type Json, startBilling } from '../../support/billing.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dereferenced, type OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import type { OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import { dereferenced } from '../../../scripts/openapi-references.ts';
 import { SCOPES } from '../../../src/domain/access/scopes.ts';
 import { Billing, startBilling } from '../../support/billing.ts';
 import { IS_POOLED } from '../../support/postgres-server.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { dereferenced, type OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import type { OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import { dereferenced } from '../../../scripts/openapi-references.ts';
 import { SCOPES } from '../../../src/domain/access/scopes.ts';
 import { report, scale } from '../../faults/support/scale.ts';
 import { type FuzzedRequest, type OpenApi, requestsOf, validOf } from '../../fuzz/requests.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { dereferenced, type OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import type { OpenApiDocument } from '../../../scripts/openapi-document.ts';
+import { dereferenced } from '../../../scripts/openapi-references.ts';
 import { SCOPES } from '../../../src/domain/access/scopes.ts';
 import { startBilling } from '../../support/billing.ts';
 import { aPerson, Browser, PASSWORD } from '../../support/browser.ts';

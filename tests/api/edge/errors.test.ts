@@ -2,7 +2,8 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { API_KEY, startBilling } from '../../support/billing.ts';
+import { API_KEY } from '../../support/address.ts';
+import { startBilling } from '../../support/billing.ts';
 import { schoolBody } from '../../support/factories.ts';
 import { expectProblem } from '../../support/problem.ts';
 

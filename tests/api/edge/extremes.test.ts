@@ -18,6 +18,7 @@ const AMOUNT_MAX = '9999999999.99';
 const FIRST_INSTANT = '1990-01-02T00:00:00Z';
 const DUE_DAYS = ['1990-01-01', '2199-12-31'] as const;
 const DATES = ['0001-01-01', '9999-12-31'] as const;
+const LANGUAGES = ['es', 'en', 'pt'];
 
 type Parameter = Readonly<{ name: string; in: string; schema: { format?: string } }>;
 type Files = Readonly<Record<string, string>>;
@@ -127,7 +128,10 @@ async function done(answer: ReturnType<typeof billing.post>, status: number): Pr
   return Number(body['id']);
 }
 
-/** Every GET of the API at these ids, in every form and language, over the widest and the narrowest periods. */
+/**
+ * Every GET of the API at these ids, in every form, over the widest and the narrowest periods. Papers of several take turns
+ * with the languages: each route is read in all of them, and so is each school's.
+ */
 function addresses(): string[] {
   return Object.entries(paths).flatMap(([path, { get }]) => {
     // A session is read with its cookie.
@@ -137,7 +141,11 @@ function addresses(): string[] {
     const places = idsOf(path).map((id) => path.replace('/api/v1', '').replace('{id}', String(id)));
     const files = get['x-files'];
     const formats = files === undefined ? [] : ['json', ...Object.keys(files)];
-    return places.flatMap((place) => [...queriesOf(formats, dates)].map((query) => `${place}?${query}`));
+    return places.flatMap((place, turn) => {
+      const languages = LANGUAGES.map((_, later) => LANGUAGES[(turn + later) % LANGUAGES.length] ?? '');
+      const ofEach = places.length < LANGUAGES.length ? languages.length : 1;
+      return [...queriesOf(formats, dates, languages, ofEach)].map((query) => `${place}?${query}`);
+    });
   });
 }
 
@@ -147,7 +155,14 @@ function idsOf(path: string): readonly (number | '')[] {
   return kind?.[1] ?? [''];
 }
 
-function* queriesOf(formats: readonly string[], dates: readonly Parameter[]): Generator<string> {
+/** @param ofEach in so many of the languages each paper is read: the next has its turn with the next period */
+function* queriesOf(
+  formats: readonly string[],
+  dates: readonly Parameter[],
+  languages: readonly string[],
+  ofEach: number,
+): Generator<string> {
+  let turn = 0;
   const periods = new Set([
     '',
     widest(dates),
@@ -159,7 +174,10 @@ function* queriesOf(formats: readonly string[], dates: readonly Parameter[]): Ge
       // Two periods are enough for what is drawn or packed.
       if (['pdf', 'xlsx'].includes(format) && period !== '' && period !== widest(dates)) continue;
       if (format !== 'pdf') yield `${period}&format=${format}`;
-      else for (const lang of ['es', 'en', 'pt']) yield `${period}&format=pdf&lang=${lang}`;
+      else
+        for (let drawn = 0; drawn < ofEach; drawn++) {
+          yield `${period}&format=pdf&lang=${languages[turn++ % languages.length]}`;
+        }
     }
   }
 }
@@ -171,6 +189,15 @@ function widest(dates: readonly Parameter[]): string {
 
 function formOf({ schema }: Parameter, day: string): string {
   return schema.format === 'date-time' ? `${day}T12:00:00Z` : day;
+}
+
+function routesWithPapers(): string[] {
+  const routes = Object.entries(paths).filter(([, { get }]) => get?.['x-files']?.['pdf'] !== undefined);
+  return routes.map(([path]) => path.replace('/api/v1', '')).sort();
+}
+
+function routeOf(address: string): string {
+  return address.replace(/\?.*$/, '').replace(/\/\d+/, '/{id}');
 }
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
@@ -198,6 +225,10 @@ describe('What is at the end of what is accepted', () => {
       if (status !== 200 || !isWhole) wrong.push({ address, status, type, text: text.slice(0, 300) });
     }
     expect(wrong).toEqual([]);
+    for (const lang of LANGUAGES) {
+      const read = all.filter((address) => address.includes(`&lang=${lang}`)).map(routeOf);
+      expect([...new Set(read)].sort(), lang).toEqual(routesWithPapers());
+    }
     // All forms of all routes: a generator that makes nothing would find nothing.
     expect(all.length).toBeGreaterThan(300);
   });

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { idempotencyKeysJob } from '../../../src/jobs/idempotency-keys.ts';
 import { IdempotencyRepository } from '../../../src/repositories/shared/idempotency-repository.ts';
-import { type Answer, API_KEY, startBilling } from '../../support/billing.ts';
+import { API_KEY } from '../../support/address.ts';
+import { type Answer, startBilling } from '../../support/billing.ts';
 import { invoiceBody, schoolBody, studentBody } from '../../support/factories.ts';
 import { expectProblem } from '../../support/problem.ts';
 

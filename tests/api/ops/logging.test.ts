@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { API_KEY, type Json, startBilling } from '../../support/billing.ts';
+import { API_KEY } from '../../support/address.ts';
+import { type Json, startBilling } from '../../support/billing.ts';
 import { schoolBody, studentBody } from '../../support/factories.ts';
 
 const billing = await startBilling();

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compose, composeServer } from '../../../src/compose.ts';
 import { readConfig } from '../../../src/config.ts';
 import { createLogger } from '../../../src/infrastructure/observability/logging.ts';
-import { API_KEY, startBilling } from '../../support/billing.ts';
+import { API_KEY } from '../../support/address.ts';
+import { startBilling } from '../../support/billing.ts';
 
 type Attribute = { key: string; value: { stringValue?: string; intValue?: number } };
 type Span = {

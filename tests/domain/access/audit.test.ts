@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { dereferenced } from '../../../scripts/openapi-document.ts';
+import { dereferenced } from '../../../scripts/openapi-references.ts';
 import { changesForAudit, maskedForAudit } from '../../../src/domain/access/audit.ts';
 
 /** Members that stand in the log by their names alone: what people type, who they are, and what nobody else may know. */

@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { API_KEY, PREFIX } from '../../support/billing.ts';
+import { API_KEY, PREFIX } from '../../support/address.ts';
 import { committedDocument, DocumentedAnswers } from '../../support/documented-answers.ts';
 import { invoiceBody, schoolBody, studentBody } from '../../support/factories.ts';
 

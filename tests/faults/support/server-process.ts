@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
-import { API_KEY } from '../../support/billing.ts';
+import { API_KEY } from '../../support/address.ts';
 import { POOLER_ENV } from '../../support/postgres-server.ts';
 import { scale } from './scale.ts';
 
