@@ -2,8 +2,8 @@
 -- 0032: the invoices of a school's plans in the order in which they were made.
 --
 -- Why: a batch of a run of late fees goes on after the last invoice of the one before it. No index had a school's invoices in
--- that order, so where most schools are small all those that a large one had ever billed were sorted for each batch: twice as
--- many years took four times as long. What was not billed by a plan is not in it, and costs nothing.
+-- that order, so where most schools are small, all those that a large one had billed since were sorted for each batch. What was
+-- not billed by a plan is not in it, and a payment writes nothing to it.
 
 drop index concurrently if exists invoices_school_planned_idx;
 
