@@ -18,6 +18,7 @@ import { answerCreation, JSON_TYPE } from './edge/idempotency-key.ts';
 import { leftSignal } from './edge/load/on-closed.ts';
 import type { ProblemCode } from './edge/problems.ts';
 import { creationDocs, guardedReadDocs, LIST_HEADERS, readDocs, writeDocs } from './openapi.ts';
+import { exportOf, type PersonalData } from './personal-data.ts';
 import { type Format, formatOf, formatParameter, LIST_FORMATS } from './responses/content-negotiation.ts';
 import { CSV_PARAMETERS, type CsvQuery, refuseDialect } from './responses/csv.ts';
 import { sendTable } from './responses/files.ts';
@@ -67,6 +68,8 @@ export type Answer = Readonly<{ schema: TSchema; description: string; headers?: 
 
 type ListOf<P extends TSchema, Q extends TProperties, F> = Operation<P> &
   Readonly<{
+    /** Who is given its files is kept. */
+    personalData?: PersonalData<F>;
     row: TObject;
     /** Query parameters beside those that say which page. */
     query?: Q;
@@ -87,11 +90,22 @@ type ListOf<P extends TSchema, Q extends TProperties, F> = Operation<P> &
 export function list<P extends TSchema, Q extends TProperties, F>(
   routes: FastifyInstance,
   path: string,
-  { row, query, filter, order, page, rows, columns = columnsOf(row), fileName, ...operation }: ListOf<P, Q, F>,
+  {
+    row,
+    query,
+    filter,
+    order,
+    page,
+    rows,
+    columns = columnsOf(row),
+    fileName,
+    personalData,
+    ...operation
+  }: ListOf<P, Q, F>,
 ): void {
   const answer = { schema: Type.Array(row), description: 'A page.', headers: LIST_HEADERS };
   const parameters = { ...query, ...PAGE_PARAMETERS, format: formatParameter(LIST_FORMATS), ...CSV_PARAMETERS };
-  const docs = docsOfRead(operation, answer, LIST_FORMATS);
+  const docs = docsOfRead({ ...operation, personalData }, answer, LIST_FORMATS);
 
   routes.get(path, optionsOf(operation, { ...docs, ...queryOf(parameters) }), async (request, reply) => {
     const call = callOf<P, Static<TObject<Q>> & PageQuery & CsvQuery & { format?: ListFormat }>(request, reply);
@@ -99,7 +113,12 @@ export function list<P extends TSchema, Q extends TProperties, F>(
     const format = formatOf(request, reply, LIST_FORMATS, call.query.format);
     if (format !== 'json') {
       const table = async () => ({ name: fileName(asked), columns, rows: await rows(call.actor, asked) });
-      return await sendTable(call, format, table);
+      return await sendTable(
+        call,
+        format,
+        table,
+        exportOf(personalData, { request, filter: asked, form: format }, parameters),
+      );
     }
     refuseDialect(call.query);
     const place = placeIn(operation.id, asked, typeof order === 'function' ? order(asked) : order);
@@ -115,6 +134,8 @@ type OneOf<P extends TSchema, Q extends TProperties> = Operation<P> &
   Readonly<{
     answer: Answer;
     query?: Q;
+    /** Who is given its files is kept. */
+    personalData?: PersonalData<undefined>;
     /** Has an ETag, and is 304 to who has that body already. */
     isConditional?: boolean;
     /** JSON as text, as a stream of text, or as an object; undefined when the client has it already. */
@@ -142,6 +163,7 @@ export function one<P extends TSchema, Q extends TProperties>(
     isConditional = false,
     isPdfPaged = false,
     isPdfFirst = false,
+    personalData,
     ...operation
   }: OneOf<P, Q>,
 ): void {
@@ -158,20 +180,22 @@ export function one<P extends TSchema, Q extends TProperties>(
     ...(table ? CSV_PARAMETERS : {}),
     ...(pdf ? { lang: languageParameter } : {}),
   };
-  const docs = docsOfRead(operation, answer, others.length > 0 ? formats : undefined, isConditional);
+  const documented = { ...operation, personalData };
+  const docs = docsOfRead(documented, answer, others.length > 0 ? formats : undefined, isConditional);
   const config = { ...operation.config, isConditional };
 
   routes.get(path, optionsOf({ ...operation, config }, { ...docs, ...queryOf(parameters) }), async (request, reply) => {
     const call = callOf<P, Static<TObject<Q>> & CsvQuery & { format?: Format; lang?: Language }>(request, reply);
     const format = others.length > 0 ? formatOf(request, reply, formats, call.query.format) : 'json';
+    const exported = () => exportOf(personalData, { request, filter: undefined, form: format }, parameters);
     if ((format === 'csv' || format === 'xlsx') && table)
-      return await sendTable(call, format, async () => await table(call));
+      return await sendTable(call, format, async () => await table(call), exported());
     refuseDialect(call.query);
     if (format === 'pdf' && pdf) {
       if (!isPdfPaged) refusePaging(call.query);
       const language = languageOf(request, call.query.lang);
       const order = { caller: request.callerName, language, left: leftSignal(reply.raw) };
-      return await sendPdf(reply, await pdf(call, order));
+      return await sendPdf(call, await pdf(call, order), exported());
     }
     const body = await json(call);
     return body === undefined ? await reply.code(304).send() : await reply.type(JSON_TYPE).send(body);
@@ -280,7 +304,7 @@ export function remove<P extends TSchema, Q extends TProperties>(
 }
 
 function docsOfRead(
-  operation: Operation<TSchema>,
+  operation: Operation<TSchema> & Readonly<{ personalData?: PersonalData<never> | undefined }>,
   answer: Answer,
   formats: readonly Format[] | undefined,
   isConditional = false,

@@ -2,6 +2,7 @@ import { type TSchema, Type } from 'typebox';
 import { isScope } from '../domain/access/scopes.ts';
 import type { Access } from './edge/authorization.ts';
 import type { ProblemCode } from './edge/problems.ts';
+import type { PersonalData } from './personal-data.ts';
 import { type Format, MEDIA_TYPES } from './responses/content-negotiation.ts';
 
 /** Refused by HTTP before any rule: on every route, on those that need a key, on those that read what is sent. */
@@ -41,6 +42,8 @@ type Operation = Readonly<{
   needsAllSchools?: boolean;
   /** A family's link may use it. */
   isForLinks?: boolean;
+  /** Files of it are exports of personal data. */
+  personalData?: PersonalData<never> | undefined;
   /** Codes of the business this route can refuse with. */
   refusals?: readonly ProblemCode[];
   success: Readonly<{
@@ -131,6 +134,7 @@ function docs(
     scope,
     needsAllSchools,
     isForLinks = false,
+    personalData,
     success,
     preview,
     formats = [],
@@ -151,6 +155,7 @@ function docs(
       description,
       own === LIST_HEADERS ? PAGED : '',
       files.length === 0 ? '' : filesSentence(files),
+      personalData === undefined ? '' : exportSentence(personalData),
       isConditional ? CONDITIONAL : '',
       scopeSentence(scope, needsAllSchools),
       isForLinks ? FOR_LINKS : '',
@@ -188,6 +193,13 @@ function scopeSentence(scope: Access, needsAllSchools = false): string {
   if (scope === 'root') return 'For the key of the environment alone.';
   if (!isScope(scope)) return '';
   return `Scope: \`${scope}\`${needsAllSchools ? ' for all schools' : ''}.`;
+}
+
+/** @param of.isOneAccount is never so where it is absent */
+function exportSentence({ forms, isOneAccount }: PersonalData<never>): string {
+  const which = forms === undefined ? 'a file' : `a ${forms.map((form) => form.toUpperCase()).join(' or ')}`;
+  const unless = isOneAccount === undefined ? '' : ', unless it is of one student, family or invoice,';
+  return `Who is given ${which}${unless} is kept in the audit log, as \`personal_data_exported\`.`;
 }
 
 const FOR_LINKS = "A family's link reads what is the family's.";

@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
+import type { ExportService } from '../services/access/export-service.ts';
 import { checkHost } from './edge/allowed-hosts.ts';
 import { type ApiKeys, authentication, callers, keyCheck, nameCallers } from './edge/authentication.ts';
 import { authorization, requireScopes } from './edge/authorization.ts';
@@ -32,6 +33,7 @@ import { countRequests, type Metrics, metricsRoute } from './ops/metrics.ts';
 import { indexPage } from './ops/pages.ts';
 import { problemPages } from './ops/problem-pages.ts';
 import { type RequestTracing, traceRequests } from './ops/tracing.ts';
+import { keepExports } from './personal-data.ts';
 import { compressAnswers } from './responses/compression.ts';
 import { answerConditionally } from './responses/etag.ts';
 import { leaveHeadsUnread } from './responses/streaming.ts';
@@ -70,6 +72,7 @@ export type ServerDependencies = Telemetry &
     readiness: Readiness & { readonly stopping: boolean };
     longAnswers: LongAnswers;
     apiKeyVerifier: ApiKeys;
+    exports: ExportService;
     log: RequestLog & Readonly<{ error(facts: object, event: string): void }>;
   }>;
 
@@ -126,6 +129,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   const onCut = (why: CutReason): void => metrics.connectionCut(why);
   const connections = limitConnections(app, { limits: options.limits, addresses: clients, onCut });
   cutSlowReaders(app, connections, options.limits);
+  keepExports(app, dependencies.exports);
   shareLongAnswers(app, { places: longAnswers, callerOf: ({ callerName }) => callerName });
 
   await registerRoutes(app, options, dependencies, clients);

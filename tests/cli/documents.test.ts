@@ -344,3 +344,42 @@ describe('export', () => {
     expect(stderr).not.toContain('    at ');
   });
 });
+
+describe('of what the command line gives out', () => {
+  const of = ['--school', String(schoolId)];
+
+  async function kept(argv: readonly string[]): Promise<unknown[]> {
+    const { rows: before } = await billing.owner.query<{ id: number }>(
+      'select coalesce(max(id), 0) as id from audit_log',
+    );
+    await bytesOf(argv);
+    const { rows } = await billing.owner.query(
+      'select principal, action, object, school_id, after from audit_log where id > $1',
+      [before[0]?.id],
+    );
+    return rows;
+  }
+
+  test.each([
+    [['export', 'students', '--format', 'jsonl'], 'students', 'jsonl', null, {}],
+    [['export', 'families', ...of], 'families', 'csv', schoolId, {}],
+    [['export', 'payments', ...of], 'payments', 'csv', schoolId, {}],
+    [['export', 'credit-notes', ...of], 'credit_notes', 'csv', schoolId, {}],
+    [['export', 'ledger', ...of, '--format', 'xlsx'], 'ledger', 'xlsx', schoolId, {}],
+    [['export', 'debtors', ...of], 'debtors', 'csv', schoolId, {}],
+    [['statement', ...of, '--from', '2026-01-01'], 'ledger', 'json', schoolId, { from: '2026-01-01' }],
+    [['statement', ...of, '--format', 'pdf'], 'statement', 'pdf', schoolId, {}],
+    [['user', 'list'], 'users', 'jsonl', null, {}],
+  ])('%j is kept, because it names people', async (argv, object, form, school, filters) => {
+    const after = { form, filters: school === null ? filters : { school_id: school, ...filters } };
+    const entry = { principal: 'command line', action: 'personal_data_exported', object };
+    expect(await kept(argv)).toMatchObject([{ ...entry, school_id: school === null ? null : String(school), after }]);
+  });
+
+  test('nothing is kept that names nobody, or is of one student', async () => {
+    for (const what of ['schools', 'invoices']) expect(await kept(['export', what])).toEqual([]);
+    expect(await kept(['export', 'statement', ...of])).toEqual([]);
+    expect(await kept(['statement', '--student', String(studentId), '--format', 'pdf'])).toEqual([]);
+    expect(await kept(['statement', '--school', '9999', '--format', 'pdf'])).toEqual([]);
+  });
+});

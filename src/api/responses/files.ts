@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ExportedFile } from '../../services/access/export-service.ts';
 import { onClosed } from '../edge/load/on-closed.ts';
 import { MEDIA_TYPES } from './content-negotiation.ts';
 import { CSV_TYPE, type CsvQuery, csvChunks, dialectOf, refuseDialect } from './csv.ts';
@@ -18,6 +19,7 @@ type Form = Readonly<{
 /**
  * Sends all rows as a file to save.
  *
+ * @param exported what is kept of it before it is sent, if it is an export of personal data
  * @throws HttpError `request_invalid` when a part of the rows is asked for, or something that is of another form
  * @throws HttpError `overloaded` when the caller has as many long answers as they may
  */
@@ -25,6 +27,7 @@ export async function sendTable(
   { request, reply, query }: Readonly<{ request: FastifyRequest; reply: FastifyReply; query: CsvQuery }>,
   format: 'csv' | 'xlsx',
   open: () => Promise<Table>,
+  exported?: ExportedFile,
 ): Promise<FastifyReply> {
   refusePaging(query);
   if (format === 'xlsx') refuseDialect(query);
@@ -32,7 +35,7 @@ export async function sendTable(
     format === 'csv'
       ? { type: CSV_TYPE, ending: 'csv', body: 'text', chunks: (table) => csvChunks(table, dialectOf(query)) }
       : { type: MEDIA_TYPES.xlsx, ending: 'xlsx', body: 'bytes', chunks: xlsxChunks };
-  return await sendFile(request, reply, form, open);
+  return await sendFile(request, reply, form, { open, exported });
 }
 
 /**
@@ -43,7 +46,7 @@ async function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
   { type, ending, body, chunks: write }: Form,
-  open: () => Promise<Table>,
+  { open, exported }: Readonly<{ open: () => Promise<Table>; exported: ExportedFile | undefined }>,
 ): Promise<FastifyReply> {
   await request.beginLongAnswer(reply);
   const table = await open();
@@ -56,6 +59,9 @@ async function sendFile(
     throw error;
   });
   if (first === undefined) return reply.hijack();
+  // Where it cannot be, the rows end with the answer.
+  if (exported !== undefined) await request.keepExport(exported);
+  if (table.headers !== undefined) reply.headers(table.headers);
   reply.type(type).header('content-disposition', `attachment; filename="${fileName(table, ending)}"`);
   if (request.method === 'HEAD') {
     await Promise.all([table.rows.batches.return(), chunks.return()]);

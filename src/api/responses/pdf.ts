@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import type { ExportedFile } from '../../services/access/export-service.ts';
 import type { FinishedDocument } from '../../services/documents/document-service.ts';
 import { LANGUAGES, type Language } from '../../services/documents/locale.ts';
 import { holdBackMs } from '../edge/load/overload.ts';
@@ -37,13 +38,19 @@ const RANGES_MAX = 50;
 /**
  * @param document undefined when too many are being made: then the answer is 503, after a while, because whoever asks again at
  *   once would keep the process busy with refusing
+ * @param exported what is kept of it before it is sent, if it is an export of personal data
  * @throws HttpError `overloaded`
  */
-export async function sendPdf(reply: FastifyReply, document: FinishedDocument | undefined): Promise<FastifyReply> {
+export async function sendPdf(
+  { request, reply }: Readonly<{ request: FastifyRequest; reply: FastifyReply }>,
+  document: FinishedDocument | undefined,
+  exported?: ExportedFile,
+): Promise<FastifyReply> {
   if (document === undefined) {
     if (!reply.raw.destroyed) await setTimeout(holdBackMs());
     throw new HttpError('overloaded', 'Too many documents are being made; try again');
   }
+  if (exported !== undefined) await request.keepExport(exported);
   const { bytes, name, language } = document;
   addVary(reply, 'Accept-Language');
   return await reply

@@ -11,8 +11,16 @@ export type ColumnKind = 'text' | 'amount' | 'rate' | 'day' | 'instant' | 'integ
 /** `path` leads to the member that is shown, through the objects of a row. */
 export type Column = Readonly<{ name: string; path: readonly string[]; kind: ColumnKind }>;
 
-/** What a file of rows is made of. `name` is the file's name without day and ending, such as `invoices-school-1`. */
-export type Table = Readonly<{ name: string; columns: readonly Column[]; rows: Rows }>;
+/**
+ * What a file of rows is made of. `name` is the file's name without day and ending, such as `invoices-school-1`; `headers`
+ * are those of the answer that say what the file has no place for.
+ */
+export type Table = Readonly<{
+  name: string;
+  columns: readonly Column[];
+  rows: Rows;
+  headers?: Readonly<Record<string, string>>;
+}>;
 
 type Shape = Readonly<{ properties: Readonly<Record<string, object>> }>;
 
@@ -83,6 +91,11 @@ export function tableName(kind: string, { invoiceId, studentId, familyId, school
   if (studentId !== undefined) return `${kind}-student-${studentId}`;
   if (familyId !== undefined) return `${kind}-family-${familyId}`;
   return schoolId === undefined ? kind : `${kind}-school-${schoolId}`;
+}
+
+/** Whether the rows are all of one student or family. */
+export function isOfOneAccount({ invoiceId, studentId, familyId }: Owner): boolean {
+  return (invoiceId ?? studentId ?? familyId) !== undefined;
 }
 
 /** Rows that are here already. @param day YYYY-MM-DD: the day they stand for */

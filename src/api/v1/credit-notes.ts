@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { CreditNoteService } from '../../services/billing/credit-note-service.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import { create, list, one } from '../endpoint.ts';
-import { tableName } from '../responses/table.ts';
+import { isOfOneAccount, tableName } from '../responses/table.ts';
 import { IdParams, readAmount, toInstant } from '../schemas/common.ts';
 import {
   CreditNoteCreate,
@@ -21,6 +21,7 @@ export function creditNoteRoutes(routes: FastifyInstance, { creditNotes, documen
     tag,
     id: 'listAllCreditNotes',
     scope: 'invoices:read',
+    personalData: { of: 'credit_notes', isOneAccount: isOfOneAccount },
     summary: 'List credit notes, oldest first',
     row: CreditNoteResponse,
     query: CreditNoteQuery,

@@ -43,6 +43,7 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
     refusals: [`${kind}_not_found`, 'document_too_long'],
     answer: { schema: KINDS[kind].schema, description: 'The ledger.', headers: LIST_HEADERS },
     isConditional: true,
+    ...(kind === 'school' ? { personalData: { of: 'ledger' } } : {}),
     params: IdParams,
     query: LedgerQuery,
     json: async ({ actor, params: { id }, query, request, reply }) => {
@@ -60,8 +61,8 @@ function ledgerRoute(routes: FastifyInstance, kind: AccountOwner['kind'], { ledg
       const period = toLedgerPeriod(query);
       const left = leftSignal(reply.raw);
       const { header, entries: batches, readAt } = await ledgers.open(actor, { kind, id }, period, left);
-      reply.header('x-ledger-totals', toDictionary(header));
-      return { name: `ledger-${kind}-${id}`, columns: CSV_COLUMNS.ledger[kind], rows: { batches, readAt } };
+      const headers = { 'x-ledger-totals': toDictionary(header) };
+      return { name: `ledger-${kind}-${id}`, columns: CSV_COLUMNS.ledger[kind], rows: { batches, readAt }, headers };
     },
     pdf: async ({ actor, params: { id }, query }, order) =>
       await documents.render(actor, { kind: 'ledger', owner: { kind, id }, period: toLedgerPeriod(query) }, order),

@@ -4,7 +4,7 @@ import type { Clock } from '../../domain/shared/ports.ts';
 import type { PaymentService } from '../../services/billing/payment-service.ts';
 import type { DocumentService } from '../../services/documents/document-service.ts';
 import { create, list, one } from '../endpoint.ts';
-import { tableName } from '../responses/table.ts';
+import { isOfOneAccount, tableName } from '../responses/table.ts';
 import { IdParams, toInstant } from '../schemas/common.ts';
 import { CSV_COLUMNS } from '../schemas/csv-columns.ts';
 import {
@@ -27,6 +27,7 @@ export function paymentRoutes(routes: FastifyInstance, { payments, documents, cl
     id: 'listPayments',
     scope: 'payments:read',
     isForLinks: true,
+    personalData: { of: 'payments', isOneAccount: isOfOneAccount },
     summary: 'List payments, in order of payment',
     row: PaymentResponse,
     query: PaymentQuery,

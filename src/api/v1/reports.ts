@@ -47,6 +47,7 @@ export function reportRoutes(routes: FastifyInstance, { reports, documents }: Se
     tag,
     id: 'listDebtors',
     scope: 'reports:read',
+    personalData: { of: 'debtors' },
     summary: 'List the students, or the families, who owe something',
     description: 'As PDF a letter to each student or family, a page each; `limit` and `offset` choose some of them.',
     refusals: ['school_not_found', 'document_too_long'],

@@ -68,6 +68,8 @@ function statementRoute(
     refusals: [`${kind}_not_found`, 'document_too_long'],
     answer: { schema: KINDS[kind].schema, description: 'The statement.' },
     isConditional: true,
+    // Lines of a school name the students on paper alone.
+    ...(kind === 'school' ? { personalData: { of: 'statement', forms: ['pdf'] } } : {}),
     params: IdParams,
     query: { limit, offset },
     json: async ({ actor, params: { id }, query, request, reply }) => {
@@ -82,8 +84,8 @@ function statementRoute(
     // Lines only, so that a program can read the file; their totals go beside it, so that it can check it.
     table: async ({ actor, params: { id }, reply }) => {
       const { header, rows } = await statements.stream(actor, { kind, id }, leftSignal(reply.raw));
-      reply.header('x-statement-totals', toDictionary(header.totals));
-      return { name: `statement-${kind}-${id}`, columns: statementColumns(kind), rows };
+      const headers = { 'x-statement-totals': toDictionary(header.totals) };
+      return { name: `statement-${kind}-${id}`, columns: statementColumns(kind), rows, headers };
     },
     pdf: async ({ actor, params: { id } }, order) =>
       await documents.render(actor, { kind: 'statement', owner: { kind, id } }, order),

@@ -22,6 +22,7 @@ export function studentRoutes(routes: FastifyInstance, students: StudentService)
     id: 'listStudents',
     scope: 'students:read',
     isForLinks: true,
+    personalData: { of: 'students' },
     summary: 'List students, by last name in one school, else by id',
     row: StudentResponse,
     query: StudentQuery,

@@ -9,6 +9,8 @@ import { toSummaryRows } from '../../api/schemas/summary.ts';
 import type { Services } from '../../compose.ts';
 import type { Config } from '../../config.ts';
 import { COMMAND_LINE } from '../../domain/access/actor.ts';
+import type { JsonObject } from '../../domain/access/audit.ts';
+import type { ExportedList } from '../../domain/access/people-events.ts';
 import type { Rows } from '../../services/shared/listing.ts';
 import { UsageError } from '../errors.ts';
 import { writeOut } from '../files.ts';
@@ -36,7 +38,8 @@ and of one school, which --school has to name:
   --decimal SIGN    of the amounts of a CSV: . (default) or ,
   -o, --out FILE    where to write; default: standard output
 
-CSV is UTF-8 with a byte order mark, as spreadsheets want it; texts that look like formulas get a ' in front.
+Who is given a file that names people is kept in the audit log: of students, families, payments, credit notes, the ledger
+and debtors. CSV is UTF-8 with a byte order mark, as spreadsheets want it; texts that look like formulas get a ' in front.
 Works on DATABASE_URL, else on the embedded database.`;
 
 const FORMATS = ['csv', 'jsonl', 'xlsx'] as const;
@@ -69,11 +72,29 @@ export async function exportRows(args: string[], config: Config, io: Io): Promis
 
   return await withProduct(config, io, async ({ services }) => {
     if (schoolId !== undefined) await services.schools.findJson(COMMAND_LINE, schoolId);
+    if (isPersonal(what)) {
+      const filters: JsonObject = schoolId === undefined ? {} : { school_id: schoolId };
+      await services.exports.keep(COMMAND_LINE, { of: PERSONAL[what], form: form.format, filters });
+    }
     const source = await open(services);
     const count = await write(what, source, form, values.out, io);
     io.say(`${count} ${count === 1 ? 'row' : 'rows'}${values.out === undefined ? '' : ` written to ${values.out}`}`);
     return 0;
   });
+}
+
+/** Files of these name people (docs/privacy.md). */
+const PERSONAL = {
+  students: 'students',
+  families: 'families',
+  payments: 'payments',
+  'credit-notes': 'credit_notes',
+  ledger: 'ledger',
+  debtors: 'debtors',
+} as const satisfies Readonly<Record<string, ExportedList>>;
+
+function isPersonal(what: string): what is keyof typeof PERSONAL {
+  return Object.hasOwn(PERSONAL, what);
 }
 
 type FormOptions = Readonly<{ format?: string; delimiter?: string; decimal?: string; out?: string }>;

@@ -65,6 +65,7 @@ export async function statement(args: string[], config: Config, io: Io): Promise
     throw new UsageError(`A terminal cannot show it. Name a file: -o statement.${format}`);
   }
   return await withProduct(config, io, async ({ services }) => {
+    await keepExport(services, request);
     const { chunks, close } = await open(services, request);
     try {
       await writeOut(values.out, chunks, io);
@@ -74,6 +75,16 @@ export async function statement(args: string[], config: Config, io: Io): Promise
     if (values.out !== undefined) io.say(`Written to ${values.out}`);
     return 0;
   });
+}
+
+/** That a school's file names people: its ledger does, and its statement on paper. What is of one student or family is no export. */
+async function keepExport({ exports, schools }: Services, { owner, period, format }: Request): Promise<void> {
+  if (owner.kind !== 'school' || (period === null && format !== 'pdf')) return;
+  // One that does not exist is given to nobody.
+  await schools.findJson(COMMAND_LINE, owner.id);
+  const days = Object.entries({ from: period?.from ?? null, to: period?.to ?? null }).filter(([, day]) => day !== null);
+  const filters = { school_id: owner.id, ...Object.fromEntries(days) };
+  await exports.keep(COMMAND_LINE, { of: period === null ? 'statement' : 'ledger', form: format, filters });
 }
 
 /** What is to be written, and how to give back what it is read from, also when it was never read. */

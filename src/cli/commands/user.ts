@@ -79,6 +79,7 @@ async function printInvitation({ users }: Services, email: string, config: Confi
 
 async function list(config: Config, io: Io): Promise<number> {
   return await withProduct(config, io, async ({ services }) => {
+    await services.exports.keep(COMMAND_LINE, { of: 'users', form: 'jsonl', filters: {} });
     const { batches } = await services.users.stream(COMMAND_LINE, {});
     for await (const batch of batches) for (const row of batch) io.out(row);
     return 0;

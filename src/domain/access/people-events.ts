@@ -1,3 +1,4 @@
+import type { JsonObject } from './audit.ts';
 import type { Membership } from './user.ts';
 
 /** What happened to somebody's account. Ids, roles and the names of what was changed: no name and no e-mail. */
@@ -37,10 +38,28 @@ export type SessionEvent =
   | Readonly<{ type: 'sign_in_refused'; method: SignInMethod; userId: number | null; reason: SignInRefusal }>
   | Readonly<{ type: 'signed_out'; userId: number | null; linkId?: number }>;
 
+/** Files in which people are named, by what they list. */
+export type ExportedList =
+  | 'students'
+  | 'families'
+  | 'guardians'
+  | 'users'
+  | 'debtors'
+  | 'payments'
+  | 'credit_notes'
+  | 'ledger'
+  | 'statement';
+
+/** What a file is written as. Those of JSON are of the command line alone. */
+export type ExportedForm = 'csv' | 'xlsx' | 'pdf' | 'json' | 'jsonl';
+
 /** A file of people was given out: of one school or family, or of all there are for who asked. */
-export type PeopleExported = Readonly<{
-  type: 'people_exported';
-  what: 'students' | 'families' | 'guardians' | 'users';
+export type PersonalDataExported = Readonly<{
+  type: 'personal_data_exported';
+  of: ExportedList;
+  form: ExportedForm;
+  /** What narrowed it, as far as it may be told. */
+  filters: JsonObject;
   schoolId: number | null;
 }>;
 
@@ -54,7 +73,7 @@ export type PrivacyEvent =
       guardianId: number | null;
     }>
   | Readonly<{ type: 'personal_data_given'; schoolId: number; studentId: number }>
-  | PeopleExported;
+  | PersonalDataExported;
 
 export type SignInRefusal =
   | 'wrong_credentials'

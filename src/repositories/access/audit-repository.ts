@@ -23,6 +23,9 @@ const JSON_COLUMNS = sql`a.id, ${isoTime(sql`a.at`)} as at, a.school_id, a.princ
 const FROM = sql`audit_log a`;
 /** The day of an entry where it was made. */
 const DAY = sql`(a.at at time zone coalesce((select sc.timezone from schools sc where sc.id = a.school_id), 'UTC'))::date`;
+/** Most of what is in the log, and nothing of what is in the index of actions: that says so in these words (0033). */
+const OFTEN: ReadonlySet<string> = new Set(['payment_processed', 'invoice_created']);
+const NOT_OFTEN = sql`a.action not in ('payment_processed', 'invoice_created')`;
 const ORDER: Order = { columns: [sql`a.id`], direction: 'desc' };
 
 /** Who did what. Entries are written and read, and never changed. */
@@ -70,6 +73,8 @@ function toConditions(actor: Actor, filter: AuditFilter): Statement[] {
     ...(schoolId === undefined ? [] : [sql`a.school_id = ${schoolId}`]),
     ...(principalId === undefined ? [] : [sql`a.principal = ${principalId}`]),
     ...(action === undefined ? [] : [sql`a.action = ${action}`]),
+    // PostgreSQL keeps one plan for all actions, and that may use the index only if this is said.
+    ...(action === undefined || OFTEN.has(action) ? [] : [NOT_OFTEN]),
     ...(object === undefined ? [] : [sql`a.object = ${object}`]),
     // The instants that the day can have in any zone, by which its pages are found; and then the day.
     ...(from === undefined ? [] : [sql`a.at >= ${from}::date::timestamp at time zone 'UTC' - ${ZONE_MARGIN}`]),

@@ -5,6 +5,7 @@ import { ApiKeyService } from './api-key-service.ts';
 import { ApiKeyVerifier } from './api-key-verifier.ts';
 import { AuditSealer } from './audit-sealer.ts';
 import { AuditService } from './audit-service.ts';
+import { ExportService } from './export-service.ts';
 import { FamilyLinkService } from './family-link-service.ts';
 import { InvitationService } from './invitation-service.ts';
 import { OidcService } from './oidc-service.ts';
@@ -24,6 +25,7 @@ export type AccessServices = Readonly<{
   familyLinks: FamilyLinkService;
   oidc: OidcService;
   privacy: PrivacyService;
+  exports: ExportService;
   audit: AuditService;
   auditSealer: AuditSealer;
   signInCleaner: SignInCleaner;
@@ -53,6 +55,7 @@ export function accessServices(
     familyLinks: new FamilyLinkService(dependencies),
     oidc: new OidcService({ ...dependencies, sessions, throttle }),
     privacy: new PrivacyService(dependencies),
+    exports: new ExportService(dependencies),
     audit: new AuditService(dependencies),
     auditSealer: new AuditSealer(dependencies),
     signInCleaner: new SignInCleaner(dependencies),

@@ -18,7 +18,7 @@ import type { CountMode, PageRequest } from '../../domain/shared/page.ts';
 import type { Clock, Log, Tokens } from '../../domain/shared/ports.ts';
 import type { UserFilter } from '../../repositories/access/user-repository.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
-import { changeAudited, openPeople } from '../shared/audit.ts';
+import { changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -48,11 +48,8 @@ export class UserService {
   }
 
   async stream(actor: Actor, filter: UserFilter): Promise<Rows> {
-    const of = { what: 'users', schoolId: filter.schoolId } as const;
-    return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
-      openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ users }, batchSize) =>
-        users.stream(actor, filter, batchSize),
-      ),
+    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ users }, batchSize) =>
+      users.stream(actor, filter, batchSize),
     );
   }
 

@@ -10,7 +10,7 @@ import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { endLinks } from '../access/family-link-service.ts';
 import { familyNotFound, lockFamily } from '../billing/locks.ts';
-import { changeAudited, openPeople } from '../shared/audit.ts';
+import { changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -38,11 +38,8 @@ export class FamilyService {
 
   /** Every family the filter matches, with its principal guardian: rows of a file. */
   async stream(actor: Actor, filter: FamilyFilter): Promise<Rows> {
-    const of = { what: 'families', schoolId: filter.schoolId } as const;
-    return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
-      openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ families }, batchSize) =>
-        families.stream(actor, filter, batchSize),
-      ),
+    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ families }, batchSize) =>
+      families.stream(actor, filter, batchSize),
     );
   }
 

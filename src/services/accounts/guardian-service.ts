@@ -8,7 +8,7 @@ import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { familyNotFound, lockFamily } from '../billing/locks.ts';
-import { changeAudited, openPeople } from '../shared/audit.ts';
+import { changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -50,12 +50,10 @@ export class GuardianService {
 
   /** Every guardian of a family. @throws DomainError `family_not_found` */
   async streamOfFamily(actor: Actor, familyId: number): Promise<Rows> {
-    const schoolId = await this.#unitOfWork.read(async (repositories) => await lookUp(actor, repositories, familyId));
-    const of = { what: 'guardians', schoolId } as const;
-    return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
-      openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ guardians }, batchSize) =>
-        guardians.streamOfFamily(actor, familyId, batchSize),
-      ),
+    return await openRows(
+      { unitOfWork: this.#unitOfWork, clock: this.#clock },
+      ({ guardians }, batchSize) => guardians.streamOfFamily(actor, familyId, batchSize),
+      async (repositories) => await lookUp(actor, repositories, familyId),
     );
   }
 

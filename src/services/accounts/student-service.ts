@@ -9,7 +9,7 @@ import type { Batched, Batches } from '../../repositories/shared/batches.ts';
 import type { Found } from '../../repositories/shared/projection.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { familyNotFound, lockFamily } from '../billing/locks.ts';
-import { changeAudited, openPeople } from '../shared/audit.ts';
+import { changeAudited } from '../shared/audit.ts';
 import { announce, type Outcome } from '../shared/events.ts';
 import { createOnce, type IdempotencyKey } from '../shared/idempotency.ts';
 import { type Listing, listing, openRows, type Rows } from '../shared/listing.ts';
@@ -36,11 +36,8 @@ export class StudentService {
 
   /** Every student the filter matches. */
   async stream(actor: Actor, filter: StudentFilter): Promise<Rows> {
-    const of = { what: 'students', schoolId: filter.schoolId } as const;
-    return await openPeople(this.#unitOfWork, { actor, now: this.#clock.now() }, of, async () =>
-      openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ students }, batchSize) =>
-        students.stream(actor, filter, batchSize),
-      ),
+    return await openRows({ unitOfWork: this.#unitOfWork, clock: this.#clock }, ({ students }, batchSize) =>
+      students.stream(actor, filter, batchSize),
     );
   }
 

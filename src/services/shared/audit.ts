@@ -1,4 +1,4 @@
-import { type Actor, sees } from '../../domain/access/actor.ts';
+import type { Actor } from '../../domain/access/actor.ts';
 import {
   type AuditEntry,
   changesForAudit,
@@ -8,10 +8,8 @@ import {
   type JsonObject,
   maskedForAudit,
 } from '../../domain/access/audit.ts';
-import type { PeopleExported } from '../../domain/access/people-events.ts';
 import type { Repositories, UnitOfWork } from '../../repositories/shared/unit-of-work.ts';
 import { type DomainEvent, factsOf, type Outcome, snakeCase } from './events.ts';
-import type { Rows } from './listing.ts';
 
 /** What was done in a transaction, and what its audit entry is made of. */
 export type Done<Event extends DomainEvent> = Outcome<Event> &
@@ -48,36 +46,6 @@ export async function keepEntry<Event extends DomainEvent>(
   if (done.event === undefined || done.isAudited === true) return;
   const { event } = done;
   await repositories.audit.insert(actor, await entryOf(repositories, { ...done, event }), now);
-}
-
-/**
- * Opens a file of people, and keeps who was given it before the first of them goes out.
- *
- * @param of.schoolId that was asked for, if one was @param open the rows, or a refusal
- */
-export async function openPeople(
-  unitOfWork: UnitOfWork,
-  { actor, now }: Readonly<{ actor: Actor; now: Date }>,
-  { what, schoolId }: Readonly<{ what: PeopleExported['what']; schoolId: number | undefined }>,
-  open: () => Promise<Rows>,
-): Promise<Rows> {
-  const rows = await open();
-  try {
-    const event = { type: 'people_exported', what, schoolId: schoolOfFile(actor, schoolId) } as const;
-    await unitOfWork.write(async (repositories) => await keepEntry(actor, repositories, { body: '', event }, now));
-    return rows;
-  } catch (error) {
-    await rows.batches.return();
-    throw error;
-  }
-}
-
-/** The school that a file is of. One that does not exist for the actor is none that its file would be of. */
-function schoolOfFile(actor: Actor, asked: number | undefined): number | null {
-  if (actor.kind === 'link') return actor.family.schoolId;
-  if (asked !== undefined && sees(actor, asked)) return asked;
-  const [only = null, ...others] = actor.schools === 'all' ? [] : actor.schools;
-  return others.length === 0 ? only : null;
 }
 
 /** What whoever asked is told of what was done. */
@@ -124,7 +92,7 @@ const SUBJECT_IDS = `apiKeyId userId refundId creditNoteId closingId billingRunI
 
 /** Such as `invoice:12`; `session` for who was nobody we know. */
 function objectOf(event: DomainEvent): string {
-  if (event.type === 'people_exported') return event.what;
+  if (event.type === 'personal_data_exported') return event.of;
   const ids = new Map<string, unknown>(Object.entries(event));
   const name = SUBJECT_IDS.find((one) => typeof ids.get(one) === 'number');
   return name === undefined ? 'session' : `${snakeCase(name.slice(0, -'Id'.length))}:${ids.get(name)}`;

@@ -270,18 +270,6 @@ describe('who', () => {
   });
 });
 
-test.each([
-  ['students', () => `/students?school_id=${school}`],
-  ['families', () => `/families?school_id=${school}`],
-  ['users', () => '/users?x=1'],
-])('who was given a file of %s is kept', async (what, path) => {
-  const { status } = await billing.get(`${path()}&format=csv`.replace('x=1&', ''), {
-    'x-request-id': `file-of-${what}`,
-  });
-  expect(status).toBe(200);
-  expect(await lastOf(what)).toMatchObject({ action: 'people_exported', request_id: `file-of-${what}` });
-});
-
 describe('the list', () => {
   const clock = billing.clock;
   afterEach(() => clock.release());

@@ -25,6 +25,7 @@ export function userRoutes(routes: FastifyInstance, users: UserService, publicUr
     tag,
     id: 'listUsers',
     scope: 'users:read',
+    personalData: { of: 'users' },
     summary: 'List users, by id',
     row: UserResponse,
     query: UserQuery,

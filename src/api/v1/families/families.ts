@@ -22,6 +22,7 @@ export function familyRoutes(routes: FastifyInstance, families: FamilyService): 
     tag,
     id: 'listFamilies',
     scope: 'families:read',
+    personalData: { of: 'families' },
     summary: 'List families, by name in one school, else by id',
     description: 'A file has the principal guardian of each in place of all its guardians.',
     row: FamilyResponse,

@@ -20,6 +20,7 @@ export function guardianRoutes(routes: FastifyInstance, guardians: GuardianServi
     id: 'listGuardians',
     scope: 'families:read',
     isForLinks: true,
+    personalData: { of: 'guardians' },
     summary: 'List the guardians of a family',
     refusals: ['family_not_found'],
     row: GuardianResponse,
