@@ -4,8 +4,8 @@ import type { DomainEvent, Outcome } from '../services/shared/events.ts';
 import type { IdempotencyKey } from '../services/shared/idempotency.ts';
 import { answerAction } from './edge/idempotency-key.ts';
 import { compileValidator } from './edge/validation.ts';
-import { type Answer, type Call, callOf, type Operation, optionsOf, queryOf } from './endpoint.ts';
 import { actionDocs } from './openapi.ts';
+import { type Answer, type Call, callOf, type Operation, optionsOf, queryOf } from './operation.ts';
 import { NoBody } from './schemas/common.ts';
 
 type ActionOf<P extends TSchema, Q extends TProperties, B extends TSchema> = Operation<P> &

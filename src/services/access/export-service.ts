@@ -35,8 +35,7 @@ export class ExportService {
   async keep(actor: Actor, file: ExportedFile): Promise<void> {
     const now = this.#clock.now();
     const keep = async (repositories: Repositories) => {
-      const schoolId = await schoolOf(actor, repositories, file.filters);
-      const event = { type: 'personal_data_exported', ...file, schoolId } as const;
+      const event = { type: 'personal_data_exported', ...file, ...(await lookUp(actor, repositories, file)) } as const;
       await keepEntry(actor, repositories, { body: '', event }, now);
       return event;
     };
@@ -44,16 +43,34 @@ export class ExportService {
   }
 }
 
-/** The school whose people are in the file; null where that is no one school, or none that exists for the actor. */
-async function schoolOf(
+/**
+ * The school whose people are in the file, null where that is no one school; and the filters, in which an id that is none for
+ * the actor stands as `set`: whoever reads the log of one school finds no id of another there.
+ */
+async function lookUp(
   actor: Actor,
   { families }: Repositories,
-  { school_id: schoolId, family_id: familyId }: JsonObject,
-): Promise<number | null> {
-  if (actor.kind === 'link') return actor.family.schoolId;
-  if (typeof schoolId === 'number' && sees(actor, schoolId)) return schoolId;
+  { filters }: ExportedFile,
+): Promise<{ schoolId: number | null; filters: JsonObject }> {
+  const { school_id: schoolId, family_id: familyId } = filters;
+  const school = typeof schoolId === 'number' && isThere(actor, schoolId) ? schoolId : undefined;
   const family = typeof familyId === 'number' ? await families.find(actor, familyId) : undefined;
-  if (family !== undefined) return family.schoolId;
+  return {
+    schoolId: school ?? family?.schoolId ?? onlySchoolOf(actor),
+    filters: {
+      ...filters,
+      ...(schoolId === undefined ? {} : { school_id: school ?? 'set' }),
+      ...(familyId === undefined ? {} : { family_id: family === undefined ? 'set' : familyId }),
+    },
+  };
+}
+
+function isThere(actor: Actor, schoolId: number): boolean {
+  return actor.kind === 'link' ? actor.family.schoolId === schoolId : sees(actor, schoolId);
+}
+
+function onlySchoolOf(actor: Actor): number | null {
+  if (actor.kind === 'link') return actor.family.schoolId;
   const [only = null, ...others] = actor.schools === 'all' ? [] : actor.schools;
   return others.length === 0 ? only : null;
 }

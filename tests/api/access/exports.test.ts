@@ -200,9 +200,14 @@ describe('what is kept', () => {
     const grant = { name: 'k', school_ids: [school], scopes: ['students:read'] };
     const { body } = await billing.post('/api-keys', grant);
     const key = { 'x-api-key': String(body['key']), ...accept };
-    expect(await given('/students?school_id=9999', key)).toMatchObject({
+    // In the log of a school stands no id of another.
+    expect(await given('/students?school_id=9999&family_id=9999', key)).toMatchObject({
       school_id: String(school),
       principal: `key:${String(body['id'])}`,
+      after: { filters: { school_id: 'set', family_id: 'set' } },
+    });
+    expect(await given(`/students?school_id=${school}&family_id=${family}`, key)).toMatchObject({
+      after: { filters: { school_id: school, family_id: family } },
     });
   });
 
