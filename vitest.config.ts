@@ -37,7 +37,7 @@ export default defineConfig({
         },
       },
     ],
-    globalSetup: ['tests/support/random-seed.ts', 'tests/support/postgres-server.ts'],
+    globalSetup: ['tests/support/random-seed.ts', 'tests/support/build.ts', 'tests/support/postgres-server.ts'],
     // Tests wait for a database more than they compute: one file at a time would leave half of a small machine idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     coverage: {

@@ -95,16 +95,18 @@ test('up, down to nothing and up again gives the same schema', async () => {
   expect(await schemaOf(url)).toEqual(schema);
 });
 
-test('each migration can be taken back and applied again on its own', { timeout: 120_000 }, async () => {
+test('each migration can be taken back and applied again on its own', async () => {
   const url = await anEmptyDatabase();
   const names = await migrateUp({ url });
-  for (const name of names) {
-    const rest = await migrateDown({ url, steps: names.length - names.indexOf(name) });
-    expect(rest.at(-1)).toBe(name);
-    await migrateUp({ url, to: name });
-    await migrateDown({ url, steps: 1 });
-    await migrateUp({ url });
+  const schema = await schemaOf(url);
+  for (const name of names.toReversed()) {
+    expect(await migrateDown({ url, steps: 1 })).toEqual([name]);
+    expect(await migrateUp({ url, to: name })).toEqual([name]);
+    expect(await migrateDown({ url, steps: 1 })).toEqual([name]);
   }
+  // Whatever one left behind when it was taken back, twice, would stand in the way of those after it.
+  expect(await migrateUp({ url })).toEqual(names);
+  expect(await schemaOf(url)).toEqual(schema);
   expect(
     (await readDatabaseState({ url })).migrations.every(({ appliedAt, drift }) => appliedAt !== null && drift === null),
   ).toBe(true);

@@ -145,7 +145,7 @@ describe('a process of its own on the embedded database', { timeout: SLOW_MS }, 
     const address = `http://127.0.0.1:${port}`;
     const api = `${address}/api/v1`;
     const own = { DATA_DIR: temporaryDirectory(), PORT: String(port), LOG_LEVEL: 'error' };
-    const killed = new CliProcess(['serve'], own);
+    const killed = await CliProcess.start(['serve'], own);
     await killed.untilReady(address);
     const invoice = await anInvoice(api);
 
@@ -161,7 +161,7 @@ describe('a process of its own on the embedded database', { timeout: SLOW_MS }, 
     await killed.ended();
     await Promise.all(payers);
 
-    const again = new CliProcess(['serve'], own);
+    const again = await CliProcess.start(['serve'], own);
     await again.untilReady(address);
     const payments: { id: number }[] = await read(`${api}/invoices/${invoice}/payments?limit=1000`);
     const ids = payments.map(({ id }) => id);
@@ -194,7 +194,7 @@ describe('a process of its own on the embedded database', { timeout: SLOW_MS }, 
     const port = typeof bound === 'object' ? String(bound?.port) : '';
     const own = { DATA_DIR: temporaryDirectory(), PORT: port };
 
-    const refused = new CliProcess(['serve'], own);
+    const refused = await CliProcess.start(['serve'], own);
     expect(await refused.ended()).toBe(1);
     expect(refused.err).toContain(`Port ${port} on 127.0.0.1 is in use`);
     // Nobody holds the directory any more.

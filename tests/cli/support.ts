@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/run.ts';
+import { builtProgram } from '../support/build.ts';
 
 export type Ran = Readonly<{ code: number; out: string; err: string }>;
 
@@ -66,9 +67,13 @@ export class CliProcess {
   out = '';
   err = '';
 
-  constructor(argv: readonly string[], env: Env) {
+  static async start(argv: readonly string[], env: Env): Promise<CliProcess> {
+    return new CliProcess([await builtProgram(), ...argv], env);
+  }
+
+  private constructor(argv: readonly string[], env: Env) {
     const { PATH = '', HOME = '' } = process.env;
-    this.child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...argv], {
+    this.child = spawn(process.execPath, argv, {
       env: { PATH, HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

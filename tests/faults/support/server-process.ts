@@ -1,18 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import { API_KEY } from '../../support/address.ts';
+import { builtProgram } from '../../support/build.ts';
 import { POOLER_ENV } from '../../support/postgres-server.ts';
 import { scale } from './scale.ts';
 
 // Starting servers is slow on a busy machine, and no test here fails by being slow.
 vi.setConfig({ testTimeout: scale(120_000, 3_600_000), hookTimeout: 120_000 });
 
-const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
-const TSX = createRequire(import.meta.url).resolve('tsx');
 const START_MAX_MS = 60_000;
 
 export type Databases = Readonly<{ url: string; ownerUrl: string }>;
@@ -25,7 +22,7 @@ export class ServerProcess {
 
   static async start({ url, ownerUrl }: Databases, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
     const said: string[] = [];
-    const child = spawn(process.execPath, ['--import', TSX, MAIN, 'serve'], {
+    const child = spawn(process.execPath, [await builtProgram(), 'serve'], {
       env: {
         PATH: process.env['PATH'] ?? '',
         ENVIRONMENT: 'test',
