@@ -278,13 +278,14 @@ function schemasOf({ requestBody, responses }: Operation): Schema[] {
   return contents.flatMap((content) => Object.entries(content ?? {}).map(([, { schema }]) => schema));
 }
 
-/** That of problems is asked for thousands of examples. */
-const validators = new WeakMap<Schema, ReturnType<typeof compileValidator>>();
+/** By their texts: that of problems is asked for thousands of examples, and stands in every operation as a copy of its own. */
+const validators = new Map<string, ReturnType<typeof compileValidator>>();
 
 /** What is wrong with a value, by the validator that requests go through; undefined when nothing is. */
 function refusalOf(schema: Schema, value: unknown): unknown {
-  const validate = validators.get(schema) ?? compileValidator({ schema, method: 'POST', url: '/', httpPart: 'body' });
-  validators.set(schema, validate);
+  const text = JSON.stringify(schema);
+  const validate = validators.get(text) ?? compileValidator({ schema, method: 'POST', url: '/', httpPart: 'body' });
+  validators.set(text, validate);
   const result: unknown = validate(value);
   return typeof result === 'object' && result !== null && 'error' in result ? result.error : undefined;
 }
