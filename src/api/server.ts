@@ -129,7 +129,7 @@ export async function buildServer(options: ServerOptions, dependencies: ServerDe
   const onCut = (why: CutReason): void => metrics.connectionCut(why);
   const connections = limitConnections(app, { limits: options.limits, addresses: clients, onCut });
   cutSlowReaders(app, connections, options.limits);
-  keepExports(app, { exports: dependencies.exports, addresses: clients, onLimited });
+  keepExports(app, { exports: dependencies.exports, addresses: clients });
   shareLongAnswers(app, { places: longAnswers, callerOf: ({ callerName }) => callerName });
 
   await registerRoutes(app, options, dependencies, clients);

@@ -217,14 +217,14 @@ describe('what is kept', () => {
     expect(entry).toMatchObject({ principal: 'anonymous', object: 'students', school_id: null });
   });
 
-  test('429: but no more than 50 a minute for an address without a key, so that nobody fills the disk', async () => {
+  test('but of no more than 50 a minute of an address without a key, so that nobody fills the disk', async () => {
     const url = '/api/v1/students?school_id=9999&format=csv';
     const headers = { 'x-request-id': 'without-a-key' };
     const codes: number[] = [];
     for (let n = 0; n < 52; n++) {
       codes.push((await billing.app.inject({ url, headers, remoteAddress: '10.9.9.9' })).statusCode);
     }
-    expect(codes).toEqual([...Array<number>(50).fill(200), 429, 429]);
+    expect(codes).toEqual(Array<number>(52).fill(200));
     expect(await keptOf('without-a-key')).toHaveLength(50);
     const keyed = { 'x-api-key': billing.config.apiKey };
     expect((await billing.app.inject({ url, headers: keyed, remoteAddress: '10.9.9.9' })).statusCode).toBe(200);
