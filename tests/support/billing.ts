@@ -130,7 +130,7 @@ export class Billing {
       options.headers = { 'content-type': 'application/json', ...options.headers };
     }
     const response = await this.app.inject(options);
-    this.#documented ??= documentedAnswersOf(this.app);
+    this.#documented ??= documentedAnswersOf(this.app, this.config);
     this.#documented.check({
       method,
       url,

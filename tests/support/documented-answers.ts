@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { FastifyInstance } from 'fastify';
 import type { Answer as Documented, OpenApiDocument, Operation, Schema } from '../../scripts/openapi-document.ts';
 import { targetOf } from '../../scripts/openapi-references.ts';
 import { FORMATS } from '../../src/api/edge/validation.ts';
+import type { Config } from '../../src/config.ts';
 
 /** What went over the wire, as far as it is compared with the document. */
 export type Exchange = Readonly<{
@@ -91,15 +93,21 @@ export class DocumentedAnswers {
 }
 
 const byDocument = new Map<string, DocumentedAnswers>();
+const byConfiguration = new Map<string, DocumentedAnswers>();
 
 /**
  * Of the document that a server would serve, without asking it: no request of a test is counted or logged for it. Servers
- * of one process with the same document share them, because to compile one takes longer than most tests.
+ * of one process with the same configuration share them, and so do those with the same document: to make one, or to compile
+ * it, takes longer than most tests.
  */
-export function documentedAnswersOf(app: FastifyInstance): DocumentedAnswers {
+export function documentedAnswersOf(app: FastifyInstance, config: Config): DocumentedAnswers {
+  const configured = inspect(config, { depth: null, maxArrayLength: null, maxStringLength: null });
+  const known = byConfiguration.get(configured);
+  if (known !== undefined) return known;
   const text = JSON.stringify(app.swagger());
   const answers = byDocument.get(text) ?? new DocumentedAnswers(JSON.parse(text));
   byDocument.set(text, answers);
+  byConfiguration.set(configured, answers);
   return answers;
 }
 
