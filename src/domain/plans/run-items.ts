@@ -44,7 +44,8 @@ export type LateCharge = Readonly<{
   originInvoiceId: number;
   conceptId: number | null;
   description: string;
-  terms: LateFeeTerms;
+  /** Null of a void invoice alone, whose plan charges no late fees any more. */
+  terms: LateFeeTerms | null;
   invoice: LateInvoice;
   /** The day from which on the invoice is void, and owed no fee. */
   voidedOn: string | null;
@@ -76,8 +77,8 @@ export function feeItem(late: LateCharge, asOf: string): RunItem | undefined {
     dueOn: asOf,
     ...NOTHING,
   };
-  const isVoid = voidedOn !== null && voidedOn <= asOf;
-  const targetOn = (day: string): bigint => (isVoid ? 0n : lateFeeTarget(terms, invoice, day));
+  const isOwed = terms !== null && (voidedOn === null || asOf < voidedOn);
+  const targetOn = (day: string): bigint => (isOwed ? lateFeeTarget(terms, invoice, day) : 0n);
   const more = voidedOn === null ? targetOn(asOf) - posted : 0n;
   if (more > TOTAL_MAX) return { ...subject, outcome: 'FAILED', errorCode: 'amount_too_large' };
   if (more > 0n) {

@@ -1,6 +1,7 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import type { Place } from '../../domain/plans/billing-run.ts';
 import type { LateFeeBase, LateFeeKind } from '../../domain/plans/late-fee-policy.ts';
+import type { LateFeeTerms } from '../../domain/plans/late-fees.ts';
 import type { LateCharge } from '../../domain/plans/run-items.ts';
 import { parseMoney } from '../../domain/shared/money.ts';
 import type { Sql } from '../../infrastructure/postgres/pool.ts';
@@ -16,8 +17,21 @@ type Looked = { until: number | null };
 /** None of them is late. */
 type NothingRow = Looked & { id: null };
 
+type PolicyRow = ValueRow & {
+  policy_name: string;
+  kind: LateFeeKind;
+  base: LateFeeBase;
+  grace_days: number;
+  cap_percent: string | null;
+  cap_amount: string | null;
+  steps: (ValueRow & { from_day: number })[] | null;
+};
+
+/** The plan of a void invoice charges no late fees any more. */
+type NoPolicyRow = { kind: null };
+
 type LateRow = Looked &
-  ValueRow & {
+  (PolicyRow | NoPolicyRow) & {
     id: number;
     student_id: number;
     number: string;
@@ -25,13 +39,6 @@ type LateRow = Looked &
     issued_on: string;
     due_date: string;
     voided_on: string | null;
-    policy_name: string;
-    kind: LateFeeKind;
-    base: LateFeeBase;
-    grace_days: number;
-    cap_percent: string | null;
-    cap_amount: string | null;
-    steps: (ValueRow & { from_day: number })[] | null;
     movements: { day: string; amount: string; lowers_original: boolean }[] | null;
     concept_id: number | null;
     posted: string;
@@ -53,8 +60,8 @@ export class LateChargeRepository {
 
   /**
    * What a run comes to next: invoices of plans with a late fee that are past their days of grace and open, were moved later
-   * than that, or have fees; void ones whose fees were not all credited. By their ids; those that a run has an item for are
-   * left out.
+   * than that, or have fees; void ones whose fees were not all credited, also where the plan charges none any more or gives more
+   * days of grace. By their ids; those that a run has an item for are left out.
    *
    * Money counts from the day of its allocation, and what took it off from its own day. What moved an invoice is looked up
    * for those of the batch alone, which are found first: for all of a school it took seconds, in which the plans are held.
@@ -101,12 +108,12 @@ export class LateChargeRepository {
                  lp.cap_percent, lp.cap_amount, i.due_date + lp.grace_days as grace_ends_on
           from plan_items pi
           join plans p on p.id = pi.plan_id and p.school_id = pi.school_id
-          join late_fee_policies lp on lp.id = p.late_fee_policy_id and lp.school_id = p.school_id
+          left join late_fee_policies lp on lp.id = p.late_fee_policy_id and lp.school_id = p.school_id
           where pi.id = i.plan_item_id and pi.school_id = i.school_id
             and (${periodId}::bigint is null or p.period_id = ${periodId}::bigint)
           offset 0
         ) policy
-        where grace_ends_on < ${asOf}::date
+        where (grace_ends_on < ${asOf}::date or i.voided_on <= ${asOf}::date)
           and case when i.status = 'VOID' then exists (
               select from invoices f
               where f.origin_invoice_id = i.id and f.school_id = i.school_id and f.voided_at is null
@@ -182,28 +189,14 @@ export class LateChargeRepository {
 
 function toLateCharge(row: LateRow, currency: string): LateCharge {
   const minor = (text: string): bigint => parseMoney(text, currency).minor;
-  const {
-    percent,
-    amount,
-    cap_percent: capPercent,
-    cap_amount: capAmount,
-    newest_fee_id: feeId,
-    newest_fee_on: feeOn,
-  } = row;
+  const { newest_fee_id: feeId, newest_fee_on: feeOn } = row;
   return {
     place: { id: row.id, itemId: 0 },
     studentId: row.student_id,
     originInvoiceId: row.id,
     conceptId: row.concept_id,
-    description: `${row.policy_name} ${row.number}`,
-    terms: {
-      kind: row.kind,
-      steps: (row.steps ?? []).map(({ from_day: fromDay, ...value }) => ({ fromDay, ...toValue(value) })),
-      value: row.kind === 'ONCE' ? null : toValue({ percent, amount }),
-      base: row.base,
-      graceDays: row.grace_days,
-      cap: capPercent === null && capAmount === null ? null : toValue({ percent: capPercent, amount: capAmount }),
-    },
+    description: row.kind === null ? row.number : `${row.policy_name} ${row.number}`,
+    terms: row.kind === null ? null : toTerms(row),
     invoice: {
       total: minor(row.total),
       currency,
@@ -219,5 +212,17 @@ function toLateCharge(row: LateRow, currency: string): LateCharge {
     posted: minor(row.posted),
     correctable: minor(row.correctable),
     newestFee: feeId === null || feeOn === null ? null : { invoiceId: feeId, issuedOn: feeOn },
+  };
+}
+
+function toTerms(row: PolicyRow): LateFeeTerms {
+  const { kind, percent, amount, cap_percent: capPercent, cap_amount: capAmount } = row;
+  return {
+    kind,
+    steps: (row.steps ?? []).map(({ from_day: fromDay, ...value }) => ({ fromDay, ...toValue(value) })),
+    value: kind === 'ONCE' ? null : toValue({ percent, amount }),
+    base: row.base,
+    graceDays: row.grace_days,
+    cap: capPercent === null && capAmount === null ? null : toValue({ percent: capPercent, amount: capAmount }),
   };
 }

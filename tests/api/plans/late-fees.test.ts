@@ -299,6 +299,25 @@ describe('an invoice that is voided', () => {
     },
   );
 
+  test.each([
+    [
+      'whose plan charges no late fees any more',
+      async ({ planId }: { planId: number }) => billing.patch(`/plans/${planId}`, { late_fee_policy_id: null }),
+    ],
+    [
+      'whose days of grace became more',
+      async ({ policyId }: { policyId: number }) => billing.patch(`/late-fee-policies/${policyId}`, { grace_days: 90 }),
+    ],
+  ])('%s has its fees taken back all the same', async (_, change) => {
+    const { planId, invoiceId, runOn, postedOn, fees } = await aLateBill(ONCE);
+    await postedOn('2026-09-08');
+    const { body: plan } = await billing.get<Json>(`/plans/${planId}`);
+    await isFine(change({ planId, policyId: Number(plan['late_fee_policy_id']) }));
+    await isFine(billing.delete(`/invoices/${invoiceId}?reason=mistake`));
+    expect(await runOn('2026-09-09')).toMatchObject({ counts: { created: 1 }, totals: { corrections: '150.00' } });
+    expect(await fees()).toMatchObject([{ pending: '0.00' }]);
+  });
+
   test('a fee that is void itself is left, and one is not posted again', async () => {
     const { invoiceId, runOn, fees } = await aLateBill(ONCE);
     const { id } = await runOn('2026-09-08');
