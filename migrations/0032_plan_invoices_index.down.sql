@@ -1,1 +1,2 @@
-drop index if exists invoices_school_planned_idx;
+-- migrate:no-transaction
+drop index concurrently if exists invoices_school_planned_idx;
