@@ -22,7 +22,7 @@ const AWAY = new Set(['25006']);
 /**
  * What kind of work failed: a `read` changes nothing; a `statement` is one write that commits by itself; a
  * `transaction` tells its COMMIT from the rest; `repeatable` work recognises that it already happened (it carries an
- * idempotency key), so it may run again even when nobody knows whether it did.
+ * idempotency key), or does no harm when it happens twice, so it may run again even when nobody knows whether it did.
  */
 export type Work = 'read' | 'statement' | 'transaction' | 'repeatable';
 

@@ -69,9 +69,9 @@ export class UnitOfWork {
   /**
    * Runs `work` in one read-committed transaction: commits when it resolves, rolls back when it throws.
    *
-   * @param of.isRepeatable whether the work recognises, by its idempotency key, that it already happened: then it is
-   *   repeated even when the connection broke during COMMIT, and waits only briefly for locks, among them that of a twin
-   *   under the same key
+   * @param of.isRepeatable whether the work recognises, by its idempotency key, that it already happened, or does no harm
+   *   when it happens twice: then it is repeated even when the connection broke during COMMIT, and waits only briefly for
+   *   locks, among them that of a twin under the same key
    * @param of.isRepeat whether it is done because another way of doing it lost its connection
    */
   async transaction<T>(
