@@ -53,7 +53,7 @@ export class YearRuns {
     const { services, worker, clock, rows } = this.#of;
     const find = async (): Promise<SeededRun | undefined> => await findRun(services, schoolId, kind, place);
     const before = await find();
-    const make = async () => await this.#start(schoolId, kind);
+    const make = async () => await this.#start(schoolId, kind, place);
     const id = await rows.ensure('billing runs', async () => (await find())?.id, make);
     if (before !== undefined && before.status !== 'RUNNING') return;
     // Whoever left it holds it for some seconds more, counted from the day it was begun on: today they are over.
@@ -64,10 +64,12 @@ export class YearRuns {
     rows.tally.invoices.made += counts.created;
   }
 
-  async #start(schoolId: number, kind: RunKind) {
+  async #start(schoolId: number, kind: RunKind, place: number) {
     const { services } = this.#of;
-    // Those that failed count here: the key of one must not answer for the next.
-    const key = keyed(`billing-run/${schoolId}/${kind}/${(await listRuns(services, schoolId, kind)).length}`);
+    // By its place, so that of two runs of this command both begin the same one, though one of them be done meanwhile. Those that
+    // failed count: the key of one must not answer for the next.
+    const failed = (await listRuns(services, schoolId, kind)).filter(({ status }) => status === 'FAILED');
+    const key = keyed(`billing-run/${schoolId}/${kind}/${place}/${failed.length}`);
     const run = { schoolId, kind, periodId: null, asOf: null, previewHash: null };
     return await services.billingRuns.start(SEEDER, run, key);
   }
