@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 const ALL = ['tests/**/*.test.ts', 'sdk/tests/**/*.test.ts'];
 /**
- * Each in a process of its own: what is about processes and signals, measures them, replaces modules, or loads pdf.js,
- * which adds to the language.
+ * Each in a process of its own: what is about processes and signals, measures them, replaces modules, loads pdf.js, which
+ * adds to the language, or has a database made by a module that several files load.
  *
  * All others share one, and the product is loaded once for them: loading it for each file was half of the time of the suite.
  * Every file has its own database and server, and fails by `tests/support/shared-process.ts` if it leaves anything else
@@ -14,7 +14,7 @@ const ALONE = [
   'tests/{faults,fuzz,ops}/**/*.test.ts',
   'tests/infrastructure/{embedded-postgres,observability}/**/*.test.ts',
   'tests/infrastructure/pdf/structure.test.ts',
-  'tests/cli/{io,serve-lost}.test.ts',
+  'tests/cli/{backup,restore,io,serve-lost}.test.ts',
   'tests/migrations*.test.ts',
   'sdk/tests/cut-answers.test.ts',
 ];

@@ -69,9 +69,12 @@ describe('business events', () => {
     ]);
     for (const [kind, id] of [['student', studentId] as const, ['school', schoolId] as const]) {
       const facts = { [`${kind}_id`]: id };
+      // A school's names many people.
+      const exported = { event: 'personal_data_exported', of: 'ledger', form: 'csv', filters: facts, ...facts };
       for (const format of ['json', 'csv']) {
         expect(await logged(async () => await billing.get(`/${kind}s/${id}/ledger?format=${format}`))).toEqual([
           { event: `${kind}_ledger_generated`, ...facts },
+          ...(kind === 'school' && format === 'csv' ? [exported] : []),
         ]);
       }
       expect(await logged(async () => await billing.get(`/${kind}s/${id}/statement?format=csv`))).toEqual([
